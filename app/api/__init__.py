@@ -1,0 +1,1 @@
+"""HTTP: parse, ask the service, present. The only room that speaks HTTP."""

@@ -1,0 +1,25 @@
+"""How a run that was accepted is answered for."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import Response
+
+from app.api.schemas import RunOut
+from app.engine.journal import ENDED
+from app.service import Service
+
+ENDED_IN_TIME: dict[int | str, dict[str, Any]] = {
+    200: {"model": RunOut, "description": "The run has ended within the time preferred."}
+}
+
+
+async def accepted(ask: Service, run_id: UUID, wait: float, response: Response) -> RunOut:
+    """202 and the run, or 200 if it has ended within the time that was preferred."""
+    run = RunOut.of(await ask.run(run_id, wait))
+    response.headers["Location"] = f"/runs/{run_id}"
+    if wait:
+        response.headers["Preference-Applied"] = f"wait={wait:g}"
+        if run.status in ENDED:
+            response.status_code = 200
+    return run

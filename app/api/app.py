@@ -1,0 +1,54 @@
+"""The application: all the endpoints, their schema, and what goes around them."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app import __version__
+from app.api import checkpoints, contexts, health, problems, runs, workflows
+from app.api.limits import BodyLimit
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+DESCRIPTION = """
+Hosts event-driven workflows, leaves a checkpoint at every completed step, and re-runs a workflow
+from any of them. Every refusal is `application/problem+json` and says what to do.
+"""
+
+
+def application(lifespan: Lifespan, max_body_bytes: int) -> FastAPI:
+    """The ASGI application; its service is put into `app.state.service` by the lifespan."""
+    app = FastAPI(
+        title="Cairn",
+        version=__version__,
+        description=DESCRIPTION.strip(),
+        lifespan=lifespan,
+    )
+    for room in (workflows, contexts, runs, checkpoints, health):
+        app.include_router(room.router)
+    problems.install(app)
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    app.openapi = lambda: _schema(app)  # type: ignore[method-assign]  # as FastAPI documents it
+    return app
+
+
+def _schema(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI schema; problems under their own media type, which FastAPI cannot be told."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+        )
+        for path in schema["paths"].values():
+            for operation in path.values():
+                for status, response in operation["responses"].items():
+                    if status >= "400":
+                        content = response["content"]
+                        content[problems.MEDIA_TYPE] = content.pop("application/json")
+        app.openapi_schema = schema
+    return app.openapi_schema

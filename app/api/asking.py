@@ -1,0 +1,104 @@
+"""What endpoints share in being asked: the service, pages, headers."""
+
+import base64
+import binascii
+import hashlib
+import re
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.errors import Invalid, Problem
+from app.service import Service
+from app.store.requests import Repeatable
+
+LONGEST_WAIT = 300.0  # seconds
+ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # what cursors of lists stand for
+NUMBER = r"\d{1,18}"
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Ask = Annotated[Service, Depends(_service)]
+
+
+class Paged(BaseModel):
+    """Which part of a list. A parameter that is not known is refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(50, ge=1, le=1000, description="How many items at most.")
+    cursor: str | None = Field(None, description="The `next_cursor` of the page before.")
+
+    def position(self, pattern: str) -> str | None:
+        """What the cursor stands for, if it is one that we gave out.
+
+        Raises:
+            Invalid: it is not.
+        """
+        if self.cursor is None:
+            return None
+        try:
+            position = base64.urlsafe_b64decode(self.cursor.encode()).decode()
+        except (binascii.Error, ValueError):
+            position = ""
+        if not re.fullmatch(pattern, position):
+            message = "This is no cursor of this list. Pass a `next_cursor` as it was given."
+            raise Invalid(message, [Problem(("query", "cursor"), message)])
+        return position
+
+
+def cursor(position: str | None) -> str | None:
+    """A position as it is given out: nothing that clients should read."""
+    return None if position is None else base64.urlsafe_b64encode(position.encode()).decode()
+
+
+class Nothing(BaseModel):
+    """No query at all: a parameter that is not known is refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+NoQuery = Annotated[Nothing, Query()]
+
+
+async def _repeatable(
+    request: Request,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=200,
+            description="Repeats are given what the first request with this key made.",
+        ),
+    ] = None,
+) -> Repeatable | None:
+    if key is None:
+        return None
+    return Repeatable(key, request.url.path, hashlib.sha256(await request.body()).hexdigest())
+
+
+Repeat = Annotated[Repeatable | None, Depends(_repeatable)]
+
+
+def _wait_seconds(
+    prefer: Annotated[
+        str | None,
+        Header(
+            description="`wait=30`: wait up to that many seconds for the run to end (RFC 7240)."
+        ),
+    ] = None,
+) -> float:
+    for preference in re.split(r"[,;]", prefer or ""):
+        wait = re.fullmatch(r"\s*wait\s*=\s*\"?(\d{1,9})\"?\s*", preference)
+        if wait:
+            return min(float(wait[1]), LONGEST_WAIT)
+    return 0.0  # RFC 7240: preferences that are not understood are ignored
+
+
+Wait = Annotated[float, Depends(_wait_seconds)]

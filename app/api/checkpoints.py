@@ -1,0 +1,42 @@
+"""Endpoints of checkpoints."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from app.api.accepting import ENDED_IN_TIME, accepted
+from app.api.asking import Ask, NoQuery, Repeat, Wait
+from app.api.problems import refuses
+from app.api.schemas import CheckpointWhole, RerunIn, RunOut, checkpoint_whole
+
+router = APIRouter(tags=["checkpoints"])
+
+
+@router.get("/checkpoints/{checkpoint_id}", responses=refuses(404))
+async def get_checkpoint(ask: Ask, checkpoint_id: UUID, _: NoQuery) -> CheckpointWhole:
+    """One checkpoint, with its events and what the context held."""
+    found = await ask.checkpoint(checkpoint_id)
+    workflow = ask.catalog.workflows.get(found.listed.workflow)
+    return checkpoint_whole(found, () if workflow is None else workflow.graph.steps)
+
+
+@router.post(
+    "/checkpoints/{checkpoint_id}/rerun",
+    status_code=202,
+    responses=ENDED_IN_TIME | refuses(404, 409),
+)
+async def rerun(
+    ask: Ask,
+    checkpoint_id: UUID,
+    repeat: Repeat,
+    wait: Wait,
+    response: Response,
+    _: NoQuery,
+    body: RerunIn | None = None,  # noqa: ARG001  # so that what is not known is refused
+) -> RunOut:
+    """Start a new run where the checkpoint stands, in the same context.
+
+    Completed steps are not executed again. With `Prefer: wait=N` the answer is 200 if the run has
+    ended by then.
+    """
+    return await accepted(ask, await ask.rerun(checkpoint_id, repeat), wait, response)

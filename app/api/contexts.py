@@ -1,0 +1,41 @@
+"""Endpoints of contexts."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from app.api.asking import ID, Ask, NoQuery, Repeat
+from app.api.listing import CheckpointList, CheckpointQuery, checkpoint_list
+from app.api.problems import refuses
+from app.api.schemas import ContextIn, ContextOut
+
+router = APIRouter(tags=["contexts"])
+
+
+@router.post("/contexts", status_code=201, responses=refuses(404, 409))
+async def create_context(
+    ask: Ask, body: ContextIn, repeat: Repeat, response: Response, _: NoQuery
+) -> ContextOut:
+    """Make a context: state that the runs started in it share."""
+    context = await ask.create_context(body.workflow, repeat)
+    response.headers["Location"] = f"/contexts/{context.id}"
+    return ContextOut(id=context.id, workflow=context.workflow, created_at=context.created_at)
+
+
+@router.get("/contexts/{context_id}", responses=refuses(404))
+async def get_context(ask: Ask, context_id: UUID, _: NoQuery) -> ContextOut:
+    """One context."""
+    context = await ask.context(context_id)
+    return ContextOut(id=context.id, workflow=context.workflow, created_at=context.created_at)
+
+
+@router.get("/contexts/{context_id}/checkpoints", responses=refuses(404))
+async def list_context_checkpoints(
+    ask: Ask, context_id: UUID, query: Annotated[CheckpointQuery, Query()]
+) -> CheckpointList:
+    """The checkpoints of all the runs in a context, newest last."""
+    page = await ask.context_checkpoints(
+        context_id, query.filters(), query.events, query.limit, query.position(ID)
+    )
+    return checkpoint_list(page, query)

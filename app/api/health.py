@@ -1,0 +1,37 @@
+"""Endpoints for whoever keeps the service running."""
+
+from typing import Literal
+
+import structlog
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from app.api.asking import Ask, NoQuery
+from app.api.problems import refuses
+from app.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+class Health(BaseModel):
+    """All is well."""
+
+    status: Literal["ok"] = "ok"
+
+
+@router.get("/live", responses=refuses())
+async def live(_: NoQuery) -> Health:
+    """The process answers."""
+    return Health()
+
+
+@router.get("/ready", responses=refuses(503))
+async def ready(ask: Ask, _: NoQuery) -> Health:
+    """The database answers, and runs are carried forward."""
+    try:
+        await ask.ping()
+    except Exception as error:
+        log.exception("not ready")
+        raise Unavailable("The database does not answer. Try again later.") from error
+    return Health()

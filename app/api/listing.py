@@ -1,0 +1,38 @@
+"""Lists of checkpoints: how they are asked for, and answered."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from app.api.asking import Paged, cursor
+from app.api.schemas import CheckpointOut, CheckpointWithEvents, List, checkpoint_out
+from app.store.checkpoints import Filters, Listed
+from app.store.pages import Page
+
+CheckpointList = List[CheckpointWithEvents | CheckpointOut]
+
+
+class CheckpointQuery(Paged):
+    """Which checkpoints: those that match all the filters given."""
+
+    last_completed_step: str | None = Field(None, description="The step that completed last.")
+    input_event_type: str | None = Field(None, description="The type of the event it took.")
+    output_event_type: str | None = Field(None, description="The type of the event it gave.")
+    include: Literal["events"] | None = Field(None, description="`events`: with both events.")
+
+    @property
+    def events(self) -> bool:
+        """Whether the events are asked for."""
+        return self.include == "events"
+
+    def filters(self) -> Filters:
+        """The filters."""
+        return Filters(self.last_completed_step, self.input_event_type, self.output_event_type)
+
+
+def checkpoint_list(page: Page[Listed], query: CheckpointQuery) -> CheckpointList:
+    """The page as it is shown."""
+    return CheckpointList(
+        items=[checkpoint_out(listed, query.events) for listed in page.items],
+        next_cursor=cursor(page.next_position),
+    )

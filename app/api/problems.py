@@ -1,0 +1,116 @@
+"""Refusals as RFC 9457 problems: `application/problem+json`, each saying what to do."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from app.errors import Conflict, Invalid, NotFound, Refusal, Unavailable
+from app.errors import Problem as Wrong
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+STATUS: dict[type[Refusal], int] = {NotFound: 404, Conflict: 409, Invalid: 422, Unavailable: 503}
+
+
+class FieldError(BaseModel):
+    """One thing that is wrong with a request."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    where: list[str | int] = Field(
+        description="Where: `body`, `query`, `path` or `header`, then names and positions."
+    )
+    message: str
+
+
+class Problem(BaseModel):
+    """Why a request was refused, and what to do (RFC 9457)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(description="What kind of problem it is, for programs: a relative URI.")
+    title: str
+    status: int
+    detail: str = Field(description="What is wrong here, and what to do about it.")
+    errors: list[FieldError] | None = Field(
+        default=None, description="With 422: each thing that is wrong."
+    )
+
+
+def refuses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals that an endpoint documents, besides those that any request can meet."""
+    always = (400, 413, 415, 422, 500)
+    return {
+        status: {"model": Problem, "description": HTTPStatus(status).phrase}
+        for status in sorted({*statuses, *always})
+    }
+
+
+def problem(
+    status: int,
+    detail: str,
+    errors: Sequence[Wrong] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The response that refuses."""
+    phrase = HTTPStatus(status).phrase
+    body: dict[str, Any] = {
+        "type": f"/problems/{phrase.lower().replace(' ', '-')}",
+        "title": phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if errors is not None:
+        body["errors"] = [{"where": list(e.where), "message": e.message} for e in errors]
+    return Response(orjson.dumps(body), status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every refusal as a problem, the framework's own too."""
+    app.add_exception_handler(Refusal, _refusal)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _refusal(_: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    errors = refusal.problems if isinstance(refusal, Invalid) else None
+    return problem(STATUS[type(refusal)], str(refusal), errors)
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    # Not str(error): it tells the path of the endpoint's file.
+    found = [Wrong(tuple(e["loc"]), e["msg"]) for e in error.errors()]
+    if any(e["type"] == "json_invalid" for e in error.errors()):
+        why = "; ".join(str(e.get("ctx", {}).get("error", e["msg"])) for e in error.errors())
+        return problem(400, f"The body is not JSON: {why}.")
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    is_json = media_type == "application/json" or media_type.endswith("+json")
+    if await request.body() and not is_json and any(e.where[0] == "body" for e in found):
+        return problem(415, "Send JSON, and say so: the header Content-Type: application/json.")
+    named = "; ".join(f"{'.'.join(map(str, e.where))}: {e.message}" for e in found)
+    return problem(422, f"The request does not fit: {named}. See /docs for what is taken.", found)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = {
+        404: f"There is nothing at {request.url.path}. See /docs for what there is.",
+        405: f"{request.method} cannot be done at {request.url.path}. See /docs for what can.",
+    }.get(error.status_code, str(error.detail))
+    return problem(error.status_code, detail, headers=error.headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("unexpected error", path=request.url.path, exc_info=error)
+    return problem(500, "Something went wrong here, not with the request. The log tells what.")

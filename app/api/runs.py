@@ -1,0 +1,82 @@
+"""Endpoints of runs."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from app.api.accepting import ENDED_IN_TIME, accepted
+from app.api.asking import ID, NUMBER, Ask, NoQuery, Paged, Repeat, Wait, cursor
+from app.api.listing import CheckpointList, CheckpointQuery, checkpoint_list
+from app.api.problems import refuses
+from app.api.schemas import EventIn, List, RunIn, RunOut
+from app.engine.journal import Status
+
+router = APIRouter(tags=["runs"])
+
+
+class RunQuery(Paged):
+    """Which runs; a filter that is left out matches any."""
+
+    workflow: str | None = None
+    status: Status | None = None
+    context_id: UUID | None = None
+
+
+@router.post("/runs", status_code=202, responses=ENDED_IN_TIME | refuses(404, 409))
+async def start_run(
+    ask: Ask, body: RunIn, repeat: Repeat, wait: Wait, response: Response, _: NoQuery
+) -> RunOut:
+    """Start a run in the background: 202 means that it is committed, and will end.
+
+    With `Prefer: wait=N` the answer is 200 if the run has ended by then.
+    """
+    run_id = await ask.start_run(
+        body.workflow, body.start_event, body.context_id, body.if_busy == "queue", repeat
+    )
+    return await accepted(ask, run_id, wait, response)
+
+
+@router.get("/runs", responses=refuses())
+async def list_runs(ask: Ask, query: Annotated[RunQuery, Query()]) -> List[RunOut]:
+    """Runs, newest first."""
+    page = await ask.runs(
+        query.workflow, query.status, query.context_id, query.limit, query.position(ID)
+    )
+    return List(
+        items=[RunOut.of(run) for run in page.items], next_cursor=cursor(page.next_position)
+    )
+
+
+@router.get("/runs/{run_id}", responses=refuses(404))
+async def get_run(ask: Ask, run_id: UUID, wait: Wait, _: NoQuery) -> RunOut:
+    """One run, as it stands; with `Prefer: wait=N`, waited for if it has not ended."""
+    return RunOut.of(await ask.run(run_id, wait))
+
+
+@router.post("/runs/{run_id}/cancel", responses=refuses(404))
+async def cancel_run(ask: Ask, run_id: UUID, _: NoQuery) -> RunOut:
+    """End a run. Its checkpoints stay, with what was under way still pending: it can be rerun."""
+    await ask.cancel(run_id)
+    return RunOut.of(await ask.run(run_id))
+
+
+@router.post("/runs/{run_id}/events", status_code=202, responses=refuses(404, 409))
+async def send_event(
+    ask: Ask, run_id: UUID, body: EventIn, repeat: Repeat, response: Response, _: NoQuery
+) -> RunOut:
+    """Say something to a run: an answer it waits for, or an event for its steps."""
+    await ask.send_event(run_id, body.type, body.data, repeat)
+    response.headers["Location"] = f"/runs/{run_id}"
+    return RunOut.of(await ask.run(run_id))
+
+
+@router.get("/runs/{run_id}/checkpoints", responses=refuses(404))
+async def list_run_checkpoints(
+    ask: Ask, run_id: UUID, query: Annotated[CheckpointQuery, Query()]
+) -> CheckpointList:
+    """The checkpoints of a run, newest last."""
+    page = await ask.run_checkpoints(
+        run_id, query.filters(), query.events, query.limit, query.position(NUMBER)
+    )
+    return checkpoint_list(page, query)

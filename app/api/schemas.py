@@ -1,0 +1,258 @@
+"""What goes over HTTP, as Pydantic models."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.engine import StopEvent, Workflow
+from app.engine.checkpoint import ctx_state, shown
+from app.engine.journal import Status
+from app.engine.serialization import SealedEvent
+from app.store.checkpoints import Listed, Whole
+from app.store.runs import Seen
+
+T = TypeVar("T")
+
+
+class Body(BaseModel):
+    """A request's body: what is not known is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class List(BaseModel, Generic[T]):
+    """Some of the items, and where the next ones begin."""
+
+    items: list[T]
+    next_cursor: str | None = Field(description="Pass it as `cursor` for more; null at the end.")
+
+
+class EventOut(BaseModel):
+    """An event: its type's name and its fields."""
+
+    type: str
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, event: SealedEvent) -> "EventOut":
+        """The event as it is shown."""
+        return cls(**shown(event))
+
+
+class StepOut(BaseModel):
+    """A step: the types of event it takes and gives."""
+
+    name: str
+    takes: list[str]
+    gives: list[str]
+    num_workers: int
+
+
+class WorkflowOut(BaseModel):
+    """A workflow, and all that can be said of it without running it."""
+
+    name: str
+    description: str
+    start_event_schema: dict[str, Any] = Field(description="JSON Schema of `start_event`.")
+    stop_event_schema: dict[str, Any] = Field(description="JSON Schema of what ends a run.")
+    event_schemas: dict[str, dict[str, Any]] = Field(description="JSON Schema of every event.")
+    steps: list[StepOut]
+    graph: str = Field(description="The graph as Mermaid text.")
+
+    @classmethod
+    def of(cls, workflow: Workflow) -> "WorkflowOut":
+        """The workflow as it is shown."""
+        graph = workflow.graph
+        stops = [stop.model_json_schema() for stop in graph.stops]
+        return cls(
+            name=workflow.name,
+            description=workflow.description,
+            start_event_schema=graph.start.model_json_schema(),
+            stop_event_schema=stops[0] if len(stops) == 1 else {"anyOf": stops},
+            event_schemas={name: kind.model_json_schema() for name, kind in graph.events.items()},
+            steps=[
+                StepOut(
+                    name=step.name,
+                    takes=_names(step.takes),
+                    gives=_names(step.gives),
+                    num_workers=step.num_workers,
+                )
+                for step in graph.steps.values()
+            ],
+            graph=graph.mermaid(),
+        )
+
+
+class BrokenOut(BaseModel):
+    """A file of the workflows' folder, or a workflow in it, that cannot be used."""
+
+    file: str
+    error: str
+
+
+class WorkflowList(List[WorkflowOut]):
+    """The workflows, and what could not be loaded."""
+
+    broken: list[BrokenOut]
+
+
+class ContextIn(Body):
+    """Makes a context."""
+
+    workflow: str = Field(examples=["joke"])
+
+
+class ContextOut(BaseModel):
+    """A context."""
+
+    id: UUID
+    workflow: str
+    created_at: datetime
+
+
+class RunIn(Body):
+    """Starts a run."""
+
+    workflow: str = Field(examples=["joke"])
+    start_event: dict[str, Any] = Field(
+        default_factory=dict,
+        description="The fields of the start event.",
+        examples=[{"topic": "math"}],
+    )
+    context_id: UUID | None = Field(
+        default=None, description="The context to run in; null makes one.", examples=[None]
+    )
+    if_busy: Literal["queue", "reject"] = Field(
+        default="queue",
+        description="While another run of the context is under way: wait for it, or refuse.",
+    )
+
+
+class RerunIn(Body):
+    """Starts a run from a checkpoint. There is nothing to choose: the body may be left out."""
+
+
+class EventIn(Body):
+    """Says something to a run."""
+
+    type: str = Field(examples=["HumanResponseEvent"])
+    data: dict[str, Any] = Field(default_factory=dict, examples=[{"response": "yes"}])
+
+
+class ErrorOut(BaseModel):
+    """Why a run failed."""
+
+    type: str = Field(description="The name of the exception's class.")
+    message: str
+    step: str | None = Field(description="The step that raised it.")
+
+
+class RunOut(BaseModel):
+    """A run, as it stands."""
+
+    id: UUID
+    workflow: str
+    status: Status
+    context_id: UUID
+    start_event: dict[str, Any] = Field(description="The fields of its start event.")
+    result: Any = Field(
+        description="What the StopEvent brought: its `result`, or the fields of a subclass."
+    )
+    error: ErrorOut | None
+    parent_run_id: UUID | None = Field(description="The run it was rerun from.")
+    root_run_id: UUID = Field(description="The run that the first of those reruns came from.")
+    origin_checkpoint_id: UUID | None = Field(description="The checkpoint it was rerun from.")
+    checkpoint_count: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, run: Seen) -> "RunOut":
+        """The run as it is shown."""
+        error = None
+        if run.error is not None:
+            error = ErrorOut(type=run.error.type, message=run.error.message, step=run.error.step)
+        return cls(
+            id=run.id,
+            workflow=run.workflow,
+            status=run.status,
+            context_id=run.context_id,
+            start_event=shown(run.start_event)["data"],
+            result=None if run.stop_event is None else _result(run.stop_event),
+            error=error,
+            parent_run_id=run.parent_run_id,
+            root_run_id=run.root_run_id,
+            origin_checkpoint_id=run.origin_checkpoint_id,
+            checkpoint_count=run.checkpoint_count,
+            created_at=run.created_at,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+        )
+
+
+class CheckpointOut(BaseModel):
+    """A run after one more fact: a step completed, or an event came from outside."""
+
+    id: UUID
+    run_id: UUID
+    context_id: UUID
+    workflow: str
+    seq: int = Field(description="1 for the run's first.")
+    parent_id: UUID | None
+    last_completed_step: str | None
+    input_event_type: str | None
+    output_event_type: str | None
+    created_at: datetime
+
+
+class CheckpointWithEvents(CheckpointOut):
+    """A checkpoint with the event its step took and the one it gave."""
+
+    input_event: EventOut | None
+    output_event: EventOut | None
+
+
+class CheckpointWhole(CheckpointWithEvents):
+    """A checkpoint with what the context held at that point."""
+
+    ctx_state: dict[str, Any]
+
+
+def checkpoint_out(listed: Listed, events: bool) -> CheckpointOut:
+    """A checkpoint as it is shown in a list."""
+    return (
+        CheckpointWithEvents(**_with_events(listed)) if events else CheckpointOut(**_bare(listed))
+    )
+
+
+def checkpoint_whole(found: Whole, steps: Iterable[str]) -> CheckpointWhole:
+    """A checkpoint as it is shown by itself; `steps` are its workflow's, where that is loaded."""
+    state = ctx_state(steps, found.snapshot, found.trail)
+    return CheckpointWhole(**_with_events(found.listed), ctx_state=state)
+
+
+def _bare(listed: Listed) -> dict[str, Any]:
+    return {name: getattr(listed, name) for name in CheckpointOut.model_fields}
+
+
+def _with_events(listed: Listed) -> dict[str, Any]:
+    taken, given = listed.input_event, listed.output_event
+    return _bare(listed) | {
+        "input_event": None if taken is None else EventOut.of(taken),
+        "output_event": None if given is None else EventOut.of(given),
+    }
+
+
+def _result(stop: SealedEvent) -> Any:
+    data = shown(stop)["data"]
+    if stop.type == StopEvent.__name__:
+        return data["result"]
+    return {name: value for name, value in data.items() if name != "result" or value is not None}
+
+
+def _names(kinds: Iterable[type]) -> list[str]:
+    return [kind.__name__ for kind in kinds]

@@ -1,0 +1,25 @@
+"""Endpoints of workflows."""
+
+from fastapi import APIRouter
+
+from app.api.asking import Ask, NoQuery
+from app.api.problems import refuses
+from app.api.schemas import BrokenOut, WorkflowList, WorkflowOut
+
+router = APIRouter(tags=["workflows"])
+
+
+@router.get("/workflows", responses=refuses())
+async def list_workflows(ask: Ask, _: NoQuery) -> WorkflowList:
+    """The workflows there are, and the files that could not be loaded."""
+    return WorkflowList(
+        items=[WorkflowOut.of(workflow) for workflow in ask.catalog.workflows.values()],
+        broken=[BrokenOut(file=it.file, error=it.error) for it in ask.catalog.broken],
+        next_cursor=None,
+    )
+
+
+@router.get("/workflows/{name}", responses=refuses(404))
+async def get_workflow(ask: Ask, name: str, _: NoQuery) -> WorkflowOut:
+    """One workflow: its schemas, steps and graph."""
+    return WorkflowOut.of(ask.workflow(name))

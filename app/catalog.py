@@ -1,0 +1,110 @@
+"""The workflows there are: every `.py` file of a folder, loaded by its path."""
+
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+import structlog
+
+from app.engine import Workflow
+from app.engine.steps import step_of
+
+log = structlog.get_logger(__name__)
+
+MODULE = "cairn_workflow_files"  # a name that no package has: `workflows` is a well-known library's
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A file, or a workflow in it, that cannot be used, and why."""
+
+    file: str
+    error: str
+
+
+@dataclass(slots=True)
+class Catalog:
+    """The workflows by name, and what could not be loaded."""
+
+    workflows: dict[str, Workflow] = field(default_factory=dict)
+    broken: list[Broken] = field(default_factory=list)
+
+    def add(self, file: str, kind: type[Workflow]) -> None:
+        """Make the workflow, if it is whole and its name is free."""
+        try:
+            workflow = kind()
+            workflow.validate()
+        except Exception as error:  # whatever is wrong in a user's file, the others are served
+            self.report(file, f"{kind.__name__}: {_described(error)}")
+            return
+        if kind.name in self.workflows:
+            self.report(file, f"{kind.__name__}: there is a workflow {kind.name!r} already.")
+        else:
+            self.workflows[kind.name] = workflow
+
+    def report(self, file: str, error: str) -> None:
+        """Note what cannot be used."""
+        log.error("workflow not loaded", file=file, error=error)
+        self.broken.append(Broken(file, error))
+
+
+def load(folder: Path) -> Catalog:
+    """Load every workflow of the folder.
+
+    A file that cannot be loaded is reported, and does not keep the others from being served.
+
+    Raises:
+        ValueError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise ValueError(
+            f"There is no folder {folder} with workflows. Name one with --workflows or in "
+            "CAIRN_WORKFLOWS."
+        )
+    catalog = Catalog()
+    for path in sorted(folder.glob("*.py")):
+        try:
+            module = _module(path)
+        except (Exception, SystemExit) as error:
+            log.exception("workflow file not loaded", file=path.name)
+            catalog.report(path.name, _described(error))
+            continue
+        for kind in _defined_in(module):
+            catalog.add(path.name, kind)
+    return catalog
+
+
+def _module(path: Path) -> ModuleType:
+    name = f"{MODULE}.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # annotations kept as text, and models, look for their module there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _defined_in(module: ModuleType) -> Iterator[type[Workflow]]:
+    for found in vars(module).values():
+        is_workflow = isinstance(found, type) and issubclass(found, Workflow)
+        if is_workflow and found.__module__ == module.__name__ and _has_steps(found):
+            yield found
+
+
+def _has_steps(kind: type) -> bool:
+    return any(step_of(getattr(kind, name)) for name in dir(kind))
+
+
+def _described(error: BaseException) -> str:
+    """The error in a line that shows no path of this machine."""
+    text = re.sub(r"\s*\(?/[^\s,)]*\)?", "", str(error))
+    return f"{type(error).__name__}: {text}"

@@ -1,0 +1,135 @@
+"""The command line: arguments in, exit code out."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from app import __version__
+from app.settings import Settings
+
+cli = typer.Typer(
+    help="Event-driven workflows with a checkpoint at every completed step.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+errors = Console(stderr=True, highlight=False)
+
+Workflows = Annotated[
+    Path | None, typer.Option(help="The folder with the workflows. [CAIRN_WORKFLOWS]")
+]
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"cairn {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def root(
+    version: Annotated[  # its callback answers
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> None:
+    """Event-driven workflows with a checkpoint at every completed step."""
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on. [CAIRN_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; 0 finds one. [CAIRN_PORT]")] = None,
+    workflows: Workflows = None,
+    database_url: Annotated[
+        str | None, typer.Option(help="Where runs are remembered. [CAIRN_DATABASE_URL]")
+    ] = None,
+) -> None:
+    """Serve the workflows over HTTP, until told to stop."""
+    from app.main import serve as serve_with
+
+    settings = _settings(host=host, port=port, workflows=workflows, database_url=database_url)
+    try:
+        raise typer.Exit(serve_with(settings))
+    except ValueError as error:
+        raise _stop(str(error)) from None
+
+
+@cli.command()
+def run(
+    name: Annotated[str, typer.Argument(help="The workflow's name.")],
+    input: Annotated[
+        str, typer.Option("--input", help="The start event's fields, as a JSON object.")
+    ] = "{}",
+    workflows: Workflows = None,
+) -> None:
+    """Run a workflow in this process, showing each step as it completes."""
+    from app.terminal import run_here
+
+    fields = _object(input)
+    settings = _settings(workflows=workflows)
+    try:
+        raise typer.Exit(asyncio.run(run_here(settings.workflows, name, fields)))
+    except ValueError as error:
+        raise _stop(str(error)) from None
+    except KeyboardInterrupt:
+        raise _stop("Interrupted.", code=130) from None
+
+
+@cli.command()
+def demo(workflows: Workflows = None) -> None:
+    """Start the service on a fresh database and walk through the notebook over HTTP."""
+    from app.demo import Failed, walk
+
+    settings = _settings(workflows=workflows)
+    try:
+        walk(settings.workflows)
+    except Failed as failure:
+        raise _stop(f"The demo failed: {failure}") from None
+    except KeyboardInterrupt:
+        raise _stop("Interrupted.", code=130) from None
+
+
+@cli.command()
+def openapi() -> None:
+    """Print the OpenAPI schema."""
+    from app.main import schema
+
+    print(orjson.dumps(schema(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode())
+
+
+def _settings(**given: Any) -> Settings:
+    """The settings of the environment, under what the command line gives."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        wrong = (f"CAIRN_{e['loc'][0]}".upper() + f": {e['msg']}." for e in error.errors())
+        raise _stop("These settings do not fit. " + " ".join(wrong)) from None
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        fields = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise _stop(f"--input is not JSON: {error}.") from None
+    if not isinstance(fields, dict):
+        raise _stop('--input must be a JSON object, such as {"topic": "math"}.')
+    return fields
+
+
+def _stop(message: str, code: int = 2) -> typer.Exit:
+    errors.print(f"cairn: {message}", markup=False)
+    return typer.Exit(code)
+
+
+if __name__ == "__main__":
+    main()

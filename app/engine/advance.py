@@ -1,0 +1,151 @@
+"""The heart: what one fact makes of a run. Pure: no clock, no tasks, no storage."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from app.engine.facts import Completed, Fact, Received, Sent, Waiting
+from app.engine.merging import ABSENT, Change, merge
+from app.engine.serialization import Json, SealedEvent
+from app.engine.snapshot import Buffered, Delivery, Delta, Edit, K, Snapshot, V, Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """Where events go: the steps that take an event, by the name of its type; and the types that
+    end the run."""
+
+    steps: Mapping[str, tuple[str, ...]]
+    stops: frozenset[str]
+
+
+def advance(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
+    """How the fact changes the snapshot: `snapshot.after(...)` is the run after it.
+
+    A delta rather than the next snapshot, since it is what storage writes: its size depends on
+    the fact, not on all that is pending.
+    """
+    draft = _Draft(routes, snapshot)
+    match fact:
+        case Received(sent):
+            draft.send(sent)
+        case Completed(delivery, sent, _, changes, put_by, collected):
+            draft.collect(put_by or {}, collected or {})
+            draft.complete(delivery)
+            draft.write(changes or {})
+            draft.send_all(sent)
+        case Waiting(wait, sent):
+            draft.send_all(sent)
+            draft.wait(wait, len(sent))
+    return draft.delta()
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The next snapshot while it is being made."""
+
+    routes: Routes
+    before: Snapshot
+    deliveries: dict[int, Delivery | None] = field(default_factory=dict)
+    waits: dict[str, Wait | None] = field(default_factory=dict)
+    buffers: dict[str, Buffered | None] = field(default_factory=dict)
+    unclaimed: dict[int, SealedEvent | None] = field(default_factory=dict)
+    state: dict[str, Json] = field(default_factory=dict)
+    next_id: int = 0
+    stopped: SealedEvent | None = None
+
+    def __post_init__(self) -> None:
+        self.next_id = self.before.next_id
+        self.stopped = self.before.stopped
+
+    def send_all(self, events: Iterable[Sent]) -> None:
+        for sent in events:
+            if self.stopped is None:
+                self.send(sent)
+
+    def send(self, sent: Sent) -> None:
+        """One delivery for each step that takes the event; waits that want it are answered."""
+        event = sent.event
+        if event.type in self.routes.stops:
+            self._stop(event)
+            return
+        takers = (sent.step,) if sent.step else self.routes.steps.get(event.type, ())
+        for step in takers:
+            self.deliveries[self.next_id] = Delivery(self.next_id, step, event)
+            self.next_id += 1
+        answered = False if sent.step else self._answer(event)
+        if not takers and not answered:
+            self.unclaimed[self.next_id] = event
+            self.next_id += 1
+
+    def complete(self, id_: int) -> None:
+        """The delivery is no longer pending, nor what it waited for."""
+        for waiter in self.before.deliveries[id_].waiters:
+            self.waits[f"{id_}:{waiter}"] = None
+        self.deliveries[id_] = None
+
+    def write(self, changes: Mapping[str, Change]) -> None:
+        """What the step wrote joins the state."""
+        for key, change in changes.items():
+            self.state[key] = merge(self.before.state.get(key, ABSENT), change)
+
+    def collect(self, put_by: Mapping[str, Buffered], collected: Mapping[str, Buffered]) -> None:
+        """Entries come and go by their keys; one may be collected before it is put by."""
+        for key, entry in put_by.items():
+            taken = key in self.before.buffers
+            self.buffers[key] = None if taken else entry
+        for key, entry in collected.items():
+            known = key in self.before.buffers or key in put_by
+            self.buffers[key] = None if known else replace(entry, taken=True)
+
+    def wait(self, wait: Wait, sent: int) -> None:
+        """The delivery stays pending, and remembers what it has sent and waits for."""
+        delivery = self.before.deliveries[wait.delivery]
+        waiters = (*delivery.waiters, wait.waiter)
+        self.deliveries[wait.delivery] = replace(
+            delivery, sent=delivery.sent + sent, waiters=waiters
+        )
+        early = next((id_ for id_, e in sorted(self._unclaimed()) if wait.wants(e)), None)
+        if early is not None:
+            wait = replace(wait, answer=self.before.unclaimed[early])
+            self.unclaimed[early] = None
+        self.waits[wait.key] = wait
+
+    def delta(self) -> Delta:
+        return Delta(
+            _edit(self.deliveries),
+            _edit(self.waits),
+            _edit(self.buffers),
+            _edit(self.unclaimed),
+            Edit(
+                {key: value for key, value in self.state.items() if value is not ABSENT},
+                tuple(key for key, value in self.state.items() if value is ABSENT),
+            ),
+            self.next_id,
+            self.stopped,
+        )
+
+    def _answer(self, event: SealedEvent) -> bool:
+        answered = False
+        for key, wait in self.before.waits.items():
+            if wait.wants(event) and self.waits.get(key, wait) is wait:
+                self.waits[key] = replace(wait, answer=event)
+                answered = True
+        return answered
+
+    def _unclaimed(self) -> Iterable[tuple[int, SealedEvent]]:
+        return self.before.unclaimed.items()
+
+    def _stop(self, event: SealedEvent) -> None:
+        """Nothing is left to do: what was pending is dropped."""
+        self.stopped = event
+        self.deliveries = dict.fromkeys(self.before.deliveries)
+        self.waits = dict.fromkeys(self.before.waits)
+        self.buffers = dict.fromkeys(self.before.buffers)
+        self.unclaimed = dict.fromkeys(self.before.unclaimed)
+
+
+def _edit(changed: Mapping[K, V | None]) -> Edit[K, V]:
+    return Edit(
+        {key: value for key, value in changed.items() if value is not None},
+        tuple(key for key, value in changed.items() if value is None),
+    )

@@ -1,0 +1,261 @@
+"""Checkpoint: a run after one more fact, as the user sees it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
+
+from app.engine.errors import SerializationError
+from app.engine.events import Event
+from app.engine.journal import Record
+from app.engine.serialization import Json, SealedEvent, plain
+from app.engine.snapshot import Delta, Snapshot, from_json, to_json, whole
+
+if TYPE_CHECKING:
+    from app.engine.graph import Graph
+    from app.engine.workflow import Workflow
+
+WORKFLOWS: WeakValueDictionary[str, "type[Workflow]"] = WeakValueDictionary()
+"""The workflows defined in this process: whose types a checkpoint read from JSON may hold."""
+
+Trail = Sequence[tuple[str | None, str | None, Delta]]
+"""Of each checkpoint up to this one: its step, the type of the step's event, and what changed."""
+
+
+class Checkpoint(BaseModel):
+    """A run after one more fact: what `run_from` starts from.
+
+    It goes to JSON and back unchanged by pydantic's own methods (`model_dump_json`,
+    `model_validate_json`). The class of its workflow must have been defined by then; a workflow
+    passed as `context={"workflow": ...}` is preferred.
+
+    Attributes:
+        id_: what tells it from every other.
+        last_completed_step: the step that had just completed; `None` for a checkpoint that an
+            event from outside, or the beginning of a wait, has left. A run's first is one.
+        input_event: the event that the step took.
+        output_event: the event that it gave; of a run's first checkpoint, the StartEvent.
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    id_: str
+    last_completed_step: str | None
+    input_event: Event | None
+    output_event: Event | None
+    run_id: str
+    workflow: str
+
+    _snapshot: Snapshot = PrivateAttr()
+    _graph: "Graph" = PrivateAttr()
+    _trail: "Trail | None" = PrivateAttr(default=None)
+    _ctx_state: dict[str, Json] | None = PrivateAttr(default=None)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """All that a run from here needs."""
+        return self._snapshot
+
+    @property
+    def ctx_state(self) -> dict[str, Json]:
+        """What the context held at this point, as JSON, made when asked for."""
+        if self._ctx_state is None:
+            self._ctx_state = ctx_state(self._graph.steps, self._snapshot, self._trail or ())
+        return self._ctx_state
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Checkpoint) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        return hash(self.id_)
+
+    @model_serializer(mode="plain")
+    def _write(self) -> dict[str, Json]:
+        seal = self._graph.serializer.seal
+        return {
+            "id_": self.id_,
+            "last_completed_step": self.last_completed_step,
+            "input_event": None if self.input_event is None else seal(self.input_event).to_json(),
+            "output_event": (
+                None if self.output_event is None else seal(self.output_event).to_json()
+            ),
+            "ctx_state": self.ctx_state,
+            "run_id": self.run_id,
+            "workflow": self.workflow,
+            "snapshot": to_json(whole(self._snapshot)),
+        }
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(
+        cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        if not isinstance(data, dict) or "snapshot" not in data:
+            return handler(data)
+        graph = _graph_for(str(data.get("workflow")), info.context or {})
+        events = {
+            name: data[name] and graph.serializer.open(SealedEvent.from_json(data[name]))
+            for name in ("input_event", "output_event")
+        }
+        names = ("id_", "last_completed_step", "run_id", "workflow")
+        checkpoint = handler({name: data[name] for name in names} | events)
+        checkpoint._snapshot = Snapshot().after(from_json(data["snapshot"]))
+        checkpoint._graph = graph
+        checkpoint._ctx_state = data["ctx_state"]
+        return checkpoint
+
+
+def checkpoints_of(workflow: "Workflow", records: Iterable[Record]) -> list[Checkpoint]:
+    """The records as checkpoints."""
+    trails: dict[UUID, _Trail] = {}
+    checkpoints = []
+    for record in records:
+        before = None if record.parent is None else trails.get(record.parent)
+        trails[record.id] = trail = _Trail(before, record)
+        checkpoints.append(_checkpoint(workflow, record, trail))
+    return checkpoints
+
+
+def filtered(
+    checkpoints: Iterable[Checkpoint],
+    last_completed_step: str | None,
+    input_event_type: type[Event] | str | None,
+    output_event_type: type[Event] | str | None,
+) -> list[Checkpoint]:
+    """Those that match all the filters given; ValueError if none is."""
+    if last_completed_step is None and input_event_type is None and output_event_type is None:
+        raise ValueError(
+            "Give at least one filter: last_completed_step, input_event_type or output_event_type."
+        )
+    return [
+        checkpoint
+        for checkpoint in checkpoints
+        if (last_completed_step is None or checkpoint.last_completed_step == last_completed_step)
+        and _is_of(checkpoint.input_event, input_event_type)
+        and _is_of(checkpoint.output_event, output_event_type)
+    ]
+
+
+def ctx_state(steps: Iterable[str], snapshot: Snapshot, trail: Trail) -> dict[str, Json]:
+    """A context's inside, under the names by which users of the language know it.
+
+    `steps` are the names of the workflow's steps, as far as they are known;
+    `queues` has the events pending for each step; `broker_log` all the events that went out up
+    to here, and `accepted_events` the steps that have taken one, with its type.
+    """
+    queues: dict[str, list[Json]] = {step: [] for step in steps}
+    for delivery in snapshot.pending():
+        queues.setdefault(delivery.step, []).append(shown(delivery.event))
+    buffers: dict[str, dict[str, list[Json]]] = {}
+    for entry in snapshot.buffers.values():
+        if not entry.taken:
+            buffer = buffers.setdefault(f"{entry.step}:{entry.buffer}", {})
+            buffer.setdefault(entry.event.type, []).append(shown(entry.event))
+    return {
+        "globals": {key: plain(value) for key, value in sorted(snapshot.state.items())},
+        "streaming_queue": [],  # what a run shows goes out at once
+        "queues": queues,
+        "stepwise": False,
+        "events_buffer": buffers,
+        "accepted_events": [[step, taken] for step, taken, _ in trail if step],
+        "broker_log": [shown(event) for event in _gone_out(trail)],
+        "is_running": snapshot.stopped is None,
+    }
+
+
+def shown(event: SealedEvent) -> Json:
+    """An event as readers see it: its type's name, and its fields as ordinary JSON."""
+    return {"type": event.type, "data": {name: plain(value) for name, value in event.data.items()}}
+
+
+class _Trail(Sequence[tuple[str | None, str | None, Delta]]):
+    """The way to a checkpoint, found by going back from parent to parent only when asked for."""
+
+    def __init__(self, before: "_Trail | None", record: Record) -> None:
+        self._before = before
+        self._record = record
+
+    def _way(self) -> list[tuple[str | None, str | None, Delta]]:
+        way, here = [], self
+        while here is not None:
+            record = here._record
+            taken = None if record.input_event is None else record.input_event.type
+            way.append((record.last_completed_step, taken, record.delta))
+            here = here._before  # type: ignore[assignment]
+        return way[::-1]
+
+    def __iter__(self) -> Iterator[tuple[str | None, str | None, Delta]]:
+        return iter(self._way())
+
+    def __len__(self) -> int:
+        return len(self._way())
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._way()[index]
+
+
+def _checkpoint(workflow: "Workflow", record: Record, trail: Trail) -> Checkpoint:
+    open_ = workflow.graph.serializer.open
+    checkpoint = Checkpoint(
+        id_=str(record.id),
+        last_completed_step=record.last_completed_step,
+        input_event=None if record.input_event is None else open_(record.input_event),
+        output_event=None if record.output_event is None else open_(record.output_event),
+        run_id=str(record.run),
+        workflow=qualified(type(workflow)),
+    )
+    checkpoint._snapshot = record.snapshot
+    checkpoint._graph = workflow.graph
+    checkpoint._trail = trail
+    return checkpoint
+
+
+def qualified(workflow: "type[Workflow]") -> str:
+    """What the checkpoints of a workflow call its class."""
+    return f"{workflow.__module__}.{workflow.__qualname__}"
+
+
+def _graph_for(name: str, context: dict[str, Any]) -> "Graph":
+    given = context.get("workflow")
+    if given is not None:
+        return given.graph  # type: ignore[no-any-return]
+    found = WORKFLOWS.get(name)
+    if found is None:
+        raise SerializationError(
+            f"This checkpoint is one of {name}, which this process does not know. Define or import "
+            'it first, or pass a workflow as context={"workflow": ...}.'
+        )
+    return found.graph_of_class()
+
+
+def _is_of(event: Event | None, kind: type[Event] | str | None) -> bool:
+    if kind is None:
+        return True
+    if isinstance(kind, str):
+        return event is not None and type(event).__name__ == kind
+    return type(event) is kind
+
+
+def _gone_out(trail: Trail) -> Iterator[SealedEvent]:
+    next_id = 1
+    for _, _, delta in trail:
+        sent = {id_: d.event for id_, d in delta.deliveries.put.items()} | dict(delta.unclaimed.put)
+        before: SealedEvent | None = None
+        for id_ in sorted(sent):
+            # One event on its way to several steps went out once.
+            if id_ >= next_id and sent[id_] is not before:
+                before = sent[id_]
+                yield before
+        if delta.stopped is not None:
+            yield delta.stopped
+        next_id = delta.next_id

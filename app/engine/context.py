@@ -1,0 +1,199 @@
+"""Context: the state that the runs started in it share, and what a step can ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from immutables import Map
+
+from app.engine.checkpoint import Checkpoint, checkpoints_of, filtered
+from app.engine.errors import WorkflowConfigurationError, WorkflowRuntimeError
+from app.engine.events import Event
+from app.engine.journal import MemoryJournal
+from app.engine.serialization import Json
+
+if TYPE_CHECKING:
+    from app.engine.flight import Flight
+    from app.engine.handler import Handler
+    from app.engine.workflow import Workflow
+
+E = TypeVar("E", bound=Event)
+MISSING: Any = ...
+
+
+class Context:
+    """State that runs share, and the checkpoints they leave.
+
+        ctx = Context(workflow=workflow)
+        await workflow.run(ctx=ctx, topic="math")
+        ctx.checkpoints
+
+    Runs in one context take turns. It stands where the run that ended last in it has left it.
+
+    A step with a parameter annotated `Context` is given one of its own, through which it reads
+    and writes that state and sends events. What it writes is seen by the other steps of the run
+    at once, and is kept, together with all it sends, when the step completes; of a step that
+    fails nothing is kept.
+    """
+
+    def __init__(self, workflow: Workflow) -> None:
+        self._workflow = workflow
+        self._journal = MemoryJournal()
+        self._state: Map[str, Json] = Map()
+        self._newest: Handler | None = None
+        self._flight: Flight | None = None
+
+    @classmethod
+    def _within(cls, flight: Flight) -> Context:
+        """The context that a step is given."""
+        ctx = cls.__new__(cls)
+        ctx._flight = flight
+        return ctx
+
+    # What whoever holds the context can ask
+
+    @property
+    def checkpoints(self) -> list[Checkpoint]:
+        """The checkpoints of all the runs in this context, oldest first."""
+        if self._flight is not None:
+            raise WorkflowRuntimeError("A step cannot list checkpoints: its own is not there yet.")
+        return checkpoints_of(self._workflow, self._journal.records)
+
+    def filter_checkpoints(
+        self,
+        last_completed_step: str | None = None,
+        input_event_type: type[Event] | str | None = None,
+        output_event_type: type[Event] | str | None = None,
+    ) -> list[Checkpoint]:
+        """The checkpoints that match all the filters given.
+
+        Args:
+            last_completed_step: the name of the step that completed last.
+            input_event_type: the exact type of the event that it took, or the type's name.
+            output_event_type: the exact type of the event that it gave, or the type's name.
+
+        Raises:
+            ValueError: no filter is given.
+        """
+        return filtered(self.checkpoints, last_completed_step, input_event_type, output_event_type)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is under way in this context."""
+        if self._flight is not None:
+            return True
+        return self._newest is not None and not self._newest.is_done()
+
+    # State
+
+    async def get(self, key: str, default: Any = MISSING) -> Any:
+        """The value under the key: a copy, which the step may change in place.
+
+        Raises:
+            ValueError: there is no such key, and no default is given.
+        """
+        try:
+            if self._flight is not None:
+                return self._flight.state.get(key, *(() if default is MISSING else (default,)))
+            return self._workflow.graph.serializer.decode(self._state[key])
+        except KeyError:
+            if default is MISSING:
+                raise ValueError(
+                    f"There is no {key!r} in the context. Set it first, or give a default."
+                ) from None
+            return default
+
+    async def set(self, key: str, value: Any) -> None:
+        """Put the value, as it is now, under the key.
+
+        Raises:
+            SerializationError: it cannot be stored; the message names the key and the type.
+            WorkflowRuntimeError: a run is under way, and this is not one of its steps.
+        """
+        if not isinstance(key, str):
+            raise WorkflowRuntimeError(f"A key of the context must be text, not {key!r}.")
+        if self._flight is not None:
+            self._flight.state.set(key, value)
+        elif self.is_running:
+            raise WorkflowRuntimeError(
+                "A run is under way in this context: only its steps can write to it now."
+            )
+        else:
+            encoded = self._workflow.graph.serializer.encode(value, f"state[{key!r}]")
+            self._state = self._state.set(key, encoded)
+
+    # What only a step can do
+
+    def send_event(self, message: Event, step: str | None = None) -> None:
+        """Send an event, to every step that takes its type or to the one named.
+
+        It is taken as it is now, and goes out when the step completes, or begins to wait.
+
+        Raises:
+            WorkflowRuntimeError: there is no such step, or it does not take this type.
+            SerializationError: a field cannot be stored; the message names it.
+        """
+        self._step("send_event").send(message, step)
+
+    def collect_events(
+        self, ev: Event, expected: Sequence[type[Event]], buffer_id: str | None = None
+    ) -> list[Event] | None:
+        """Put the event by until there is one for each of the expected types.
+
+        Args:
+            expected: the types, one entry for each event: `[Result] * 3` waits for three.
+            buffer_id: where to put it by; each step has one place that needs no name.
+
+        Returns:
+            The events in the order of `expected`, those of one type in the order they were sent,
+            or `None` while some are missing. What is left over stays for the next call.
+        """
+        return self._step("collect_events").collect(ev, expected, buffer_id or "default")
+
+    async def wait_for_event(
+        self,
+        event_type: type[E],
+        waiter_event: Event | None = None,
+        waiter_id: str | None = None,
+        requirements: Mapping[str, Any] | None = None,
+        timeout: float | None = None,  # the name users of the language know
+    ) -> E:
+        """Wait, in the middle of the step, for an event from outside or from another step.
+
+        The run leaves a checkpoint as the step begins to wait. The step goes on where it stood.
+        Started again from there, by a rerun or after a crash, it runs from its top, and finds the
+        event if it has come in the meantime.
+
+        Args:
+            event_type: the exact type to wait for.
+            waiter_event: shown to whoever watches the run, to ask for the event.
+            waiter_id: tells apart the waits of one step; by default made from the type and the
+                requirements.
+            requirements: fields that the event must have, with these values.
+            timeout: seconds to wait; `None` is without end.
+
+        Raises:
+            TimeoutError: the time is up.
+        """
+        flight = self._step("wait_for_event")
+        event = await flight.wait(event_type, waiter_event, waiter_id, requirements or {}, timeout)
+        assert isinstance(event, event_type)
+        return event
+
+    def write_event_to_stream(self, ev: Event | None) -> None:
+        """Show an event, at once, to whoever watches the run."""
+        if ev is not None:
+            self._step("write_event_to_stream").show(ev)
+
+    def _step(self, what: str) -> Flight:
+        if self._flight is None:
+            raise WorkflowRuntimeError(f"{what} can only be called in a step, on its own context.")
+        return self._flight
+
+    def _check(self, workflow: Workflow) -> None:
+        if type(self._workflow) is not type(workflow):
+            raise WorkflowConfigurationError(
+                f"This context was made for {type(self._workflow).__name__}, and cannot be used "
+                f"with {type(workflow).__name__}: make a Context(workflow=...) for it."
+            )

@@ -1,0 +1,29 @@
+"""What can go wrong in a workflow: one class for each kind, all of them a `WorkflowError`."""
+
+
+class WorkflowError(Exception):
+    """Anything the engine itself refuses or gives up on."""
+
+
+class WorkflowValidationError(WorkflowError):
+    """The workflow is put together wrongly: a step's signature, or how steps and events meet."""
+
+
+class WorkflowConfigurationError(WorkflowError):
+    """A workflow, a context or a checkpoint was used with something that it does not fit."""
+
+
+class WorkflowRuntimeError(WorkflowError):
+    """A step did something that the engine cannot carry out."""
+
+
+class WorkflowTimeoutError(WorkflowError):
+    """The run took longer than its workflow's `timeout`."""
+
+
+class WorkflowCancelledByUser(WorkflowError):
+    """The run was cancelled."""
+
+
+class SerializationError(WorkflowError, TypeError):
+    """A value cannot be stored as JSON, or what is stored cannot be read back."""

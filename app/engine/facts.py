@@ -1,0 +1,56 @@
+"""Facts: what makes a run progress. One fact, one checkpoint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.engine.merging import Change
+from app.engine.serialization import SealedEvent
+from app.engine.snapshot import Buffered, Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An event, and the one step it is for; `None` is every step that takes its type."""
+
+    event: SealedEvent
+    step: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event came from outside: the StartEvent, an answer, a word from the caller."""
+
+    sent: Sent
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A step completed: all it gave, sent, wrote and collected takes effect together.
+
+    Attributes:
+        delivery: the id of the delivery that it was started for.
+        sent: the events that go out now; the one it returned is the last.
+        output: the event it returned.
+        changes: what it wrote to the state, by key.
+        put_by: what it has left for `collect_events` to find, by the entries' keys.
+        collected: the entries it has taken from there.
+    """
+
+    delivery: int
+    sent: tuple[Sent, ...] = ()
+    output: SealedEvent | None = None
+    changes: Mapping[str, Change] | None = None
+    put_by: Mapping[str, Buffered] | None = None
+    collected: Mapping[str, Buffered] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A step began to wait, in the middle of a delivery. What it has sent so far goes out."""
+
+    wait: Wait
+    sent: tuple[Sent, ...] = ()
+    asked: SealedEvent | None = None
+
+
+Fact = Received | Completed | Waiting

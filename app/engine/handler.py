@@ -1,0 +1,126 @@
+"""Handler: what `run` gives back, to await the result and to watch and steer the run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Generator
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from app.engine.context import Context
+from app.engine.errors import WorkflowRuntimeError
+from app.engine.events import Event, StopEvent
+from app.engine.facts import Received, Sent
+from app.engine.journal import Head
+from app.engine.runner import Runner
+from app.engine.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from app.engine.workflow import Workflow
+
+
+class Handler:
+    """A run under way. `await` it for what the StopEvent brought.
+
+    Awaiting raises the exception of the step that failed, `WorkflowTimeoutError` or
+    `WorkflowCancelledByUser`. Cancelling whoever awaits does not end the run; `cancel_run` does.
+
+    Attributes:
+        run_id: what tells the run from every other.
+        ctx: the context it runs in.
+    """
+
+    def __init__(
+        self,
+        workflow: Workflow,
+        ctx: Context,
+        run: UUID,
+        snapshot: Snapshot | None,
+        head: Head,
+        first: Received | None,
+    ) -> None:
+        self.run_id = str(run)
+        self.ctx = ctx
+        self._workflow = workflow
+        self._run = run
+        self._snapshot = snapshot
+        self._head = head
+        self._stream: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._runner: Runner | None = None
+        self._untold: list[Received] = [] if first is None else [first]
+        self._cancelled = False
+        before, ctx._newest = ctx._newest, self
+        # A rerun begins with its checkpoint's state: it has nobody to wait for.
+        self._task = asyncio.create_task(self._drive(before if snapshot is None else None))
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return asyncio.shield(self._task).__await__()
+
+    def is_done(self) -> bool:
+        """Whether the run has ended."""
+        return self._task.done()
+
+    def exception(self) -> BaseException | None:
+        """Why the run ended, unless it completed.
+
+        Raises:
+            asyncio.InvalidStateError: it has not ended.
+        """
+        return self._task.exception()
+
+    async def stream_events(self) -> AsyncIterator[Event]:
+        """What the run shows, as it comes; the StopEvent is the last."""
+        while (event := await self._stream.get()) is not None:
+            yield event
+        self._stream.put_nowait(None)  # for whoever asks again
+
+    def send_event(self, message: Event, step: str | None = None) -> None:
+        """Say something to the run: an answer it waits for, or an event for its steps.
+
+        Raises:
+            WorkflowRuntimeError: the run has ended, or no such step takes this event.
+            SerializationError: a field cannot be stored; the message names it.
+        """
+        if self.is_done():
+            raise WorkflowRuntimeError("The run has ended: nobody is there to take the event.")
+        sealed = self._workflow.graph.serializer.seal(message)
+        if step is not None:
+            self._workflow.graph.check_step(step, sealed.type)
+        received = Received(Sent(sealed, step))
+        if self._runner is None:
+            self._untold.append(received)
+        else:
+            self._runner.tell(received)
+
+    async def cancel_run(self) -> None:
+        """End the run, and wait until it has ended. What was under way stays pending."""
+        self._cancelled = True
+        if self._runner is not None:
+            self._runner.cancel()
+        await asyncio.wait([self._task])
+
+    async def _drive(self, before: Handler | None) -> Any:
+        if before is not None:
+            await asyncio.wait([before._task])
+        snapshot = self._snapshot or Snapshot(state=self.ctx._state)
+        runner = self._runner = Runner(
+            self._workflow, self.ctx._journal, self._run, snapshot, self._head, self._show
+        )
+        for received in self._untold:
+            runner.tell(received)
+        if self._cancelled:
+            runner.cancel()
+        try:
+            await runner.drive(stay=True)
+        finally:
+            self.ctx._state = runner.snapshot.state
+            self._stream.put_nowait(None)
+        if runner.error is not None:
+            raise runner.error
+        assert runner.snapshot.stopped is not None
+        stop = self._workflow.graph.serializer.open(runner.snapshot.stopped)
+        assert isinstance(stop, StopEvent)
+        return stop.outcome
+
+    def _show(self, event: Event) -> None:
+        self._stream.put_nowait(event)

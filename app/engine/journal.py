@@ -1,0 +1,118 @@
+"""The port: what a run asks of storage. MemoryJournal answers it for use as a library."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+from uuid import UUID
+
+from app.engine.facts import Completed, Fact, Received, Waiting
+from app.engine.serialization import SealedEvent
+from app.engine.snapshot import Delta, Snapshot
+
+Status = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
+ENDED: frozenset[Status] = frozenset({"completed", "failed", "cancelled"})
+
+
+class HeadMoved(Exception):
+    """Somebody else has moved the run on: whoever gets this lets go of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a run stands: its newest checkpoint, or its origin's where it has none of its own."""
+
+    checkpoint: UUID | None = None
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run failed."""
+
+    type: str
+    message: str
+    step: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A checkpoint as it is written: a run after one more fact.
+
+    Attributes:
+        seq: 1 for a run's first.
+        message: the id of the message from outside that the fact consumed.
+        delta: how the snapshot differs from the one of the checkpoint before.
+    """
+
+    id: UUID
+    run: UUID
+    seq: int
+    parent: UUID | None
+    last_completed_step: str | None
+    input_event: SealedEvent | None
+    output_event: SealedEvent | None
+    message: UUID | None
+    delta: Delta
+    snapshot: Snapshot
+
+
+class Journal(Protocol):
+    """Where a run's facts are kept."""
+
+    async def append(
+        self, records: Sequence[Record], status: Status, failure: Failure | None = None
+    ) -> None:
+        """Commit the checkpoints and the status after them, all together.
+
+        Raises:
+            HeadMoved: the run already has a checkpoint with such a `seq`, or has ended.
+        """
+
+
+class MemoryJournal:
+    """Keeps the checkpoints of all the runs in one context, in this process's memory."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    async def append(
+        self,
+        records: Sequence[Record],
+        status: Status,  # noqa: ARG002  # a handler knows how its run stands
+        failure: Failure | None = None,  # noqa: ARG002
+    ) -> None:
+        """Keep the records."""
+        self.records.extend(records)
+
+
+def record(
+    id_: UUID,
+    run: UUID,
+    head: Head,
+    fact: Fact,
+    message: UUID | None,
+    before: Snapshot,
+    delta: Delta,
+) -> Record:
+    """The checkpoint that the fact leaves."""
+    step: str | None = None
+    taken: SealedEvent | None = None
+    match fact:
+        case Received(sent):
+            given = sent.event
+        case Completed(delivery, _, given):
+            step, taken = before.deliveries[delivery].step, before.deliveries[delivery].event
+        case Waiting(wait, _, given):
+            taken = before.deliveries[wait.delivery].event
+    return Record(
+        id_,
+        run,
+        head.seq + 1,
+        head.checkpoint,
+        step,
+        taken,
+        given,
+        message,
+        delta,
+        before.after(delta),
+    )

@@ -1,0 +1,97 @@
+"""How what a step wrote joins a state that has moved on since the step read it."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.engine.serialization import TAG, VALUE, Json
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
+"""There is no such key."""
+
+UNREAD: Final = _Absent()
+"""The step has not looked: what it writes replaces whatever is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A step read `base` under a key and made it `value`: JSON, or ABSENT, or UNREAD for a base."""
+
+    base: Any
+    value: Any
+
+
+def merge(current: Any, change: Change) -> Any:
+    """What the change makes of the current value.
+
+    Where nothing else has changed it, it is simply the step's value. Otherwise numbers add, lists
+    append, mappings merge by key and sets unite; anything else is replaced by what came later.
+    """
+    base, value = change.base, change.value
+    if base is UNREAD or current is ABSENT or value is ABSENT or _same(current, base):
+        return value
+    if _is_number(value) and _is_number(current):
+        if base is ABSENT:
+            return current + value
+        return current + (value - base) if _is_number(base) else value
+    if isinstance(value, list) and isinstance(current, list):
+        return _merge_lists(current, [] if base is ABSENT else base, value)
+    if isinstance(value, dict) and isinstance(current, dict):
+        return _merge_mappings(current, {} if base is ABSENT else base, value)
+    return value
+
+
+def _merge_lists(current: list[Json], base: Json, value: list[Json]) -> list[Json]:
+    if isinstance(base, list) and value[: len(base)] == base:
+        return current + value[len(base) :]
+    return value
+
+
+def _merge_mappings(current: dict[str, Json], base: Json, value: dict[str, Json]) -> Json:
+    tag = value.get(TAG)
+    if current.get(TAG) != tag or not isinstance(base, dict) or (base and base.get(TAG) != tag):
+        return value
+    if tag is None:
+        return _merge_keys(current, base, value)
+    mine, theirs, before = value[VALUE], current[VALUE], base.get(VALUE)
+    if tag in ("set", "frozenset"):
+        added = [item for item in mine if item not in (before or [])]
+        removed = [item for item in before or [] if item not in mine]
+        kept = [item for item in theirs if item not in removed]
+        kept += [item for item in added if item not in kept]
+        return {TAG: tag, VALUE: sorted(kept, key=repr)}
+    if tag == "dict":
+        return {TAG: tag, VALUE: _merge_pairs(theirs, before or [], mine)}
+    if isinstance(mine, dict) and isinstance(theirs, dict):  # the fields of a declared type
+        return value | {VALUE: _merge_keys(theirs, before or {}, mine)}
+    return value
+
+
+def _merge_keys(current: dict[str, Json], base: Json, value: dict[str, Json]) -> dict[str, Json]:
+    merged = {key: item for key, item in current.items() if key in value or key not in base}
+    for key, item in value.items():
+        was = base.get(key, ABSENT)
+        if was is ABSENT or not _same(was, item):
+            merged[key] = merge(current.get(key, ABSENT), Change(was, item))
+    return merged
+
+
+def _merge_pairs(current: list[Json], base: list[Json], value: list[Json]) -> list[Json]:
+    """Mappings whose keys are not text are written as pairs; their keys are compared by text."""
+    keys = {repr(key): key for key, _ in [*current, *base, *value]}
+    merged = _merge_keys(*({repr(k): v for k, v in pairs} for pairs in (current, base, value)))
+    return [[keys[name], item] for name, item in merged.items()]
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _same(left: Any, right: Any) -> bool:
+    # 1, 1.0 and True are equal, and yet not the same to whoever reads them.
+    return left is right or (type(left) is type(right) and bool(left == right))

@@ -1,0 +1,328 @@
+"""Carries one run forward until it ends, or has nothing to do but wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from app.engine.advance import advance
+from app.engine.buffers import LiveBuffers
+from app.engine.context import Context
+from app.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError, WorkflowTimeoutError
+from app.engine.events import Event
+from app.engine.facts import Completed, Fact, Received, Waiting
+from app.engine.flight import Flight
+from app.engine.journal import ENDED, Failure, Head, Journal, Record, Status, record
+from app.engine.serialization import SealedEvent
+from app.engine.snapshot import Delivery, Snapshot, Wait
+from app.engine.state import LiveState
+from app.engine.threads import in_thread
+from app.engine.turns import Turns
+
+if TYPE_CHECKING:
+    from app.engine.workflow import Workflow
+
+
+INTERRUPT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A fact that is not committed yet, with what it came from."""
+
+    fact: Fact
+    flight: Flight | None = None
+    message: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The run cannot go on: a step failed, the time is up, or somebody has cancelled it."""
+
+    status: Status
+    error: BaseException
+    step: str | None = None
+
+    @property
+    def failure(self) -> Failure:
+        """What is written of it."""
+        return Failure(type(self.error).__name__, str(self.error), self.step)
+
+
+class Runner:
+    """One run, under way in this process.
+
+    It does one thing: start what is pending. That is how a run begins, goes on, is taken over
+    after a crash and is rerun.
+
+    Attributes:
+        snapshot: the run as of its newest committed checkpoint.
+        head: that checkpoint.
+        status: how the run stood when it was last written.
+        error: why it ended, unless it completed.
+    """
+
+    def __init__(
+        self,
+        workflow: Workflow,
+        journal: Journal,
+        run: UUID,
+        snapshot: Snapshot,
+        head: Head,
+        show: Callable[[Event], None] = lambda _: None,
+    ) -> None:
+        self.snapshot = snapshot
+        self.head = head
+        self.status: Status = "queued"
+        self.error: BaseException | None = None
+        self.show = show
+        self._workflow = workflow
+        self._graph = workflow.graph
+        self._journal = journal
+        self._run = run
+        self._live = LiveState(snapshot.state)
+        self._buffers = LiveBuffers(snapshot.buffers)
+        self._turns = Turns({step.name: step.num_workers for step in self._graph.steps.values()})
+        self._news: list[News | End] = []
+        self._bell: asyncio.Future[None] | None = None
+        self._flights: dict[int, Flight] = {}
+        self._answers: dict[str, asyncio.Future[SealedEvent]] = {}
+        self._draining = False
+
+    # What may be said to it
+
+    def tell(self, received: Received, message: UUID | None = None) -> None:
+        """An event came from outside."""
+        self._put(News(received, message=message))
+
+    def cancel(self) -> None:
+        """End the run. What is under way is stopped, and stays pending."""
+        self._put(End("cancelled", WorkflowCancelledByUser("The run was cancelled.")))
+
+    def drain(self) -> None:
+        """Start nothing more: `drive` returns once what is under way has completed."""
+        self._draining = True
+        self._turns.close()
+        self._ring()
+
+    # Its life
+
+    async def drive(self, *, stay: bool) -> Status:
+        """Carry the run forward.
+
+        Args:
+            stay: whether to stay when nothing is left to do but wait for events from outside;
+                otherwise it returns then. A step that waits in its middle stays in any case.
+
+        Returns:
+            How the run stands: ended, `waiting`, or `running` when it was drained.
+
+        Raises:
+            HeadMoved: somebody else has moved the run on.
+        """
+        timer, seconds = None, self._workflow.timeout
+        if seconds is not None:
+            timer = asyncio.get_running_loop().call_later(seconds, self._time_out, seconds)
+        try:
+            for delivery in self.snapshot.pending():
+                if not self._is_parked(delivery):
+                    self._start(delivery)
+            while not self._is_over(stay):
+                await self._go_on()
+        finally:
+            if timer is not None:
+                timer.cancel()
+            await self._interrupt()
+        return self.status
+
+    def _is_over(self, stay: bool) -> bool:
+        if self.status in ENDED:
+            return True
+        if self._draining:
+            return not self._turns.working and not self._news
+        return self.status == "waiting" and not (stay or self._flights or self._news)
+
+    async def _go_on(self) -> None:
+        stands: Status = "waiting" if self._turns.idle else "running"
+        if self._news or self.status != stands:
+            news, self._news = self._news, []
+            await self._keep(news, stands)
+        else:
+            self._bell = asyncio.get_running_loop().create_future()
+            await self._bell
+
+    async def _keep(self, news: list[News | End], status: Status) -> None:
+        """Commit what has happened, all of it at once, and only then act on it."""
+        snapshot, head, failure = self.snapshot, self.head, None
+        kept: list[tuple[News, Record]] = []
+        for item in news:
+            status = "running"
+            if isinstance(item, End):
+                status, failure, self.error = item.status, item.failure, item.error
+                break
+            delta = advance(self._graph.routes, snapshot, item.fact)
+            entry = record(uuid7(), self._run, head, item.fact, item.message, snapshot, delta)
+            kept.append((item, entry))
+            snapshot, head = entry.snapshot, Head(entry.id, entry.seq)
+            if snapshot.stopped is not None:
+                status = "completed"
+                break
+        await self._journal.append([entry for _, entry in kept], status, failure)
+        self.snapshot, self.head, self.status = snapshot, head, status
+        if status not in ENDED:
+            for item, entry in kept:
+                self._follow(item, entry)
+
+    def _follow(self, news: News, entry: Record) -> None:
+        """Act on a fact that is committed."""
+        if news.flight is not None:
+            self._rest(news.flight)
+            if isinstance(news.fact, Completed):
+                news.flight.commit(news.fact, entry.snapshot.state)
+                del self._flights[news.flight.delivery.id]
+        for id_, delivery in entry.delta.deliveries.put.items():
+            if id_ not in self._flights:
+                self._start(delivery)
+        for wait in entry.delta.waits.put.values():
+            if wait.answer is not None:
+                self._wake(wait, entry.snapshot.deliveries[wait.delivery])
+
+    # Executing a step
+
+    def _start(self, delivery: Delivery) -> None:
+        if delivery.step not in self._graph.steps:
+            error = WorkflowRuntimeError(
+                f"A {delivery.event.type} is pending for step {delivery.step!r}, which is not in "
+                "the workflow any more. Bring the step back, then rerun from the last checkpoint."
+            )
+            self._put(End("failed", error, delivery.step))
+            return
+        flight = Flight(delivery, self, self._graph, self._live, self._buffers)
+        self._flights[delivery.id] = flight
+        self._turns.ask(delivery.step, delivery.id, partial(self._take_off, flight))
+
+    def _take_off(self, flight: Flight) -> None:
+        flight.works = True
+        flight.task = asyncio.create_task(self._fly(flight))
+
+    async def _fly(self, flight: Flight) -> None:
+        """Execute the step once, and report what became of it."""
+        news: News | End
+        step = flight.delivery.step
+        try:
+            news = News(flight.complete(await self._call(flight)), flight)
+        except (Exception, SystemExit) as error:  # whatever a step does, it ends only its own run
+            news = End("failed", error, step)
+        except asyncio.CancelledError as error:
+            if self._flights.get(flight.delivery.id) is not flight:
+                raise  # it was interrupted, and stays pending
+            news = End("failed", error, step)
+        self._put(news)
+
+    async def _call(self, flight: Flight) -> object:
+        delivery = flight.delivery
+        step = self._graph.steps[delivery.step]
+        event = self._graph.serializer.open(delivery.event)
+        arguments: dict[str, Any] = {step.event_parameter: event}
+        if step.context_parameter is not None:
+            arguments[step.context_parameter] = Context._within(flight)
+        method = getattr(self._workflow, step.name)
+        if step.is_async:
+            return await method(**arguments)
+        return await in_thread(method, arguments)
+
+    # Waiting in the middle of a step
+
+    def begin_wait(self, flight: Flight, waiting: Waiting) -> None:
+        """A step begins to wait."""
+        self._put(News(waiting, flight))
+
+    async def answer(self, flight: Flight, wait: Wait) -> SealedEvent:
+        """The event that the step waits for, once it is there.
+
+        Raises:
+            TimeoutError: the time is up.
+        """
+        known = self.snapshot.waits.get(wait.key)
+        if known is not None and known.answer is not None:
+            return known.answer
+        if known is not None:
+            self._rest(flight)  # it began in an earlier try, and is committed
+            self._ring()
+        self._answers[wait.key] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(wait.timeout):
+                return await self._answers[wait.key]
+        except TimeoutError:
+            self._work(flight)
+            raise
+        finally:
+            del self._answers[wait.key]
+
+    def _is_parked(self, delivery: Delivery) -> bool:
+        """Whether its step, on its way through, waits for an event that is not there yet."""
+        if not delivery.waiters:
+            return False
+        wait = self.snapshot.waits[f"{delivery.id}:{delivery.waiters[-1]}"]
+        return wait.answer is None and wait.timeout is None
+
+    def _wake(self, wait: Wait, delivery: Delivery) -> None:
+        """The event is there: go on where the step stood, or start it from its top."""
+        flight = self._flights.get(wait.delivery)
+        if flight is None:
+            self._start(delivery)
+        elif flight.works:
+            self._hand_over(wait)
+        else:
+            self._turns.ask(delivery.step, delivery.id, partial(self._resume, flight, wait))
+
+    def _resume(self, flight: Flight, wait: Wait) -> None:
+        if flight.works or flight.delivery.id not in self._flights:
+            self._turns.leave(flight.delivery.step)  # its time was up before its turn came
+        flight.works = True
+        self._hand_over(wait)
+
+    def _hand_over(self, wait: Wait) -> None:
+        answer = self._answers.get(wait.key)
+        if answer is not None and wait.answer is not None and not answer.done():
+            answer.set_result(wait.answer)
+
+    def _rest(self, flight: Flight) -> None:
+        """The step has completed, or waits: its worker is free."""
+        if flight.works:
+            flight.works = False
+            self._turns.leave(flight.delivery.step)
+
+    def _work(self, flight: Flight) -> None:
+        if not flight.works:
+            flight.works = True
+            self._turns.take(flight.delivery.step)
+
+    # Ending
+
+    def _time_out(self, seconds: float) -> None:
+        error = WorkflowTimeoutError(f"The run took longer than {seconds:g} seconds.")
+        self._put(End("failed", error))
+
+    async def _interrupt(self) -> None:
+        """Stop what is under way. It stays pending."""
+        tasks = [flight.task for flight in self._flights.values() if flight.task is not None]
+        self._flights = {}
+        for task in tasks:
+            task.cancel()
+        if tasks:  # a step may refuse to be cancelled: it is not waited for any longer
+            await asyncio.wait(tasks, timeout=INTERRUPT_SECONDS)
+
+    def _put(self, news: News | End) -> None:
+        self._news.append(news)
+        self._ring()
+
+    def _ring(self) -> None:
+        if self._bell is not None and not self._bell.done():
+            self._bell.set_result(None)

@@ -1,0 +1,437 @@
+"""JSON in, JSON out: values of JSON's own types and of the types a workflow declares, exactly.
+
+What is written reads back equal and of the same type. A value that JSON has no type for is
+written as `{"$type": name, "$value": ...}`; names stand for a fixed set of types and are never
+imported.
+"""
+
+import base64
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+import math
+import pathlib
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from pydantic import BaseModel, ValidationError
+
+from app.engine.errors import SerializationError
+from app.engine.events import Event
+
+Json = Any
+"""A tree of dict (with string keys), list, str, int, float, bool and None."""
+
+TAG = "$type"
+VALUE = "$value"
+MAX_DEPTH = 100  # a level can take two in JSON, and JSON writers stop at some 250
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEvent:
+    """An event as it was when it was sent: its type's name and its fields, as JSON."""
+
+    type: str
+    data: dict[str, Json]
+    private: dict[str, Json] | None = None
+    unset: tuple[str, ...] = ()
+
+    def to_json(self) -> Json:
+        """The event as one JSON object; parts that are empty are left out."""
+        whole: dict[str, Json] = {"type": self.type, "data": self.data}
+        if self.private:
+            whole["private"] = self.private
+        if self.unset:
+            whole["unset"] = list(self.unset)
+        return whole
+
+    @classmethod
+    def from_json(cls, whole: Json) -> "SealedEvent":
+        """The reverse of `to_json`."""
+        return cls(
+            whole["type"], whole["data"], whole.get("private"), tuple(whole.get("unset", ()))
+        )
+
+
+class Serializer:
+    """Writes and reads values of JSON's types, of common standard types, and of `types`.
+
+    Args:
+        types: pydantic models, dataclasses and enums by the name they are written under.
+        find: asked for a type that is not among them, by type or by name; `None` means unknown.
+    """
+
+    def __init__(
+        self,
+        types: Mapping[str, type],
+        find: Callable[[str], type | None] = lambda _: None,
+    ) -> None:
+        self._types = dict(types)
+        self._find = find
+        self._shapes: dict[type, _Shape] = {}
+
+    def seal(self, event: Event) -> SealedEvent:
+        """Take the event as it is now.
+
+        Raises:
+            SerializationError: a field's value cannot be stored; the message names it.
+        """
+        shape = self._shape(type(event))
+        if shape is None:
+            raise SerializationError(_unknown(type(event), type(event).__name__))
+        try:
+            data, private, unset = self._fields(event, 1)
+        except _Unstorable:
+            raise self._explain(event, type(event).__name__) from None
+        return SealedEvent(shape.name, data, private, unset)
+
+    def open(self, sealed: SealedEvent) -> Event:
+        """A new event, equal to the one that was sealed.
+
+        Raises:
+            SerializationError: its type is not known (any more), or has changed so that the
+                stored fields do not fit it.
+        """
+        cls = self.type_named(sealed.type)
+        if cls is None or not issubclass(cls, Event):
+            raise SerializationError(
+                f"There is no event type {sealed.type!r} in this workflow (any more). "
+                "Bring the class back, or rerun from a checkpoint before it."
+            )
+        event = self._model(cls, sealed.data, sealed.private, sealed.unset)
+        assert isinstance(event, Event)
+        return event
+
+    def encode(self, value: Any, called: str = "value") -> Json:
+        """The value as JSON that `decode` turns back into an equal one.
+
+        Args:
+            called: what messages call the value.
+
+        Raises:
+            SerializationError: something in it cannot be stored; the message says where and what.
+        """
+        try:
+            return self._encode(value, 0)
+        except _Unstorable:
+            raise self._explain(value, called) from None
+
+    def decode(self, written: Json) -> Any:
+        """A new value, equal to the one that was encoded.
+
+        Raises:
+            SerializationError: it holds a type that is not known (any more).
+        """
+        kind = type(written)
+        if kind is list:
+            return [self.decode(item) for item in written]
+        if kind is not dict:
+            return written
+        tag = written.get(TAG)
+        if tag is None:
+            return {key: self.decode(item) for key, item in written.items()}
+        return self._decode_tagged(tag, written)
+
+    def _encode(self, value: Any, depth: int) -> Json:
+        kind = type(value)
+        if kind is str:
+            if not value.isascii():
+                _check_text(value)
+            return value
+        if kind is bool or value is None:
+            return value
+        if kind is int:
+            if -(2**63) <= value < 2**64:
+                return value
+            return {TAG: "int", VALUE: str(value)}
+        if kind is float:
+            return value if math.isfinite(value) else {TAG: "float", VALUE: repr(value)}
+        if depth > MAX_DEPTH:
+            raise _Unstorable
+        if kind is list:
+            return [self._encode(item, depth + 1) for item in value]
+        if kind is dict:
+            return self._encode_dict(value, depth)
+        writer = _WRITERS.get(kind)
+        if writer is not None:
+            return {TAG: kind.__name__, VALUE: writer(value)}
+        if kind in (tuple, set, frozenset):
+            return {TAG: kind.__name__, VALUE: self._encode_group(value, kind, depth)}
+        return self._encode_declared(value, kind, depth)
+
+    def _encode_dict(self, value: dict[Any, Any], depth: int) -> Json:
+        if TAG not in value and all(type(key) is str for key in value):
+            for key in value:
+                if not key.isascii():
+                    _check_text(key)
+            return {key: self._encode(item, depth + 1) for key, item in value.items()}
+        pairs = [[self._encode(k, depth + 1), self._encode(v, depth + 1)] for k, v in value.items()]
+        return {TAG: "dict", VALUE: pairs}
+
+    def _encode_group(self, value: Iterable[Any], kind: type, depth: int) -> list[Json]:
+        items = [self._encode(item, depth + 1) for item in value]
+        # Equal sets are written alike, whatever order their hashes give.
+        return items if kind is tuple else sorted(items, key=repr)
+
+    def _encode_declared(self, value: Any, kind: type, depth: int) -> Json:
+        shape = self._shape(kind)
+        if shape is None:
+            raise _Unstorable
+        if isinstance(value, enum.Enum):
+            return {TAG: shape.name, VALUE: value.name}
+        if not isinstance(value, BaseModel):
+            data = {name: self._encode(getattr(value, name), depth + 1) for name in shape.fields}
+            return {TAG: shape.name, VALUE: data}
+        data, private, unset = self._fields(value, depth + 1)
+        written: dict[str, Json] = {TAG: shape.name, VALUE: data}
+        if private:
+            written["$private"] = private
+        if unset:
+            written["$unset"] = list(unset)
+        return written
+
+    def _fields(
+        self, model: BaseModel, depth: int
+    ) -> tuple[dict[str, Json], dict[str, Json] | None, tuple[str, ...]]:
+        names = self._shapes[type(model)].fields
+        values, encode = model.__dict__, self._encode
+        data = {name: encode(values[name], depth) for name in names}
+        if model.__pydantic_extra__:
+            data |= {name: encode(v, depth) for name, v in model.__pydantic_extra__.items()}
+        private = None
+        if model.__pydantic_private__:
+            private = {name: encode(v, depth) for name, v in model.__pydantic_private__.items()}
+        unset: tuple[str, ...] = ()
+        if len(model.__pydantic_fields_set__) < len(data):
+            unset = tuple(name for name in names if name not in model.__pydantic_fields_set__)
+        return data, private, unset
+
+    def _decode_tagged(self, tag: str, written: dict[str, Json]) -> Any:
+        value = written[VALUE]
+        if tag == "dict":
+            return {self.decode(key): self.decode(item) for key, item in value}
+        if tag in _GROUPS:
+            return _GROUPS[tag](self.decode(item) for item in value)
+        if tag in _READERS:
+            return _READERS[tag](value)
+        cls = self.type_named(tag)
+        if cls is None:
+            raise SerializationError(f"There is no type {tag!r} in this workflow (any more).")
+        if issubclass(cls, enum.Enum):
+            return _member(cls, value)
+        if issubclass(cls, BaseModel):
+            unset = tuple(written.get("$unset", ()))
+            return self._model(cls, value, written.get("$private"), unset)
+        return self._dataclass(cls, value)
+
+    def _model(
+        self,
+        cls: type[BaseModel],
+        written: Mapping[str, Json],
+        private: Mapping[str, Json] | None,
+        unset: tuple[str, ...],
+    ) -> BaseModel:
+        """Restore the model as it was, unvalidated: validators may not be repeatable.
+
+        Only a class whose fields have changed since is validated, so that new fields get their
+        defaults.
+        """
+        shape = self._shape(cls)
+        assert shape is not None
+        decode = self.decode
+        data = {name: decode(item) for name, item in written.items()}
+        fields, keeps_extra = shape.fields, cls.model_config.get("extra") == "allow"
+        if any(name not in data for name in fields) or (
+            len(data) > len(fields) and not keeps_extra
+        ):
+            try:
+                return cls.model_validate(data)
+            except ValidationError as error:
+                raise SerializationError(
+                    f"A stored {shape.name} does not fit its class any more: "
+                    + "; ".join(f"{e['loc']}: {e['msg']}" for e in error.errors())
+                ) from None
+        model = cls.__new__(cls)
+        extra = {name: data.pop(name) for name in list(data) if name not in shape.names}
+        fields_set = {*data, *extra}.difference(unset)
+        object.__setattr__(model, "__dict__", data)
+        object.__setattr__(model, "__pydantic_extra__", extra if keeps_extra else None)
+        object.__setattr__(model, "__pydantic_fields_set__", fields_set)
+        object.__setattr__(model, "__pydantic_private__", self._private(cls, private))
+        return model
+
+    def _private(
+        self, cls: type[BaseModel], written: Mapping[str, Json] | None
+    ) -> dict[str, Any] | None:
+        attributes = cls.__private_attributes__
+        if not attributes:
+            return None
+        stored = {name: self.decode(item) for name, item in (written or {}).items()}
+        fresh = {
+            name: attr.get_default() for name, attr in attributes.items() if name not in stored
+        }
+        return fresh | stored
+
+    def _dataclass(self, cls: type, written: Mapping[str, Json]) -> Any:
+        data = {name: self.decode(item) for name, item in written.items()}
+        shape = self._shape(cls)
+        assert shape is not None
+        if data.keys() != shape.names:
+            try:
+                return cls(**data)
+            except TypeError as error:
+                raise SerializationError(
+                    f"A stored {cls.__name__} does not fit its class any more: {error}"
+                ) from None
+        value: Any = object.__new__(cls)
+        for name, item in data.items():
+            object.__setattr__(value, name, item)
+        return value
+
+    def _shape(self, cls: type) -> "_Shape | None":
+        shape = self._shapes.get(cls)
+        if shape is None and self.type_named(cls.__name__) is cls:
+            shape = self._shapes[cls] = _Shape.of(cls)
+        return shape
+
+    def type_named(self, name: str) -> type | None:
+        """The type that is written under the name; `None` where it is not known."""
+        cls = self._types.get(name)
+        if cls is None:
+            cls = self._find(name)
+            if cls is not None:
+                self._types[name] = cls
+        return cls
+
+    def _explain(self, value: Any, called: str) -> SerializationError:
+        """Find what cannot be stored: walked only when something is known to be wrong."""
+        where, culprit = self._culprit(value, called, 0)
+        if isinstance(culprit, str):
+            return SerializationError(f"{where} holds text that is not valid Unicode.")
+        if isinstance(culprit, (list, dict, tuple, set, frozenset)):
+            return SerializationError(f"{where} is nested too deep, or holds itself.")
+        return SerializationError(_unknown(type(culprit), where))
+
+    def _culprit(self, value: Any, where: str, depth: int) -> tuple[str, Any]:
+        parts: Iterable[tuple[str, Any]] = ()
+        if isinstance(value, dict):
+            parts = [(f"{where}[{key!r}]", item) for key, item in value.items()]
+            parts += [(f"a key of {where}", key) for key in value]
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            parts = [(f"{where}[{number}]", item) for number, item in enumerate(value)]
+        elif self._shape(type(value)) and not isinstance(value, enum.Enum):
+            named = dict(vars(value)) if hasattr(value, "__dict__") else {}
+            if isinstance(value, BaseModel):
+                named |= (value.__pydantic_extra__ or {}) | (value.__pydantic_private__ or {})
+            parts = [(f"{where}.{name}", item) for name, item in named.items()]
+        if depth <= MAX_DEPTH:
+            for place, item in parts:
+                try:
+                    self._encode(item, depth + 1)
+                except _Unstorable:
+                    return self._culprit(item, place, depth + 1)
+        return where, value
+
+
+def plain(written: Json) -> Json:
+    """Encoded JSON as a reader would write it by hand: without the marks that make it exact."""
+    if isinstance(written, list):
+        return [plain(item) for item in written]
+    if not isinstance(written, dict):
+        return written
+    if TAG not in written:
+        return {key: plain(item) for key, item in written.items()}
+    value = written[VALUE]
+    if written[TAG] == "dict":
+        return {str(plain(key)): plain(item) for key, item in value}
+    return plain(value)
+
+
+class _Unstorable(Exception):
+    """Something in the value cannot be stored; `Serializer._explain` finds out what."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What there is to write of a declared type."""
+
+    name: str
+    fields: tuple[str, ...]
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, declared: type) -> "_Shape":
+        if issubclass(declared, BaseModel):
+            fields = tuple(declared.model_fields)
+        elif dataclasses.is_dataclass(declared):
+            fields = tuple(field.name for field in dataclasses.fields(declared))
+        else:
+            fields = ()
+        return cls(declared.__name__, fields, frozenset(fields))
+
+
+def is_declarable(kind: object) -> TypeGuard[type]:
+    """Whether a workflow can declare this type, so that its values can be stored."""
+    return isinstance(kind, type) and (
+        issubclass(kind, (BaseModel, enum.Enum)) or dataclasses.is_dataclass(kind)
+    )
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _Unstorable from None
+
+
+def _member(cls: type[enum.Enum], name: str) -> enum.Enum:
+    try:
+        return cls[name]
+    except KeyError:
+        raise SerializationError(f"{cls.__name__} has no member {name!r} (any more).") from None
+
+
+def _unknown(kind: type, where: str) -> str:
+    if is_declarable(kind):
+        return (
+            f"{where} is a {kind.__name__}, a type that its workflow does not declare. Name it in "
+            "an annotation of one of the workflow's events, or in the workflow's `types`."
+        )
+    return (
+        f"{where} is a {kind.__module__}.{kind.__qualname__}, which cannot be stored. Keep JSON "
+        "types, dates, sets, tuples, bytes, pydantic models, dataclasses or enums."
+    )
+
+
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    bytes: lambda value: base64.b64encode(value).decode(),
+    dt.datetime: dt.datetime.isoformat,
+    dt.date: dt.date.isoformat,
+    dt.time: dt.time.isoformat,
+    dt.timedelta: lambda value: f"{value.days}:{value.seconds}:{value.microseconds}",
+    decimal.Decimal: str,
+    uuid.UUID: str,
+    complex: repr,
+    pathlib.PosixPath: str,
+}
+_READERS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "bytes": base64.b64decode,
+    "datetime": dt.datetime.fromisoformat,
+    "date": dt.date.fromisoformat,
+    "time": dt.time.fromisoformat,
+    "timedelta": lambda text: dt.timedelta(*map(int, text.split(":"))),
+    "Decimal": decimal.Decimal,
+    "UUID": uuid.UUID,
+    "complex": complex,
+    "PosixPath": pathlib.Path,
+}
+_GROUPS: dict[str, Callable[[Iterable[Any]], Any]] = {
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+}

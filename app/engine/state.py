@@ -1,0 +1,168 @@
+"""The state of a context while a run is under way: live for steps, committed for checkpoints."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from immutables import Map
+
+from app.engine.merging import ABSENT, UNREAD, Change, merge
+from app.engine.serialization import Json, Serializer
+
+
+class LiveState:
+    """What steps see: the committed state, with what the steps under way have written so far.
+
+    The changes of each delivery stand apart until it completes, so that one that fails takes
+    only its own away.
+    """
+
+    def __init__(self, committed: "Map[str, Json]") -> None:
+        self._committed = committed
+        self._changes: dict[str, dict[int, Change]] = {}  # by key, in the order of first writing
+        self._seen: dict[str, Any] = {}  # what `read` has found, while it holds
+
+    def keys(self) -> list[str]:
+        """The keys there are."""
+        keys = dict.fromkeys([*self._committed, *self._changes])
+        return [key for key in keys if self.read(key) is not ABSENT]
+
+    def read(self, key: str) -> Any:
+        """The value under the key, as JSON that must not be changed, or ABSENT."""
+        if key not in self._seen:
+            self._seen[key] = self._fold(key, without=None)
+        return self._seen[key]
+
+    def write(self, delivery: int, key: str, base: Any, value: Any) -> None:
+        """A step that has seen `base` (UNREAD: has not looked) makes it `value`."""
+        changes = self._changes.setdefault(key, {})
+        mine = changes.get(delivery)
+        value = merge(self.read(key), Change(base, value))
+        if mine is None:
+            others = self.read(key) if base is not UNREAD else UNREAD
+        elif mine.base is UNREAD:
+            others = UNREAD
+        else:
+            others = self._fold(key, without=delivery)
+        changes[delivery] = Change(others, value)
+        if next(reversed(changes)) == delivery:
+            self._seen[key] = value
+        else:
+            self._seen.pop(key, None)
+
+    def changes(self, delivery: int, keys: "list[str]") -> dict[str, Change]:
+        """What the delivery has written under these keys."""
+        return {key: self._changes[key][delivery] for key in keys}
+
+    def commit(
+        self, delivery: int, changed: Mapping[str, Change], committed: "Map[str, Json]"
+    ) -> None:
+        """The delivery has completed, and its changes are in the committed state."""
+        self._committed = committed
+        for key in changed:
+            # First of all in line, it comes first in the committed state too: nothing is seen
+            # to change. Only a later one may have to be put before the others.
+            if next(iter(self._changes[key])) != delivery:
+                self._seen.pop(key, None)
+            self._forget(key, delivery)
+
+    def abandon(self, delivery: int, keys: "list[str]") -> None:
+        """The delivery has failed, and what it wrote vanishes."""
+        for key in keys:
+            self._seen.pop(key, None)
+            self._forget(key, delivery)
+
+    def _forget(self, key: str, delivery: int) -> None:
+        del self._changes[key][delivery]
+        if not self._changes[key]:
+            del self._changes[key]
+
+    def _fold(self, key: str, without: int | None) -> Any:
+        value: Any = self._committed.get(key, ABSENT)
+        for delivery, change in self._changes.get(key, {}).items():
+            if delivery != without:
+                value = merge(value, change)
+        return value
+
+
+class StateView:
+    """What one step has read and written: it gets copies of its own, and what it changes in place
+    counts as written."""
+
+    def __init__(self, delivery: int, live: LiveState, serializer: Serializer) -> None:
+        self._delivery = delivery
+        self._live = live
+        self._serializer = serializer
+        self._known: dict[str, Any] = {}  # what it last saw or wrote under a key, as JSON
+        self._held: dict[str, tuple[Any, Json]] = {}  # what can be changed in place, and as it was
+        self._written: dict[str, None] = {}
+
+    def keys(self) -> list[str]:
+        """The keys there are."""
+        return self._live.keys()
+
+    def get(self, key: str, default: Any = ABSENT) -> Any:
+        """A copy of the value, or `default`; raises KeyError where there is neither."""
+        self._write_back(key)
+        found = self._live.read(key)
+        held = self._held.get(key)
+        if held is not None and held[1] is found:
+            return held[0]
+        if found is ABSENT:
+            if default is ABSENT:
+                self._known[key] = ABSENT
+                raise KeyError(key)
+            # A counter that starts with `get(key, default=0)` counts from that 0.
+            self._known[key] = self._serializer.encode(default, f"state[{key!r}]")
+            return default
+        self._known[key] = found
+        value = self._serializer.decode(found)
+        self._hold(key, value, found)
+        return value
+
+    def set(self, key: str, value: Any) -> None:
+        """Write the value as it is now.
+
+        Raises:
+            SerializationError: it cannot be stored; the message names the key and the type.
+        """
+        encoded = self._serializer.encode(value, f"state[{key!r}]")
+        self._write(key, encoded)
+        self._hold(key, value, encoded)
+
+    def delete(self, key: str) -> None:
+        """Take the key away."""
+        self._held.pop(key, None)
+        self._write(key, ABSENT)
+
+    def changes(self) -> dict[str, Change]:
+        """All that the step has written, in place too."""
+        for key in list(self._held):
+            self._write_back(key)
+        return self._live.changes(self._delivery, list(self._written))
+
+    def abandon(self) -> None:
+        """Take back all that the step has written."""
+        self._live.abandon(self._delivery, list(self._written))
+
+    def _write(self, key: str, encoded: Any) -> None:
+        self._live.write(self._delivery, key, self._known.get(key, UNREAD), encoded)
+        self._written[key] = None
+        self._known[key] = encoded
+
+    def _hold(self, key: str, value: Any, encoded: Json) -> None:
+        if isinstance(encoded, (dict, list)):
+            self._held[key] = (value, encoded)
+        else:
+            self._held.pop(key, None)
+
+    def _write_back(self, key: str) -> None:
+        """Write what has been changed in place since it was read or written."""
+        held = self._held.get(key)
+        if held is None:
+            return
+        value, was = held
+        encoded = self._serializer.encode(value, f"state[{key!r}]")
+        if encoded != was:
+            self._known[key] = was
+            self._write(key, encoded)
+            self._held[key] = (value, encoded)

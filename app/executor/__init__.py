@@ -1,0 +1,1 @@
+"""Who drives runs: the only room that knows of processes."""

@@ -1,0 +1,206 @@
+"""Worker: drives the runs of this process, each from wherever it stands."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+
+from app.engine import Workflow
+from app.engine.facts import Received, Sent
+from app.engine.journal import ENDED, Failure, HeadMoved, Journal, Record, Status
+from app.engine.runner import Runner
+from app.executor.signal import Signal
+from app.executor.slots import Slots
+from app.store import runs
+from app.store.database import Database
+from app.store.journal import RunJournal
+
+log = structlog.get_logger(__name__)
+
+FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds, before a run is taken up again after trouble
+
+
+@dataclass(slots=True)
+class _Driven:
+    """A run that this worker drives, or is about to."""
+
+    runner: Runner | None = None
+    task: "asyncio.Task[None] | None" = None
+    again: bool = True  # something has happened since the run was last claimed
+    told: set[UUID] = field(default_factory=set)
+
+
+class Worker:
+    """Takes up runs as it is woken for them, and carries each forward until it ends or waits.
+
+    There is no other way to begin, continue or recover a run: `wake` claims it from wherever it
+    stands, and a run that is driven already is not taken up twice.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        workflows: Mapping[str, Workflow],
+        signal: Signal,
+        max_active_runs: int,
+    ) -> None:
+        self._database = database
+        self._workflows = workflows
+        self._signal = signal
+        self._slots = Slots(max_active_runs)
+        self._driven: dict[UUID, _Driven] = {}
+        self._draining = False
+
+    async def recover(self) -> None:
+        """Take up every run that was accepted and has not ended."""
+        for run_id in await self._database.read(runs.unfinished):
+            self.wake(run_id)
+
+    def wake(self, run_id: UUID, said: runs.Said | None = None) -> None:
+        """Something has happened to the run: it was accepted, or told something."""
+        if self._draining:
+            return  # it is taken up at the next start
+        driven = self._driven.get(run_id)
+        if driven is None:
+            driven = self._driven[run_id] = _Driven()
+            driven.task = asyncio.create_task(self._drive(run_id, driven))
+            return
+        driven.again = True
+        if driven.runner is not None and said is not None:
+            _tell(driven.runner, driven, [said])
+
+    async def cancel(self, run_id: UUID) -> None:
+        """End the run, wherever it stands."""
+        driven = self._driven.get(run_id)
+        if driven is not None and driven.runner is not None and driven.task is not None:
+            driven.runner.cancel()
+            await asyncio.wait([driven.task])
+        await self._database.write(runs.cancel, run_id)
+        await self._pass_on(run_id)
+
+    async def drain(self, seconds: float) -> None:
+        """Start nothing more, give running steps that long to complete, and let go of all runs.
+
+        What is left is taken up at the next start.
+        """
+        self._draining = True
+        self._signal.close()
+        tasks = []
+        for driven in self._driven.values():
+            if driven.task is not None:
+                tasks.append(driven.task)
+                if driven.runner is None:
+                    driven.task.cancel()
+                else:
+                    driven.runner.drain()
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            log.warning("steps interrupted", runs=len(late))
+            await asyncio.wait(late)
+
+    async def _drive(self, run_id: UUID, driven: _Driven) -> None:
+        delay = FIRST_DELAY
+        try:
+            while driven.again and not self._draining:
+                driven.again = False
+                try:
+                    await self._once(run_id, driven)
+                except HeadMoved:
+                    log.info("run let go: somebody else has moved it on", run=str(run_id))
+                except Exception:
+                    # Nothing is lost: the run stands at its head. It is not the worker's end.
+                    log.exception("run interrupted", run=str(run_id), again_in_seconds=delay)
+                    await asyncio.sleep(delay)
+                    delay = min(delay * 2, LONGEST_DELAY)
+                    driven.again = True
+        finally:
+            del self._driven[run_id]
+
+    async def _once(self, run_id: UUID, driven: _Driven) -> None:
+        """Claim the run and carry it forward as far as it goes now."""
+        await self._slots.take()
+        slot = _Slot(self._slots)
+        try:
+            claimed = await self._database.write(runs.claim, run_id)
+            if claimed is None:
+                await self._pass_on(run_id)
+                return
+            workflow = self._workflows.get(claimed.run.workflow)
+            if workflow is None:
+                log.warning(
+                    "run left alone: its workflow is not loaded",
+                    run=str(run_id),
+                    workflow=claimed.run.workflow,
+                )
+                return
+            stored = RunJournal(self._database, claimed.run, claimed.snapshot, claimed.head.seq)
+            journal = _Reporting(stored, slot.follow)
+            runner = Runner(workflow, journal, run_id, claimed.snapshot, claimed.head)
+            driven.told.clear()
+            _tell(runner, driven, claimed.unheard)
+            driven.runner = runner
+            status = await runner.drive(stay=False)
+        finally:
+            driven.runner = None
+            slot.leave()
+        if status in ENDED:
+            if runner.error is not None:
+                log.warning("run ended", run=str(run_id), status=status, exc_info=runner.error)
+            await self._pass_on(run_id)
+
+    async def _pass_on(self, run_id: UUID) -> None:
+        """If the run has ended: wake who waits for it, and the next one in its context."""
+        self._signal.ring(run_id)
+        following = await self._database.read(runs.next_after, run_id)
+        if following is not None:
+            self.wake(following)
+
+
+def _tell(runner: Runner, driven: _Driven, said: Sequence[runs.Said]) -> None:
+    for message in said:
+        if message.id not in driven.told:
+            driven.told.add(message.id)
+            runner.tell(Received(Sent(message.event, message.step)), message.id)
+
+
+class _Slot:
+    """One run's slot: given back while it waits."""
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._held = True
+
+    def follow(self, status: Status) -> None:
+        """The run stands so now."""
+        if status == "waiting":
+            self.leave()
+        elif status == "running" and not self._held:
+            self._held = True
+            self._slots.take_at_once()
+
+    def leave(self) -> None:
+        """Give it back, if it is held."""
+        if self._held:
+            self._held = False
+            self._slots.give_back()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reporting:
+    """A journal that says how the run stands, each time it has been written."""
+
+    journal: Journal
+    report: Callable[[Status], None]
+
+    async def append(
+        self, records: Sequence[Record], status: Status, failure: Failure | None = None
+    ) -> None:
+        """As `Journal.append`."""
+        await self.journal.append(records, status, failure)
+        self.report(status)

@@ -1,0 +1,199 @@
+"""The service: everything that can be asked of Cairn, one method each."""
+
+import asyncio
+from collections.abc import Mapping
+from uuid import UUID
+
+import orjson
+from pydantic import ValidationError
+
+from app.catalog import Catalog
+from app.engine import Event, StartEvent, StopEvent, Workflow
+from app.engine.journal import ENDED
+from app.engine.serialization import Json, SealedEvent
+from app.errors import Invalid, NotFound, Problem
+from app.executor.signal import Signal
+from app.executor.worker import Worker
+from app.store import checkpoints, contexts, runs
+from app.store.checkpoints import Filters, Listed, Whole
+from app.store.database import Database
+from app.store.pages import Page
+from app.store.requests import Repeatable
+from app.store.tables import Context
+
+
+class Service:
+    """What Cairn does. Every refusal is a `Refusal`; what is accepted is committed."""
+
+    def __init__(
+        self, database: Database, catalog: Catalog, worker: Worker, signal: Signal
+    ) -> None:
+        self.catalog = catalog
+        self._database = database
+        self._worker = worker
+        self._signal = signal
+
+    def workflow(self, name: str) -> Workflow:
+        """The workflow.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        found = self.catalog.workflows.get(name)
+        if found is None:
+            names = ", ".join(sorted(self.catalog.workflows)) or "none"
+            raise NotFound(
+                f"There is no workflow {name!r}. There are: {names}. "
+                "GET /workflows also tells which files could not be loaded."
+            )
+        return found
+
+    async def create_context(self, workflow: str, request: Repeatable | None) -> Context:
+        """Make a context for a workflow.
+
+        Raises:
+            NotFound: there is no such workflow.
+            Conflict: the request is repeated with another body.
+        """
+        self.workflow(workflow)
+        return await self._database.write(contexts.create, workflow, request)
+
+    async def context(self, context_id: UUID) -> Context:
+        """The context; NotFound if there is none."""
+        return await self._database.read(contexts.find, context_id)
+
+    async def start_run(
+        self,
+        workflow: str,
+        start_event: Mapping[str, Json],
+        context_id: UUID | None,
+        may_wait: bool,
+        request: Repeatable | None,
+    ) -> UUID:
+        """Accept a run; it is carried forward in the background.
+
+        Args:
+            start_event: the fields of the workflow's start event.
+            context_id: the context to run in; `None` makes one.
+            may_wait: whether it may wait for other runs of the context.
+
+        Returns:
+            The run's id.
+
+        Raises:
+            NotFound: there is no such workflow or context.
+            Invalid: the fields do not make a start event.
+            Conflict: the context is another workflow's, or is busy and the run may not wait.
+        """
+        found = self.workflow(workflow)
+        event = _event(found, found.graph.start, start_event, ("body", "start_event"))
+        run_id = await self._database.write(
+            runs.start, workflow, event, context_id, may_wait, request
+        )
+        self._worker.wake(run_id)
+        return run_id
+
+    async def rerun(self, checkpoint_id: UUID, request: Repeatable | None) -> UUID:
+        """Accept a run that begins where a checkpoint stands.
+
+        Raises:
+            NotFound: there is no such checkpoint.
+            Conflict: nothing is left to run from there.
+        """
+        run_id = await self._database.write(runs.rerun, checkpoint_id, request)
+        self._worker.wake(run_id)
+        return run_id
+
+    async def run(self, run_id: UUID, wait_seconds: float = 0) -> runs.Seen:
+        """The run, as it stands; waited for that long, if it has not ended.
+
+        Raises:
+            NotFound: there is none.
+        """
+        ended = self._signal.expect(run_id)
+        try:
+            seen = await self._database.read(runs.find, run_id)
+            if seen.status not in ENDED and wait_seconds > 0:
+                await asyncio.wait([ended], timeout=wait_seconds)
+                seen = await self._database.read(runs.find, run_id)
+        finally:
+            ended.cancel()
+        return seen
+
+    async def runs(
+        self,
+        workflow: str | None,
+        status: str | None,
+        context_id: UUID | None,
+        limit: int,
+        before: str | None,
+    ) -> Page[runs.Seen]:
+        """A page of runs, newest first."""
+        return await self._database.read(runs.listed, workflow, status, context_id, limit, before)
+
+    async def send_event(
+        self, run_id: UUID, type_: str, data: Mapping[str, Json], request: Repeatable | None
+    ) -> None:
+        """Say something to a run: an answer it waits for, or an event for its steps.
+
+        Raises:
+            NotFound: there is no such run, or its workflow is not loaded.
+            Invalid: it is no event of the workflow's, or its fields do not fit.
+            Conflict: the run has ended.
+        """
+        seen = await self._database.read(runs.find, run_id)
+        workflow = self.workflow(seen.workflow)
+        kind = workflow.graph.event_type(type_)
+        if kind is None or issubclass(kind, (StartEvent, StopEvent)):
+            raise Invalid(
+                f"{type_!r} is no event that workflow {seen.workflow!r} can be told.",
+                [Problem(("body", "type"), "Name an event that GET /workflows/{name} lists.")],
+            )
+        event = _event(workflow, kind, data, ("body", "data"))
+        said = await self._database.write(runs.tell, run_id, event, None, request)
+        if said is not None:
+            self._worker.wake(run_id, said)
+
+    async def cancel(self, run_id: UUID) -> None:
+        """End a run; one that has ended stays as it is.
+
+        Raises:
+            NotFound: there is none.
+        """
+        await self._database.read(runs.find, run_id)
+        await self._worker.cancel(run_id)
+
+    async def checkpoint(self, checkpoint_id: UUID) -> Whole:
+        """One checkpoint, with its events and its snapshot; NotFound if there is none."""
+        return await self._database.read(checkpoints.read, checkpoint_id)
+
+    async def run_checkpoints(
+        self, run_id: UUID, filters: Filters, events: bool, limit: int, after: str | None
+    ) -> Page[Listed]:
+        """A page of a run's checkpoints, oldest first; NotFound if there is no such run."""
+        return await self._database.read(checkpoints.of_run, run_id, filters, events, limit, after)
+
+    async def context_checkpoints(
+        self, context_id: UUID, filters: Filters, events: bool, limit: int, after: str | None
+    ) -> Page[Listed]:
+        """A page of a context's checkpoints, oldest first; NotFound if there is no such context."""
+        return await self._database.read(
+            checkpoints.of_context, context_id, filters, events, limit, after
+        )
+
+    async def ping(self) -> None:
+        """Raise whatever keeps Cairn from working."""
+        await self._database.ping()
+
+
+def _event(
+    workflow: Workflow, kind: type[Event], data: Mapping[str, Json], where: tuple[str, ...]
+) -> SealedEvent:
+    """The event that these fields make, read as JSON: text can be a date, a list a set."""
+    try:
+        event = kind.model_validate_json(orjson.dumps(data))
+    except ValidationError as error:
+        problems = [Problem((*where, *e["loc"]), e["msg"]) for e in error.errors()]
+        named = "; ".join(f"{'.'.join(map(str, p.where[1:]))}: {p.message}" for p in problems)
+        raise Invalid(f"These fields do not make a {kind.__name__}: {named}.", problems) from None
+    return workflow.graph.serializer.seal(event)

@@ -1,0 +1,36 @@
+"""Settings, read from the environment: each has the prefix `CAIRN_`."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """How this process is set up."""
+
+    model_config = SettingsConfigDict(env_prefix="CAIRN_", frozen=True)
+
+    database_url: str = Field(
+        "sqlite:///cairn.db", description="Where runs are remembered, as an SQLAlchemy URL."
+    )
+    workflows: Path = Field(
+        Path("workflows"), description="The folder whose `.py` files define the workflows."
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(
+        8000, ge=0, le=65535, description="The port to listen on; 0 finds a free one."
+    )
+    max_body_bytes: int = Field(
+        10_000_000, ge=1, description="The largest request body taken, in bytes."
+    )
+    max_active_runs: int = Field(
+        1_000, ge=1, description="How many runs are carried forward at once; more are queued."
+    )
+    drain_seconds: float = Field(
+        10.0,
+        ge=0,
+        description="How long running steps may take to complete when the service is told to stop.",
+    )
+    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_format: str = Field("console", description="console, or json for one object a line.")

@@ -1,0 +1,1 @@
+"""Where runs are remembered: the only room that speaks SQL."""

@@ -1,0 +1,35 @@
+"""Contexts: made, and found."""
+
+from uuid import UUID
+
+from sqlmodel import Session
+from uuid_utils.compat import uuid7
+
+from app.errors import NotFound
+from app.store import requests
+from app.store.requests import Repeatable
+from app.store.tables import Context
+
+
+def create(session: Session, workflow: str, request: Repeatable | None = None) -> Context:
+    """Make a context; a repeated request is given the one it made."""
+    made = requests.made_by(session, request)
+    if made is not None:
+        return find(session, made)
+    context = Context(id=uuid7(), workflow=workflow)
+    session.add(context)
+    session.flush()
+    requests.remember(session, request, context.id)
+    return context
+
+
+def find(session: Session, context_id: UUID) -> Context:
+    """The context.
+
+    Raises:
+        NotFound: there is none.
+    """
+    context = session.get(Context, context_id)
+    if context is None:
+        raise NotFound(f"There is no context {context_id}. POST /contexts makes one.")
+    return context

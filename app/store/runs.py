@@ -1,0 +1,339 @@
+"""Runs: started, rerun, claimed by a worker, told, and found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlmodel import Session, col, or_, select
+from uuid_utils.compat import uuid7
+
+from app.engine.journal import ENDED, Head, Status
+from app.engine.serialization import SealedEvent
+from app.engine.snapshot import Snapshot, whole
+from app.errors import Conflict, NotFound
+from app.store import checkpoints, contexts, requests, snapshots
+from app.store.blobs import Packer, Unpacker
+from app.store.pages import Page
+from app.store.requests import Repeatable
+from app.store.tables import Checkpoint, Context, Message, Run, now
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """Why a run failed."""
+
+    type: str
+    message: str
+    step: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A run as whoever asks for it sees it."""
+
+    id: UUID
+    workflow: str
+    status: Status
+    context_id: UUID
+    start_event: SealedEvent
+    stop_event: SealedEvent | None
+    error: Error | None
+    parent_run_id: UUID | None
+    root_run_id: UUID
+    origin_checkpoint_id: UUID | None
+    checkpoint_count: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message to a run."""
+
+    id: UUID
+    event: SealedEvent
+    step: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """All that a worker needs to carry a run forward."""
+
+    run: Run
+    snapshot: Snapshot
+    head: Head
+    unheard: list[Said]
+
+
+def start(
+    session: Session,
+    workflow: str,
+    event: SealedEvent,
+    context_id: UUID | None,
+    may_wait: bool,
+    request: Repeatable | None,
+) -> UUID:
+    """Accept a run: it is queued, with its start event as the first message to it.
+
+    Args:
+        context_id: the context to run in; `None` makes one.
+        may_wait: whether it may wait for the context's other runs.
+
+    Returns:
+        The run's id; for a repeated request, that of the run it has made.
+
+    Raises:
+        NotFound: there is no such context.
+        Conflict: the context is another workflow's, or is busy and the run may not wait; or the
+            request is repeated with another body.
+    """
+    made = requests.made_by(session, request)
+    if made is not None:
+        return made
+    context = _context(session, workflow, context_id)
+    if not may_wait and _busy_with(session, context.id) is not None:
+        raise Conflict(
+            f"A run is under way in context {context.id}. Wait for it, "
+            'or start with "if_busy": "queue" to be next.'
+        )
+    run_id = uuid7()
+    packer = Packer()
+    payload = packer.event(event)
+    session.add(
+        Run(
+            id=run_id,
+            workflow=workflow,
+            context_id=context.id,
+            status="queued",
+            start_event=payload,
+            root_run_id=run_id,
+        )
+    )
+    session.flush()
+    session.add(Message(id=uuid7(), run_id=run_id, event=payload))
+    packer.store(session)
+    requests.remember(session, request, run_id)
+    return run_id
+
+
+def rerun(session: Session, checkpoint_id: UUID, request: Repeatable | None) -> UUID:
+    """Accept a run that begins where a checkpoint stands.
+
+    Raises:
+        NotFound: there is no such checkpoint.
+        Conflict: nothing is left to run from there; or the request is repeated with another body.
+    """
+    made = requests.made_by(session, request)
+    if made is not None:
+        return made
+    origin = checkpoints.find(session, checkpoint_id)
+    snapshot = snapshots.at(session, origin.run_id, origin.seq)
+    if snapshot.stopped is not None:
+        raise Conflict(
+            f"The run had ended at checkpoint {checkpoint_id}: nothing is left to run from there. "
+            "Take an earlier checkpoint."
+        )
+    source = session.get_one(Run, origin.run_id)
+    packer = Packer()
+    run = Run(
+        id=uuid7(),
+        workflow=source.workflow,
+        context_id=source.context_id,
+        status="queued",
+        start_event=source.start_event,
+        parent_run_id=source.id,
+        root_run_id=source.root_run_id,
+        origin_checkpoint_id=origin.id,
+        base=packer.delta(whole(snapshot)),
+    )
+    session.add(run)
+    packer.store(session)
+    requests.remember(session, request, run.id)
+    return run.id
+
+
+def claim(session: Session, run_id: UUID) -> Claimed | None:
+    """Take a run to carry it forward; `None` if it has ended, or it is not its turn.
+
+    A run that was started in a context waits for the ones before it. A rerun does not: it begins
+    with its checkpoint's state.
+    """
+    run = session.get(Run, run_id)
+    if run is None or run.status in ENDED:
+        return None
+    if run.started_at is None:
+        if run.base is None and _busy_with(session, run.context_id, before=run_id) is not None:
+            return None
+        run.started_at = now()
+        run.status = "running"
+        session.add(run)
+    snapshot, head = snapshots.start(session, run)
+    return Claimed(run, snapshot, head, unheard(session, run_id))
+
+
+def next_after(session: Session, run_id: UUID) -> UUID | None:
+    """The run whose turn it is if this one has ended: the oldest of its context that has not
+    begun."""
+    run = session.get_one(Run, run_id)
+    if run.status not in ENDED:
+        return None
+    queued = select(Run.id).where(Run.context_id == run.context_id, Run.status == "queued")
+    return session.exec(queued.order_by(col(Run.id)).limit(1)).first()
+
+
+def unfinished(session: Session) -> list[UUID]:
+    """The runs that have been accepted and have not ended, oldest first."""
+    runs = select(Run.id).where(col(Run.status).in_(("queued", "running", "waiting")))
+    return list(session.exec(runs.order_by(col(Run.id))).all())
+
+
+def tell(
+    session: Session, run_id: UUID, event: SealedEvent, step: str | None, request: Repeatable | None
+) -> Said | None:
+    """Say something to a run.
+
+    Returns:
+        What was said; `None` for a repeated request.
+
+    Raises:
+        NotFound: there is no such run.
+        Conflict: it has ended.
+    """
+    if requests.made_by(session, request) is not None:
+        return None
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"There is no run {run_id}.")
+    if run.status in ENDED:
+        raise Conflict(
+            f"Run {run_id} is {run.status}, and takes no more events. "
+            "Rerun it from one of its checkpoints."
+        )
+    packer = Packer()
+    said = Said(uuid7(), event, step)
+    session.add(Message(id=said.id, run_id=run_id, event=packer.event(event), step=step))
+    packer.store(session)
+    requests.remember(session, request, run_id)
+    return said
+
+
+def unheard(session: Session, run_id: UUID) -> list[Said]:
+    """What has been said to the run and has not become a checkpoint, in order."""
+    messages = session.exec(
+        select(Message).where(Message.run_id == run_id).order_by(col(Message.id))
+    ).all()
+    unpacker = Unpacker(session, (message.event for message in messages))
+    return [Said(m.id, unpacker.event(m.event), m.step) for m in messages]
+
+
+def cancel(session: Session, run_id: UUID) -> None:
+    """End a run that nobody carries forward; one that has ended stays as it is."""
+    run = session.get_one(Run, run_id)
+    if run.status not in ENDED:
+        run.status = "cancelled"
+        run.finished_at = now()
+        run.error_type, run.error_message = "WorkflowCancelledByUser", "The run was cancelled."
+        session.add(run)
+
+
+def find(session: Session, run_id: UUID) -> Seen:
+    """The run.
+
+    Raises:
+        NotFound: there is none.
+    """
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"There is no run {run_id}. GET /runs lists them all.")
+    return _seen(session, [run])[0]
+
+
+def listed(
+    session: Session,
+    workflow: str | None,
+    status: str | None,
+    context_id: UUID | None,
+    limit: int,
+    before: str | None,
+) -> Page[Seen]:
+    """A page of runs, newest first; `None` matches any.
+
+    Args:
+        before: the id before which the page begins.
+    """
+    query = select(Run)
+    if workflow is not None:
+        query = query.where(Run.workflow == workflow)
+    if status is not None:
+        query = query.where(Run.status == status)
+    if context_id is not None:
+        query = query.where(Run.context_id == context_id)
+    if before is not None:
+        query = query.where(col(Run.id) < UUID(before))
+    found = session.exec(query.order_by(col(Run.id).desc()).limit(limit + 1)).all()
+    items = _seen(session, found[:limit])
+    return Page(items, str(items[-1].id) if len(found) > limit else None)
+
+
+def _context(session: Session, workflow: str, context_id: UUID | None) -> Context:
+    if context_id is None:
+        return contexts.create(session, workflow)
+    context = contexts.find(session, context_id)
+    if context.workflow != workflow:
+        raise Conflict(
+            f"Context {context_id} is one of workflow {context.workflow!r}, and cannot be used "
+            f"with {workflow!r}. POST /contexts makes another."
+        )
+    return context
+
+
+def _busy_with(session: Session, context_id: UUID, before: UUID | None = None) -> UUID | None:
+    """A run of the context that has not ended: begun, or queued before the given one."""
+    query = select(Run.id).where(
+        Run.context_id == context_id, col(Run.status).in_(("queued", "running", "waiting"))
+    )
+    if before is not None:
+        query = query.where(
+            Run.id != before, or_(col(Run.started_at).is_not(None), col(Run.id) < before)
+        )
+    return session.exec(query.limit(1)).first()
+
+
+def _seen(session: Session, runs: Sequence[Run]) -> list[Seen]:
+    counts = dict(
+        session.execute(
+            select(Checkpoint.run_id, func.max(Checkpoint.seq))
+            .where(col(Checkpoint.run_id).in_([run.id for run in runs]))
+            .group_by(col(Checkpoint.run_id))
+        ).all()
+    )
+    payloads = [payload for run in runs for payload in (run.start_event, run.stop_event)]
+    unpacker = Unpacker(session, payloads)
+    return [
+        Seen(
+            run.id,
+            run.workflow,
+            run.status,
+            run.context_id,
+            unpacker.event(run.start_event),
+            unpacker.event_or_none(run.stop_event),
+            _error(run),
+            run.parent_run_id,
+            run.root_run_id,
+            run.origin_checkpoint_id,
+            counts.get(run.id, 0),
+            run.created_at,
+            run.started_at,
+            run.finished_at,
+        )
+        for run in runs
+    ]
+
+
+def _error(run: Run) -> Error | None:
+    if run.error_type is None:
+        return None
+    return Error(run.error_type, run.error_message or "", run.error_step)

@@ -1,0 +1,68 @@
+"""Reading a snapshot back: the nearest whole one, and the deltas since."""
+
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from app.engine.journal import Head
+from app.engine.snapshot import Delta, Snapshot
+from app.store.blobs import Unpacker
+from app.store.tables import Checkpoint, Context, Run
+
+
+def at(session: Session, run_id: UUID, seq: int) -> Snapshot:
+    """The snapshot at a checkpoint of a run."""
+    whole = select(Checkpoint.seq).where(
+        Checkpoint.run_id == run_id, Checkpoint.seq <= seq, col(Checkpoint.whole).is_not(None)
+    )
+    nearest = session.exec(whole.order_by(col(Checkpoint.seq).desc()).limit(1)).one()
+    rows = session.exec(
+        select(Checkpoint.whole, Checkpoint.delta)
+        .where(Checkpoint.run_id == run_id, Checkpoint.seq >= nearest, Checkpoint.seq <= seq)
+        .order_by(col(Checkpoint.seq))
+    ).all()
+    payloads = [rows[0][0] or b"", *(delta for _, delta in rows[1:])]
+    unpacker = Unpacker(session, payloads)
+    snapshot = Snapshot()
+    for payload in payloads:
+        snapshot = snapshot.after(unpacker.delta(payload))
+    return snapshot
+
+
+def start(session: Session, run: Run) -> tuple[Snapshot, Head]:
+    """Where a run stands: its head, its origin if it is a rerun, or its context."""
+    head = session.exec(
+        select(Checkpoint.id, Checkpoint.seq)
+        .where(Checkpoint.run_id == run.id)
+        .order_by(col(Checkpoint.seq).desc())
+        .limit(1)
+    ).first()
+    if head is not None:
+        return at(session, run.id, head[1]), Head(*head)
+    if run.base is not None:
+        base = Unpacker(session, [run.base]).delta(run.base)
+        return Snapshot().after(base), Head(run.origin_checkpoint_id)
+    context = session.get_one(Context, run.context_id)
+    state = Unpacker(session, [context.state]).state(context.state) if context.state else {}
+    return Snapshot().with_state(state), Head()
+
+
+def trail(session: Session, checkpoint: Checkpoint) -> list[tuple[str | None, str | None, Delta]]:
+    """Of each checkpoint up to this one, through the runs it was rerun from: its step, the type
+    of the step's event, and what changed; oldest first."""
+    found: list[tuple[str | None, str | None, Delta]] = []
+    here: Checkpoint | None = checkpoint
+    while here is not None:
+        rows = session.exec(
+            select(Checkpoint)
+            .where(Checkpoint.run_id == here.run_id, Checkpoint.seq <= here.seq)
+            .order_by(col(Checkpoint.seq))
+        ).all()
+        unpacker = Unpacker(session, (row.delta for row in rows))
+        found[:0] = [
+            (row.last_completed_step, row.input_event_type, unpacker.delta(row.delta))
+            for row in rows
+        ]
+        origin = rows[0].parent_id
+        here = None if origin is None else session.get(Checkpoint, origin)
+    return found

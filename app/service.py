@@ -1,10 +1,10 @@
 """The service: everything that can be asked of Cairn, one method each."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from uuid import UUID
 
-import orjson
 from pydantic import ValidationError
 
 from app.catalog import Catalog
@@ -191,7 +191,7 @@ def _event(
 ) -> SealedEvent:
     """The event that these fields make, read as JSON: text can be a date, a list a set."""
     try:
-        event = kind.model_validate_json(orjson.dumps(data))
+        event = kind.model_validate_json(json.dumps(data))
     except ValidationError as error:
         problems = [Problem((*where, *e["loc"]), e["msg"]) for e in error.errors()]
         named = "; ".join(f"{'.'.join(map(str, p.where[1:]))}: {p.message}" for p in problems)

@@ -91,6 +91,8 @@ async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     # Not str(error): it tells the path of the endpoint's file.
     found = [Wrong(tuple(e["loc"]), e["msg"]) for e in error.errors()]
+    if any(e.where[0] == "path" for e in found):  # what is no id is the id of nothing
+        return problem(404, f"There is nothing at {request.url.path}: that is no id.")
     if any(e["type"] == "json_invalid" for e in error.errors()):
         why = "; ".join(str(e.get("ctx", {}).get("error", e["msg"])) for e in error.errors())
         return problem(400, f"The body is not JSON: {why}.")

@@ -52,7 +52,11 @@ class End:
     @property
     def failure(self) -> Failure:
         """What is written of it."""
-        return Failure(type(self.error).__name__, str(self.error), self.step)
+        try:
+            message = str(self.error)
+        except Exception:  # it is a user's class, and its text may be broken too
+            message = "Its message cannot be read."
+        return Failure(type(self.error).__name__, message, self.step)
 
 
 class Runner:

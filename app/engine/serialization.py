@@ -344,10 +344,10 @@ def plain(written: Json) -> Json:
         return written
     if TAG not in written:
         return {key: plain(item) for key, item in written.items()}
-    value = written[VALUE]
-    if written[TAG] == "dict":
+    tag, value = written[TAG], written[VALUE]
+    if tag == "dict":
         return {str(plain(key)): plain(item) for key, item in value}
-    return plain(value)
+    return int(value) if tag == "int" else plain(value)
 
 
 class _Unstorable(Exception):

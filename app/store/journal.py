@@ -18,6 +18,8 @@ from app.store.tables import Checkpoint, Context, Message, Run, now
 WHOLE_EVERY = 200
 """How many checkpoints may stand between two whole snapshots: what reading one costs at most."""
 
+LONGEST_MESSAGE = 10_000  # characters of an error's message
+
 CHECKPOINTS: Table = Checkpoint.__table__  # type: ignore[attr-defined]
 
 
@@ -95,8 +97,7 @@ class RunJournal:
             changes["stop_event"] = packer.event(self._snapshot.stopped)
         if failure is not None:
             changes["error_type"] = failure.type
-            # PostgreSQL's text has no room for the zero byte.
-            changes["error_message"] = failure.message.replace("\0", "\N{REPLACEMENT CHARACTER}")
+            changes["error_message"] = _storable(failure.message)
             changes["error_step"] = failure.step
         return changes
 
@@ -119,3 +120,9 @@ class RunJournal:
             "whole": packer.delta(whole(record.snapshot)) if is_whole else None,
             "created_at": now(),
         }
+
+
+def _storable(text: str) -> str:
+    """The text as any database takes it: of bounded length, valid Unicode, and without the zero
+    byte, for which PostgreSQL has no room."""
+    return text[:LONGEST_MESSAGE].encode(errors="replace").decode().replace("\0", "?")

@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.errors import PydanticInvalidForJsonSchema
 
 from app.engine import StopEvent, Workflow
 from app.engine.checkpoint import ctx_state, shown
@@ -66,13 +67,13 @@ class WorkflowOut(BaseModel):
     def of(cls, workflow: Workflow) -> "WorkflowOut":
         """The workflow as it is shown."""
         graph = workflow.graph
-        stops = [stop.model_json_schema() for stop in graph.stops]
+        stops = [_schema(stop) for stop in graph.stops]
         return cls(
             name=workflow.name,
             description=workflow.description,
-            start_event_schema=graph.start.model_json_schema(),
+            start_event_schema=_schema(graph.start),
             stop_event_schema=stops[0] if len(stops) == 1 else {"anyOf": stops},
-            event_schemas={name: kind.model_json_schema() for name, kind in graph.events.items()},
+            event_schemas={name: _schema(kind) for name, kind in graph.events.items()},
             steps=[
                 StepOut(
                     name=step.name,
@@ -252,6 +253,13 @@ def _result(stop: SealedEvent) -> Any:
     if stop.type == StopEvent.__name__:
         return data["result"]
     return {name: value for name, value in data.items() if name != "result" or value is not None}
+
+
+def _schema(kind: type[BaseModel]) -> dict[str, Any]:
+    try:
+        return kind.model_json_schema()
+    except PydanticInvalidForJsonSchema as error:  # a field of a type that JSON has nothing for
+        return {"title": kind.__name__, "type": "object", "$comment": error.message}
 
 
 def _names(kinds: Iterable[type]) -> list[str]:

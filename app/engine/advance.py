@@ -1,12 +1,12 @@
 """The heart: what one fact makes of a run. Pure: no clock, no tasks, no storage."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from app.engine.facts import Completed, Fact, Received, Sent, Waiting
 from app.engine.merging import ABSENT, Change, merge
 from app.engine.serialization import Json, SealedEvent
-from app.engine.snapshot import Buffered, Delivery, Delta, Edit, K, Snapshot, V, Wait
+from app.engine.snapshot import NOTHING, Buffered, Delivery, Delta, Edit, K, Snapshot, V, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +95,18 @@ class _Draft:
             self.buffers[key] = None if taken else entry
         for key, entry in collected.items():
             known = key in self.before.buffers or key in put_by
-            self.buffers[key] = None if known else replace(entry, taken=True)
+            self.buffers[key] = None if known else entry._replace(taken=True)
 
     def wait(self, wait: Wait, sent: int) -> None:
         """The delivery stays pending, and remembers what it has sent and waits for."""
         delivery = self.before.deliveries[wait.delivery]
         waiters = (*delivery.waiters, wait.waiter)
-        self.deliveries[wait.delivery] = replace(
-            delivery, sent=delivery.sent + sent, waiters=waiters
+        self.deliveries[wait.delivery] = delivery._replace(
+            sent=delivery.sent + sent, waiters=waiters
         )
         early = next((id_ for id_, e in sorted(self._unclaimed()) if wait.wants(e)), None)
         if early is not None:
-            wait = replace(wait, answer=self.before.unclaimed[early])
+            wait = wait._replace(answer=self.before.unclaimed[early])
             self.unclaimed[early] = None
         self.waits[wait.key] = wait
 
@@ -116,19 +116,24 @@ class _Draft:
             _edit(self.waits),
             _edit(self.buffers),
             _edit(self.unclaimed),
-            Edit(
-                {key: value for key, value in self.state.items() if value is not ABSENT},
-                tuple(key for key, value in self.state.items() if value is ABSENT),
-            ),
+            self._state_edit(),
             self.next_id,
             self.stopped,
+        )
+
+    def _state_edit(self) -> Edit[str, Json]:
+        if not self.state:
+            return NOTHING
+        return Edit(
+            {key: value for key, value in self.state.items() if value is not ABSENT},
+            tuple(key for key, value in self.state.items() if value is ABSENT),
         )
 
     def _answer(self, event: SealedEvent) -> bool:
         answered = False
         for key, wait in self.before.waits.items():
             if wait.wants(event) and self.waits.get(key, wait) is wait:
-                self.waits[key] = replace(wait, answer=event)
+                self.waits[key] = wait._replace(answer=event)
                 answered = True
         return answered
 
@@ -145,6 +150,8 @@ class _Draft:
 
 
 def _edit(changed: Mapping[K, V | None]) -> Edit[K, V]:
+    if not changed:
+        return NOTHING
     return Edit(
         {key: value for key, value in changed.items() if value is not None},
         tuple(key for key, value in changed.items() if value is None),

@@ -1,30 +1,27 @@
 """Facts: what makes a run progress. One fact, one checkpoint."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.engine.merging import Change
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Buffered, Wait
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """An event, and the one step it is for; `None` is every step that takes its type."""
 
     event: SealedEvent
     step: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """An event came from outside: the StartEvent, an answer, a word from the caller."""
 
     sent: Sent
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """A step completed: all it gave, sent, wrote and collected takes effect together.
 
     Attributes:
@@ -44,8 +41,7 @@ class Completed:
     collected: Mapping[str, Buffered] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """A step began to wait, in the middle of a delivery. What it has sent so far goes out."""
 
     wait: Wait

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +42,7 @@ class Flight:
         self._view: StateView | None = None
         self._gathering: Gathering | None = None
         self._sent: list[Sent] = []
-        self._waits: Counter[str] = Counter()
+        self._waits: dict[str, int] = {}
         self._to_skip = delivery.sent  # these went out when an earlier try began to wait
 
     @property
@@ -103,8 +102,7 @@ class Flight:
 
     def _number(self, waiter: str) -> str:
         """A step that waits twice for the same waits for two events: the second wait is another."""
-        self._waits[waiter] += 1
-        count = self._waits[waiter]
+        count = self._waits[waiter] = self._waits.get(waiter, 0) + 1
         return waiter if count == 1 else f"{waiter} #{count}"
 
     def show(self, event: Event) -> None:

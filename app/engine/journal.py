@@ -1,8 +1,7 @@
 """The port: what a run asks of storage. MemoryJournal answers it for use as a library."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from app.engine.facts import Completed, Fact, Received, Waiting
@@ -17,16 +16,14 @@ class HeadMoved(Exception):
     """Somebody else has moved the run on: whoever gets this lets go of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Where a run stands: its newest checkpoint, or its origin's where it has none of its own."""
 
     checkpoint: UUID | None = None
     seq: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a run failed."""
 
     type: str
@@ -34,8 +31,7 @@ class Failure:
     step: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A checkpoint as it is written: a run after one more fact.
 
     Attributes:

@@ -1,7 +1,6 @@
 """How what a step wrote joins a state that has moved on since the step read it."""
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.engine.serialization import TAG, VALUE, Json
 
@@ -18,8 +17,7 @@ UNREAD: Final = _Absent()
 """The step has not looked: what it writes replaces whatever is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A step read `base` under a key and made it `value`: JSON, or ABSENT, or UNREAD for a base."""
 
     base: Any

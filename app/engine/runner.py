@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
 INTERRUPT_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(NamedTuple):
     """A fact that is not committed yet, with what it came from."""
 
     fact: Fact
@@ -41,8 +39,7 @@ class News:
     message: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """The run cannot go on: a step failed, the time is up, or somebody has cancelled it."""
 
     status: Status

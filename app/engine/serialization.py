@@ -15,7 +15,7 @@ import pathlib
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from pydantic import BaseModel, ValidationError
 
@@ -30,8 +30,7 @@ VALUE = "$value"
 MAX_DEPTH = 100  # a level can take two in JSON, and JSON writers stop at some 250
 
 
-@dataclass(frozen=True, slots=True)
-class SealedEvent:
+class SealedEvent(NamedTuple):
     """An event as it was when it was sent: its type's name and its fields, as JSON."""
 
     type: str

@@ -1,8 +1,12 @@
-"""Snapshot: all that a run needs to continue, and Delta: what one fact changes of it."""
+"""Snapshot: all that a run needs to continue, and Delta: what one fact changes of it.
+
+Named tuples: each step makes a dozen of them, and they are made three times as fast as frozen
+dataclasses.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from immutables import Map
 
@@ -12,8 +16,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One event on its way to one step; pending until the step has completed.
 
     `sent` counts the events that went out when the step began to wait: should it be started
@@ -27,8 +30,7 @@ class Delivery:
     waiters: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """A step, in the middle of a delivery, waits for an event of a type that meets the
     requirements; `answer` is that event, once it is there. `timeout` is in seconds."""
 
@@ -53,8 +55,7 @@ class Wait:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Buffered:
+class Buffered(NamedTuple):
     """An event put by for `collect_events`.
 
     `taken` marks one that a completed step has collected while the step that had put it by is
@@ -68,11 +69,10 @@ class Buffered:
     taken: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Edit(Generic[K, V]):
+class Edit(NamedTuple, Generic[K, V]):
     """What is put into a mapping, and what is dropped from it."""
 
-    put: Mapping[K, V] = field(default_factory=dict)
+    put: Mapping[K, V] = MappingProxyType({})
     drop: tuple[K, ...] = ()
 
     def __bool__(self) -> bool:
@@ -88,8 +88,11 @@ class Edit(Generic[K, V]):
         return mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+NOTHING: Edit[Any, Any] = Edit()
+"""Nothing is put, and nothing dropped."""
+
+
+class Delta(NamedTuple):
     """How a snapshot differs from the one before it."""
 
     deliveries: Edit[int, Delivery]
@@ -101,8 +104,7 @@ class Delta:
     stopped: SealedEvent | None
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """All that a run needs to continue. Never changed: `after` makes the next one, sharing what
     stays the same.
 
@@ -116,11 +118,11 @@ class Snapshot:
         stopped: the StopEvent, once there is one.
     """
 
-    deliveries: "Map[int, Delivery]" = field(default_factory=Map)
-    waits: "Map[str, Wait]" = field(default_factory=Map)
-    buffers: "Map[str, Buffered]" = field(default_factory=Map)
-    unclaimed: "Map[int, SealedEvent]" = field(default_factory=Map)
-    state: "Map[str, Json]" = field(default_factory=Map)
+    deliveries: "Map[int, Delivery]" = Map()
+    waits: "Map[str, Wait]" = Map()
+    buffers: "Map[str, Buffered]" = Map()
+    unclaimed: "Map[int, SealedEvent]" = Map()
+    state: "Map[str, Json]" = Map()
     next_id: int = 1
     stopped: SealedEvent | None = None
 
@@ -135,7 +137,7 @@ class Snapshot:
 
     def with_state(self, state: Mapping[str, Json]) -> "Snapshot":
         """This snapshot with another state."""
-        return replace(self, state=Map(state))
+        return self._replace(state=Map(state))
 
     def after(self, delta: Delta) -> "Snapshot":
         """This snapshot with the delta applied."""

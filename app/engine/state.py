@@ -5,6 +5,7 @@ from typing import Any
 
 from immutables import Map
 
+from app.engine.errors import SerializationError
 from app.engine.merging import ABSENT, UNREAD, Change, merge
 from app.engine.serialization import Json, Serializer
 
@@ -111,8 +112,7 @@ class StateView:
             if default is ABSENT:
                 self._known[key] = ABSENT
                 raise KeyError(key)
-            # A counter that starts with `get(key, default=0)` counts from that 0.
-            self._known[key] = self._serializer.encode(default, f"state[{key!r}]")
+            self._known[key] = self._encoded_default(default)
             return default
         self._known[key] = found
         value = self._serializer.decode(found)
@@ -148,6 +148,14 @@ class StateView:
         self._live.write(self._delivery, key, self._known.get(key, UNREAD), encoded)
         self._written[key] = None
         self._known[key] = encoded
+
+    def _encoded_default(self, default: Any) -> Any:
+        """A counter that begins with `get(key, default=0)` counts from that 0; a default that
+        cannot be stored only says that there is nothing."""
+        try:
+            return self._serializer.encode(default)
+        except SerializationError:
+            return ABSENT
 
     def _hold(self, key: str, value: Any, encoded: Json) -> None:
         if isinstance(encoded, (dict, list)):

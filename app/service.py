@@ -97,9 +97,10 @@ class Service:
         """Accept a run that begins where a checkpoint stands.
 
         Raises:
-            NotFound: there is no such checkpoint.
+            NotFound: there is no such checkpoint, or its workflow is not loaded.
             Conflict: nothing is left to run from there.
         """
+        self.workflow((await self._database.read(checkpoints.find, checkpoint_id)).workflow)
         run_id = await self._database.write(runs.rerun, checkpoint_id, request)
         self._worker.wake(run_id)
         return run_id

@@ -95,7 +95,7 @@ def _wait_seconds(
     ] = None,
 ) -> float:
     for preference in re.split(r"[,;]", prefer or ""):
-        wait = re.fullmatch(r"\s*wait\s*=\s*\"?(\d{1,9})\"?\s*", preference)
+        wait = re.fullmatch(r"\s*wait\s*=\s*\"?(\d{1,9})\"?\s*", preference, re.IGNORECASE)
         if wait:
             return min(float(wait[1]), LONGEST_WAIT)
     return 0.0  # RFC 7240: preferences that are not understood are ignored

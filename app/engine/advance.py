@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from app.engine.facts import Completed, Fact, Received, Sent, Waiting
 from app.engine.merging import ABSENT, Change, merge
@@ -104,10 +105,12 @@ class _Draft:
         self.deliveries[wait.delivery] = delivery._replace(
             sent=delivery.sent + sent, waiters=waiters
         )
-        early = next((id_ for id_, e in sorted(self._unclaimed()) if wait.wants(e)), None)
-        if early is not None:
-            wait = wait._replace(answer=self.before.unclaimed[early])
-            self.unclaimed[early] = None
+        unclaimed = {**self.before.unclaimed, **self.unclaimed}
+        for id_, event in sorted(unclaimed.items(), key=itemgetter(0)):
+            if event is not None and wait.wants(event):
+                wait = wait._replace(answer=event)
+                self.unclaimed[id_] = None
+                break
         self.waits[wait.key] = wait
 
     def delta(self) -> Delta:
@@ -136,9 +139,6 @@ class _Draft:
                 self.waits[key] = wait._replace(answer=event)
                 answered = True
         return answered
-
-    def _unclaimed(self) -> Iterable[tuple[int, SealedEvent]]:
-        return self.before.unclaimed.items()
 
     def _stop(self, event: SealedEvent) -> None:
         """Nothing is left to do: what was pending is dropped."""

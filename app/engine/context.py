@@ -41,7 +41,7 @@ class Context:
         self._workflow = workflow
         self._journal = MemoryJournal()
         self._state: Map[str, Json] = Map()
-        self._newest: Handler | None = None
+        self._under_way: list[Handler] = []
         self._flight: Flight | None = None
 
     @classmethod
@@ -83,7 +83,7 @@ class Context:
         """Whether a run is under way in this context."""
         if self._flight is not None:
             return True
-        return self._newest is not None and not self._newest.is_done()
+        return bool(self._under_way)
 
     # State
 

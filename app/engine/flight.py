@@ -108,7 +108,7 @@ class Flight:
     def show(self, event: Event) -> None:
         """Show the event to whoever watches the run."""
         _check_event(event, f"step {self.delivery.step!r} wrote to the stream")
-        self._runner.show(event)
+        self._runner.show(event.model_copy(deep=True))  # as it is now, whatever becomes of it
 
     def complete(self, output: object) -> Completed:
         """The step has returned: all that it did, as one fact."""

@@ -28,12 +28,14 @@ class Graph:
         start: the type of the event that begins a run.
         stops: the types that end one.
         events: all the types of event, by name.
+        shown: the names of those that go to whoever watches: questions, and what ends a run.
     """
 
     steps: dict[str, Step]
     start: type[StartEvent]
     stops: tuple[type[StopEvent], ...]
     events: dict[str, type[Event]]
+    shown: frozenset[str]
     routes: Routes
     serializer: Serializer
 
@@ -110,6 +112,7 @@ def graph_of(name: str, module: str, steps: dict[str, Step], declared: Iterable[
         next(event for event in taken if issubclass(event, StartEvent)),
         stops,
         events,
+        frozenset(n for n, e in events.items() if issubclass(e, (InputRequiredEvent, StopEvent))),
         Routes(routes, frozenset({StopEvent.__name__, *(stop.__name__ for stop in stops)})),
         Serializer(known, lambda type_name: _visible(module, type_name)),
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.engine.context import Context
-from app.engine.errors import WorkflowRuntimeError
+from app.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError
 from app.engine.events import Event, StopEvent
 from app.engine.facts import Received, Sent
 from app.engine.journal import Head
@@ -48,10 +48,13 @@ class Handler:
         self._stream: asyncio.Queue[Event | None] = asyncio.Queue()
         self._runner: Runner | None = None
         self._untold: list[Received] = [] if first is None else [first]
-        self._cancelled = False
-        before, ctx._newest = ctx._newest, self
+        self._cancelled = asyncio.Event()
         # A rerun begins with its checkpoint's state: it has nobody to wait for.
-        self._task = asyncio.create_task(self._drive(before if snapshot is None else None))
+        before: list[asyncio.Task[Any]]
+        before = [] if snapshot is not None else [handler._task for handler in ctx._under_way]
+        self._task: asyncio.Task[Any] = asyncio.create_task(self._drive(before))
+        ctx._under_way.append(self)
+        self._task.add_done_callback(lambda _: ctx._under_way.remove(self))
 
     def __await__(self) -> Generator[Any, None, Any]:
         return asyncio.shield(self._task).__await__()
@@ -94,27 +97,39 @@ class Handler:
 
     async def cancel_run(self) -> None:
         """End the run, and wait until it has ended. What was under way stays pending."""
-        self._cancelled = True
+        self._cancelled.set()
         if self._runner is not None:
             self._runner.cancel()
         await asyncio.wait([self._task])
 
-    async def _drive(self, before: Handler | None) -> Any:
-        if before is not None:
-            await asyncio.wait([before._task])
+    async def _drive(self, before: Sequence[asyncio.Task[Any]]) -> Any:
+        try:
+            await self._turn(before)
+            return await self._carry()
+        finally:
+            self._stream.put_nowait(None)
+
+    async def _turn(self, before: Sequence[asyncio.Task[Any]]) -> None:
+        """Wait for the runs before this one, or to be cancelled."""
+        if before:
+            cancelled = asyncio.create_task(self._cancelled.wait())
+            for task in before:
+                await asyncio.wait([task, cancelled], return_when=asyncio.FIRST_COMPLETED)
+            cancelled.cancel()
+        if self._cancelled.is_set():
+            raise WorkflowCancelledByUser("The run was cancelled before it began.")
+
+    async def _carry(self) -> Any:
         snapshot = self._snapshot or Snapshot(state=self.ctx._state)
         runner = self._runner = Runner(
             self._workflow, self.ctx._journal, self._run, snapshot, self._head, self._show
         )
         for received in self._untold:
             runner.tell(received)
-        if self._cancelled:
-            runner.cancel()
         try:
             await runner.drive(stay=True)
         finally:
             self.ctx._state = runner.snapshot.state
-            self._stream.put_nowait(None)
         if runner.error is not None:
             raise runner.error
         assert runner.snapshot.stopped is not None

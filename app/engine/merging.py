@@ -2,7 +2,7 @@
 
 from typing import Any, Final, NamedTuple
 
-from app.engine.serialization import TAG, VALUE, Json
+from app.engine.serialization import TAG, VALUE, Json, read_number, write_number
 
 
 class _Absent:
@@ -18,10 +18,14 @@ UNREAD: Final = _Absent()
 
 
 class Change(NamedTuple):
-    """A step read `base` under a key and made it `value`: JSON, or ABSENT, or UNREAD for a base."""
+    """A step read `base` under a key and made it `value`: JSON, or ABSENT, or UNREAD for a base.
+
+    `start` is what the step takes an absent value for: the default with which it has read it.
+    """
 
     base: Any
     value: Any
+    start: Any = ABSENT
 
 
 def merge(current: Any, change: Change) -> Any:
@@ -29,30 +33,56 @@ def merge(current: Any, change: Change) -> Any:
 
     Where nothing else has changed it, it is simply the step's value. Otherwise numbers add, lists
     append, mappings merge by key and sets unite; anything else is replaced by what came later.
+    Where one of two steps has read what the other has written and not yet completed, the base is
+    there and the current value is not: what is merged is still only the step's own part.
     """
-    base, value = change.base, change.value
-    if base is UNREAD or current is ABSENT or value is ABSENT or _same(current, base):
+    base, value, start = change
+    if base is UNREAD or value is ABSENT or _same(current, base):
         return value
-    if _is_number(value) and _is_number(current):
-        if base is ABSENT:
-            return current + value
-        return current + (value - base) if _is_number(base) else value
-    if isinstance(value, list) and isinstance(current, list):
-        return _merge_lists(current, [] if base is ABSENT else base, value)
-    if isinstance(value, dict) and isinstance(current, dict):
-        return _merge_mappings(current, {} if base is ABSENT else base, value)
+    current = start if current is ABSENT else current
+    base = start if base is ABSENT else base
+    number = read_number(value)
+    if number is not None:
+        return _merge_numbers(current, base, number, value)
+    if isinstance(value, list):
+        return _merge_lists(_or(current, []), _or(base, []), value)
+    if isinstance(value, dict):
+        return _merge_mappings(_or(current, _empty_like(value)), _or(base, {}), value)
     return value
 
 
-def _merge_lists(current: list[Json], base: Json, value: list[Json]) -> list[Json]:
-    if isinstance(base, list) and value[: len(base)] == base:
+def _or(value: Any, empty: Json) -> Json:
+    return empty if value is ABSENT else value
+
+
+def _merge_numbers(current: Any, base: Any, number: Any, value: Json) -> Json:
+    there, before = read_number(_or(current, 0)), read_number(_or(base, 0))
+    if there is None or before is None:
+        return value
+    try:
+        return write_number(there + (number - before))
+    except TypeError:  # as of a Decimal and a float
+        return value
+
+
+def _merge_lists(current: Json, base: Json, value: list[Json]) -> list[Json]:
+    if isinstance(current, list) and isinstance(base, list) and value[: len(base)] == base:
         return current + value[len(base) :]
     return value
 
 
-def _merge_mappings(current: dict[str, Json], base: Json, value: dict[str, Json]) -> Json:
+def _empty_like(value: dict[str, Json]) -> Json:
     tag = value.get(TAG)
-    if current.get(TAG) != tag or not isinstance(base, dict) or (base and base.get(TAG) != tag):
+    if tag is None:
+        return {}
+    return {TAG: tag, VALUE: type(value[VALUE])()}
+
+
+def _merge_mappings(current: Json, base: Json, value: dict[str, Json]) -> Json:
+    tag = value.get(TAG)
+    if not isinstance(current, dict) or not isinstance(base, dict):
+        return value
+    if current.get(TAG) != tag or (base and base.get(TAG) != tag):
         return value
     if tag is None:
         return _merge_keys(current, base, value)
@@ -84,10 +114,6 @@ def _merge_pairs(current: list[Json], base: list[Json], value: list[Json]) -> li
     keys = {repr(key): key for key, _ in [*current, *base, *value]}
     merged = _merge_keys(*({repr(k): v for k, v in pairs} for pairs in (current, base, value)))
     return [[keys[name], item] for name, item in merged.items()]
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float)
 
 
 def _same(left: Any, right: Any) -> bool:

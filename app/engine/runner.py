@@ -176,9 +176,17 @@ class Runner:
                 break
         await self._journal.append([entry for _, entry in kept], status, failure)
         self.snapshot, self.head, self.status = snapshot, head, status
+        for item, _ in kept:
+            self._announce(item.fact)
         if status not in ENDED:
             for item, entry in kept:
                 self._follow(item, entry)
+
+    def _announce(self, fact: Fact) -> None:
+        """Show the questions that go out, and what ends the run."""
+        for sent in (fact.sent,) if isinstance(fact, Received) else fact.sent:
+            if sent.event.type in self._graph.shown:
+                self.show(self._graph.serializer.open(sent.event))
 
     def _follow(self, news: News, entry: Record) -> None:
         """Act on a fact that is committed."""
@@ -218,12 +226,16 @@ class Runner:
         step = flight.delivery.step
         try:
             news = News(flight.complete(await self._call(flight)), flight)
-        except (Exception, SystemExit) as error:  # whatever a step does, it ends only its own run
+        except Exception as error:
             news = End("failed", error, step)
-        except asyncio.CancelledError as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever a step raises, it ends only its own run
             if self._flights.get(flight.delivery.id) is not flight:
                 raise  # it was interrupted, and stays pending
-            news = End("failed", error, step)
+            raised = WorkflowRuntimeError(f"Step {step!r} raised {type(error).__name__}: {error}")
+            raised.__cause__ = error
+            news = End("failed", raised, step)
         self._put(news)
 
     async def _call(self, flight: Flight) -> object:

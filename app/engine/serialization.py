@@ -27,6 +27,7 @@ Json = Any
 
 TAG = "$type"
 VALUE = "$value"
+LONGEST_SHOWN_BITS = 4_000  # Python writes integers of up to 4,300 decimal digits
 MAX_DEPTH = 100  # a level can take two in JSON, and JSON writers stop at some 250
 
 
@@ -142,12 +143,8 @@ class Serializer:
             return value
         if kind is bool or value is None:
             return value
-        if kind is int:
-            if -(2**63) <= value < 2**64:
-                return value
-            return {TAG: "int", VALUE: str(value)}
-        if kind is float:
-            return value if math.isfinite(value) else {TAG: "float", VALUE: repr(value)}
+        if kind is int or kind is float:
+            return write_number(value)
         if depth > MAX_DEPTH:
             raise _Unstorable
         if kind is list:
@@ -179,6 +176,8 @@ class Serializer:
         shape = self._shape(kind)
         if shape is None:
             raise _Unstorable
+        if isinstance(value, enum.Flag):  # members can be combined, and have no name then
+            return {TAG: shape.name, VALUE: self._encode(value.value, depth + 1)}
         if isinstance(value, enum.Enum):
             return {TAG: shape.name, VALUE: value.name}
         if not isinstance(value, BaseModel):
@@ -219,6 +218,8 @@ class Serializer:
         cls = self.type_named(tag)
         if cls is None:
             raise SerializationError(f"There is no type {tag!r} in this workflow (any more).")
+        if issubclass(cls, enum.Flag):
+            return cls(self.decode(value))
         if issubclass(cls, enum.Enum):
             return _member(cls, value)
         if issubclass(cls, BaseModel):
@@ -308,9 +309,9 @@ class Serializer:
     def _explain(self, value: Any, called: str) -> SerializationError:
         """Find what cannot be stored: walked only when something is known to be wrong."""
         where, culprit = self._culprit(value, called, 0)
-        if isinstance(culprit, str):
+        if type(culprit) is str:
             return SerializationError(f"{where} holds text that is not valid Unicode.")
-        if isinstance(culprit, (list, dict, tuple, set, frozenset)):
+        if type(culprit) in (list, dict, tuple, set, frozenset):
             return SerializationError(f"{where} is nested too deep, or holds itself.")
         return SerializationError(_unknown(type(culprit), where))
 
@@ -346,7 +347,30 @@ def plain(written: Json) -> Json:
     tag, value = written[TAG], written[VALUE]
     if tag == "dict":
         return {str(plain(key)): plain(item) for key, item in value}
-    return int(value) if tag == "int" else plain(value)
+    if tag == "int":
+        number = int(value, 16)
+        return number if number.bit_length() <= LONGEST_SHOWN_BITS else value
+    return plain(value)
+
+
+def write_number(value: Any) -> Json:
+    """A number as JSON; one that JSON has no room for, or is no int or float, is marked."""
+    kind = type(value)
+    if kind is int:
+        # Hexadecimal: Python refuses to write very long numbers in decimal.
+        return value if -(2**63) <= value < 2**64 else {TAG: "int", VALUE: hex(value)}
+    if kind is float:
+        return value if math.isfinite(value) else {TAG: "float", VALUE: repr(value)}
+    return {TAG: kind.__name__, VALUE: _WRITERS[kind](value)}
+
+
+def read_number(written: Any) -> Any:
+    """The number that was written, or `None` if it is none."""
+    if type(written) in (int, float):
+        return written
+    if isinstance(written, dict) and written.get(TAG) in _NUMBERS:
+        return _READERS[written[TAG]](written[VALUE])
+    return None
 
 
 class _Unstorable(Exception):
@@ -417,7 +441,7 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
     pathlib.PosixPath: str,
 }
 _READERS: dict[str, Callable[[str], Any]] = {
-    "int": int,
+    "int": lambda text: int(text, 16),
     "float": float,
     "bytes": base64.b64decode,
     "datetime": dt.datetime.fromisoformat,
@@ -429,6 +453,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "complex": complex,
     "PosixPath": pathlib.Path,
 }
+_NUMBERS = frozenset({"int", "float", "Decimal", "complex", "timedelta"})
 _GROUPS: dict[str, Callable[[Iterable[Any]], Any]] = {
     "tuple": tuple,
     "set": set,

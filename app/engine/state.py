@@ -33,18 +33,19 @@ class LiveState:
             self._seen[key] = self._fold(key, without=None)
         return self._seen[key]
 
-    def write(self, delivery: int, key: str, base: Any, value: Any) -> None:
-        """A step that has seen `base` (UNREAD: has not looked) makes it `value`."""
+    def write(self, delivery: int, key: str, change: Change) -> None:
+        """A step makes a change to what it has seen."""
         changes = self._changes.setdefault(key, {})
         mine = changes.get(delivery)
-        value = merge(self.read(key), Change(base, value))
+        base, _, start = change
+        value = merge(self.read(key), change)
         if mine is None:
             others = self.read(key) if base is not UNREAD else UNREAD
         elif mine.base is UNREAD:
             others = UNREAD
         else:
             others = self._fold(key, without=delivery)
-        changes[delivery] = Change(others, value)
+        changes[delivery] = Change(others, value, start)
         if next(reversed(changes)) == delivery:
             self._seen[key] = value
         else:
@@ -94,6 +95,7 @@ class StateView:
         self._live = live
         self._serializer = serializer
         self._known: dict[str, Any] = {}  # what it last saw or wrote under a key, as JSON
+        self._start: dict[str, Any] = {}  # the default with which it has read a key, as JSON
         self._held: dict[str, tuple[Any, Json]] = {}  # what can be changed in place, and as it was
         self._written: dict[str, None] = {}
 
@@ -105,14 +107,16 @@ class StateView:
         """A copy of the value, or `default`; raises KeyError where there is neither."""
         self._write_back(key)
         found = self._live.read(key)
+        if default is not ABSENT and default is not None:
+            # A counter that begins with `get(key, default=10)` counts from that 10.
+            self._start[key] = self._encoded(default)
         held = self._held.get(key)
         if held is not None and held[1] is found:
             return held[0]
         if found is ABSENT:
+            self._known[key] = ABSENT
             if default is ABSENT:
-                self._known[key] = ABSENT
                 raise KeyError(key)
-            self._known[key] = self._encoded_default(default)
             return default
         self._known[key] = found
         value = self._serializer.decode(found)
@@ -145,13 +149,13 @@ class StateView:
         self._live.abandon(self._delivery, list(self._written))
 
     def _write(self, key: str, encoded: Any) -> None:
-        self._live.write(self._delivery, key, self._known.get(key, UNREAD), encoded)
+        change = Change(self._known.get(key, UNREAD), encoded, self._start.get(key, ABSENT))
+        self._live.write(self._delivery, key, change)
         self._written[key] = None
         self._known[key] = encoded
 
-    def _encoded_default(self, default: Any) -> Any:
-        """A counter that begins with `get(key, default=0)` counts from that 0; a default that
-        cannot be stored only says that there is nothing."""
+    def _encoded(self, default: Any) -> Any:
+        """The default as JSON; one that cannot be stored only says that there is nothing."""
         try:
             return self._serializer.encode(default)
         except SerializationError:

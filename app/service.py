@@ -10,15 +10,17 @@ from pydantic import ValidationError
 from app.catalog import Catalog
 from app.engine import Event, StartEvent, StopEvent, Workflow
 from app.engine.journal import ENDED
-from app.engine.serialization import Json, SealedEvent
+from app.engine.marks import Json
+from app.engine.serialization import SealedEvent
 from app.errors import Invalid, NotFound, Problem
 from app.executor.signal import Signal
 from app.executor.worker import Worker
-from app.store import checkpoints, contexts, runs
+from app.store import checkpoints, contexts, runs, seen
 from app.store.checkpoints import Filters, Listed, Whole
 from app.store.database import Database
 from app.store.pages import Page
 from app.store.requests import Repeatable
+from app.store.seen import Seen
 from app.store.tables import Context
 
 
@@ -105,7 +107,7 @@ class Service:
         self._worker.wake(run_id)
         return run_id
 
-    async def run(self, run_id: UUID, wait_seconds: float = 0) -> runs.Seen:
+    async def run(self, run_id: UUID, wait_seconds: float = 0) -> Seen:
         """The run, as it stands; waited for that long, if it has not ended.
 
         Raises:
@@ -113,13 +115,13 @@ class Service:
         """
         ended = self._signal.expect(run_id)
         try:
-            seen = await self._database.read(runs.find, run_id)
-            if seen.status not in ENDED and wait_seconds > 0:
+            run = await self._database.read(seen.find, run_id)
+            if run.status not in ENDED and wait_seconds > 0:
                 await asyncio.wait([ended], timeout=wait_seconds)
-                seen = await self._database.read(runs.find, run_id)
+                run = await self._database.read(seen.find, run_id)
         finally:
             ended.cancel()
-        return seen
+        return run
 
     async def runs(
         self,
@@ -128,9 +130,9 @@ class Service:
         context_id: UUID | None,
         limit: int,
         before: str | None,
-    ) -> Page[runs.Seen]:
+    ) -> Page[Seen]:
         """A page of runs, newest first."""
-        return await self._database.read(runs.listed, workflow, status, context_id, limit, before)
+        return await self._database.read(seen.listed, workflow, status, context_id, limit, before)
 
     async def send_event(
         self, run_id: UUID, type_: str, data: Mapping[str, Json], request: Repeatable | None
@@ -142,12 +144,12 @@ class Service:
             Invalid: it is no event of the workflow's, or its fields do not fit.
             Conflict: the run has ended.
         """
-        seen = await self._database.read(runs.find, run_id)
-        workflow = self.workflow(seen.workflow)
+        run = await self._database.read(seen.find, run_id)
+        workflow = self.workflow(run.workflow)
         kind = workflow.graph.event_type(type_)
         if kind is None or issubclass(kind, (StartEvent, StopEvent)):
             raise Invalid(
-                f"{type_!r} is no event that workflow {seen.workflow!r} can be told.",
+                f"{type_!r} is no event that workflow {run.workflow!r} can be told.",
                 [Problem(("body", "type"), "Name an event that GET /workflows/{name} lists.")],
             )
         event = _event(workflow, kind, data, ("body", "data"))
@@ -161,7 +163,7 @@ class Service:
         Raises:
             NotFound: there is none.
         """
-        await self._database.read(runs.find, run_id)
+        await self._database.read(seen.find, run_id)
         await self._worker.cancel(run_id)
 
     async def checkpoint(self, checkpoint_id: UUID) -> Whole:

@@ -13,7 +13,7 @@ from app.engine.checkpoint import ctx_state, shown
 from app.engine.journal import Status
 from app.engine.serialization import SealedEvent
 from app.store.checkpoints import Listed, Whole
-from app.store.runs import Seen
+from app.store.seen import Seen
 
 T = TypeVar("T")
 

@@ -14,11 +14,13 @@ from app.engine.errors import (
 from app.engine.events import Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent
 from app.engine.handler import Handler
 from app.engine.steps import step
+from app.engine.store import DictState
 from app.engine.workflow import Workflow
 
 __all__ = [
     "Checkpoint",
     "Context",
+    "DictState",
     "Event",
     "Handler",
     "HumanResponseEvent",

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from app.engine.facts import Completed, Fact, Received, Sent, Waiting
+from app.engine.marks import Json
 from app.engine.merging import ABSENT, Change, merge
-from app.engine.serialization import Json, SealedEvent
+from app.engine.serialization import SealedEvent
 from app.engine.snapshot import NOTHING, Buffered, Delivery, Delta, Edit, K, Snapshot, V, Wait
 
 

@@ -15,11 +15,13 @@ from pydantic import (
     model_validator,
 )
 
+from app.engine.deltas import from_json, to_json
 from app.engine.errors import SerializationError
 from app.engine.events import Event
 from app.engine.journal import Record
-from app.engine.serialization import Json, SealedEvent, plain
-from app.engine.snapshot import Delta, Snapshot, from_json, to_json, whole
+from app.engine.marks import Json, plain
+from app.engine.serialization import SealedEvent
+from app.engine.snapshot import Delta, Snapshot, whole
 
 if TYPE_CHECKING:
     from app.engine.graph import Graph
@@ -29,7 +31,11 @@ WORKFLOWS: WeakValueDictionary[str, "type[Workflow]"] = WeakValueDictionary()
 """The workflows defined in this process: whose types a checkpoint read from JSON may hold."""
 
 Trail = Sequence[tuple[str | None, str | None, Delta]]
-"""Of each checkpoint up to this one: its step, the type of the step's event, and what changed."""
+"""Of the last `TRAIL` checkpoints up to this one: its step, the type of the step's event, and what
+changed."""
+
+TRAIL = 100
+"""How far back a `ctx_state` looks: a checkpoint must not grow with the run's history."""
 
 
 class Checkpoint(BaseModel):
@@ -150,8 +156,9 @@ def ctx_state(steps: Iterable[str], snapshot: Snapshot, trail: Trail) -> dict[st
     """A context's inside, under the names by which users of the language know it.
 
     `steps` are the names of the workflow's steps, as far as they are known;
-    `queues` has the events pending for each step; `broker_log` all the events that went out up
-    to here, and `accepted_events` the steps that have taken one, with its type.
+    `queues` has the events pending for each step; `broker_log` the events that went out up to here,
+    and `accepted_events` the steps that have taken one, with its type: both as far back as the
+    trail goes.
     """
     queues: dict[str, list[Json]] = {step: [] for step in steps}
     for delivery in snapshot.pending():
@@ -186,12 +193,13 @@ class _Trail(Sequence[tuple[str | None, str | None, Delta]]):
         self._record = record
 
     def _way(self) -> list[tuple[str | None, str | None, Delta]]:
-        way, here = [], self
-        while here is not None:
+        way: list[tuple[str | None, str | None, Delta]] = []
+        here: _Trail | None = self
+        while here is not None and len(way) < TRAIL:
             record = here._record
             taken = None if record.input_event is None else record.input_event.type
             way.append((record.last_completed_step, taken, record.delta))
-            here = here._before  # type: ignore[assignment]
+            here = here._before
         return way[::-1]
 
     def __iter__(self) -> Iterator[tuple[str | None, str | None, Delta]]:
@@ -247,15 +255,19 @@ def _is_of(event: Event | None, kind: type[Event] | str | None) -> bool:
 
 
 def _gone_out(trail: Trail) -> Iterator[SealedEvent]:
-    next_id = 1
+    known: set[int] = set()  # a delivery is put again when its step begins to wait
     for _, _, delta in trail:
-        sent = {id_: d.event for id_, d in delta.deliveries.put.items()} | dict(delta.unclaimed.put)
+        deliveries = delta.deliveries.put
+        sent = {id_: d.event for id_, d in deliveries.items()} | dict(delta.unclaimed.put)
         before: SealedEvent | None = None
-        for id_ in sorted(sent):
-            # One event on its way to several steps went out once.
-            if id_ >= next_id and sent[id_] is not before:
-                before = sent[id_]
+        steps: set[str] = set()
+        for id_ in sorted(sent.keys() - known):
+            step = deliveries[id_].step if id_ in deliveries else ""
+            # One event on its way to several steps went out once; two equal events are two.
+            if sent[id_] != before or step in steps:
+                before, steps = sent[id_], set()
                 yield before
+            steps.add(step)
+        known |= sent.keys()
         if delta.stopped is not None:
             yield delta.stopped
-        next_id = delta.next_id

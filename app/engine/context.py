@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from immutables import Map
+from pydantic import BaseModel
+from typing_extensions import TypeVar
 
 from app.engine.checkpoint import Checkpoint, checkpoints_of, filtered
 from app.engine.errors import WorkflowConfigurationError, WorkflowRuntimeError
 from app.engine.events import Event
 from app.engine.journal import MemoryJournal
-from app.engine.serialization import Json
+from app.engine.marks import Json
+from app.engine.resting import RestingState
+from app.engine.store import Cells, DictState, StateStore
 
 if TYPE_CHECKING:
     from app.engine.flight import Flight
+    from app.engine.graph import Graph
     from app.engine.handler import Handler
     from app.engine.workflow import Workflow
 
 E = TypeVar("E", bound=Event)
+S = TypeVar("S", bound=BaseModel, default=DictState)
 MISSING: Any = ...
 
 
-class Context:
+class Context(Generic[S]):
     """State that runs share, and the checkpoints they leave.
 
         ctx = Context(workflow=workflow)
@@ -43,12 +49,14 @@ class Context:
         self._state: Map[str, Json] = Map()
         self._under_way: list[Handler] = []
         self._flight: Flight | None = None
+        self._graph = workflow.graph
 
     @classmethod
-    def _within(cls, flight: Flight) -> Context:
+    def _within(cls, flight: Flight, graph: Graph) -> Context[Any]:
         """The context that a step is given."""
         ctx = cls.__new__(cls)
         ctx._flight = flight
+        ctx._graph = graph
         return ctx
 
     # What whoever holds the context can ask
@@ -94,15 +102,11 @@ class Context:
             ValueError: there is no such key, and no default is given.
         """
         try:
-            if self._flight is not None:
-                return self._flight.state.get(key, *(() if default is MISSING else (default,)))
-            return self._workflow.graph.serializer.decode(self._state[key])
+            return self._cells().get(key, default)
         except KeyError:
-            if default is MISSING:
-                raise ValueError(
-                    f"There is no {key!r} in the context. Set it first, or give a default."
-                ) from None
-            return default
+            raise ValueError(
+                f"There is no {key!r} in the context. Set it first, or give a default."
+            ) from None
 
     async def set(self, key: str, value: Any) -> None:
         """Put the value, as it is now, under the key.
@@ -113,15 +117,16 @@ class Context:
         """
         if not isinstance(key, str):
             raise WorkflowRuntimeError(f"A key of the context must be text, not {key!r}.")
-        if self._flight is not None:
-            self._flight.state.set(key, value)
-        elif self.is_running:
-            raise WorkflowRuntimeError(
-                "A run is under way in this context: only its steps can write to it now."
-            )
-        else:
-            encoded = self._workflow.graph.serializer.encode(value, f"state[{key!r}]")
-            self._state = self._state.set(key, encoded)
+        self._cells().set(key, value)
+
+    @property
+    def store(self) -> StateStore[S]:
+        """The state by path, whole, or edited in one go. Of the type that the steps' annotations
+        name, `Context[MyState]`; otherwise a `DictState`."""
+        return StateStore(self._cells(), cast("type[S]", self._graph.state_type))
+
+    def _cells(self) -> Cells:
+        return RestingState(self) if self._flight is None else self._step("the state").state
 
     # What only a step can do
 
@@ -188,7 +193,12 @@ class Context:
 
     def _step(self, what: str) -> Flight:
         if self._flight is None:
-            raise WorkflowRuntimeError(f"{what} can only be called in a step, on its own context.")
+            raise WorkflowRuntimeError(f"{what} can only be used in a step, on its own context.")
+        if self._flight.is_over:
+            raise WorkflowRuntimeError(
+                f"Step {self._flight.delivery.step!r} has returned: {what} of its context can only "
+                "be used while it is under way."
+            )
         return self._flight
 
     def _check(self, workflow: Workflow) -> None:

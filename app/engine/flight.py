@@ -12,7 +12,8 @@ from app.engine.buffers import Gathering, LiveBuffers, key_of
 from app.engine.errors import WorkflowRuntimeError
 from app.engine.events import Event
 from app.engine.facts import Completed, Sent, Waiting
-from app.engine.serialization import Json, SealedEvent
+from app.engine.marks import Json
+from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delivery, Wait
 from app.engine.state import LiveState, StateView
 
@@ -33,6 +34,7 @@ class Flight:
         buffers: LiveBuffers,
     ) -> None:
         self.delivery = delivery
+        self.is_over = False
         self.works = False  # has a worker: neither queued nor waiting
         self.task: asyncio.Task[None] | None = None
         self._runner = runner

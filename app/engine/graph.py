@@ -15,6 +15,7 @@ from app.engine.errors import WorkflowRuntimeError, WorkflowValidationError
 from app.engine.events import Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent
 from app.engine.serialization import Serializer, is_declarable
 from app.engine.steps import Step
+from app.engine.store import DictState
 
 T = TypeVar("T", bound=type)
 
@@ -28,6 +29,7 @@ class Graph:
         start: the type of the event that begins a run.
         stops: the types that end one.
         events: all the types of event, by name.
+        state_type: the type of the context's state.
         shown: the names of those that go to whoever watches: questions, and what ends a run.
     """
 
@@ -36,6 +38,7 @@ class Graph:
     stops: tuple[type[StopEvent], ...]
     events: dict[str, type[Event]]
     shown: frozenset[str]
+    state_type: type[BaseModel]
     routes: Routes
     serializer: Serializer
 
@@ -99,7 +102,8 @@ def graph_of(name: str, module: str, steps: dict[str, Step], declared: Iterable[
     for event in (*taken, *given, *always):
         _declare(events, event, name)
     known: dict[str, type] = dict(events)
-    for kind in (*declared, *events.values()):
+    state_types = {step.state_type for step in steps.values() if step.state_type is not None}
+    for kind in (*declared, *events.values(), *state_types):
         for part in _reachable(kind, set()):
             _declare(known, part, name)
     routes = {
@@ -113,6 +117,7 @@ def graph_of(name: str, module: str, steps: dict[str, Step], declared: Iterable[
         stops,
         events,
         frozenset(n for n, e in events.items() if issubclass(e, (InputRequiredEvent, StopEvent))),
+        state_types.pop() if state_types else DictState,
         Routes(routes, frozenset({StopEvent.__name__, *(stop.__name__ for stop in stops)})),
         Serializer(known, lambda type_name: _visible(module, type_name)),
     )
@@ -129,6 +134,16 @@ def _problems(
         yield "no step takes a StartEvent, so nothing can begin."
     if len(starts) > 1:
         yield f"it can start with one type of StartEvent, not {len(starts)}: {_names(starts)}."
+    states = {step.state_type for step in steps.values() if step.state_type is not None}
+    if len(states) > 1:
+        yield f"its steps name several types of state: {_names(states)}. There can be one."
+    for state_type in states:
+        needed = [name for name, f in state_type.model_fields.items() if f.is_required()]
+        if needed:
+            yield (
+                f"its state, {state_type.__name__}, cannot begin: give defaults to "
+                f"{', '.join(needed)}."
+            )
     if not any(issubclass(event, StopEvent) for event in given):
         yield "no step gives a StopEvent, so it can never end."
     for event in taken:

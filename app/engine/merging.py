@@ -2,7 +2,9 @@
 
 from typing import Any, Final, NamedTuple
 
-from app.engine.serialization import TAG, VALUE, Json, read_number, write_number
+import orjson
+
+from app.engine.marks import TAG, VALUE, Json, read_number, write_number
 
 
 class _Absent:
@@ -37,7 +39,7 @@ def merge(current: Any, change: Change) -> Any:
     there and the current value is not: what is merged is still only the step's own part.
     """
     base, value, start = change
-    if base is UNREAD or value is ABSENT or _same(current, base):
+    if base is UNREAD or value is ABSENT or same(current, base):
         return value
     current = start if current is ABSENT else current
     base = start if base is ABSENT else base
@@ -104,7 +106,7 @@ def _merge_keys(current: dict[str, Json], base: Json, value: dict[str, Json]) ->
     merged = {key: item for key, item in current.items() if key in value or key not in base}
     for key, item in value.items():
         was = base.get(key, ABSENT)
-        if was is ABSENT or not _same(was, item):
+        if was is ABSENT or not same(was, item):
             merged[key] = merge(current.get(key, ABSENT), Change(was, item))
     return merged
 
@@ -116,6 +118,11 @@ def _merge_pairs(current: list[Json], base: list[Json], value: list[Json]) -> li
     return [[keys[name], item] for name, item in merged.items()]
 
 
-def _same(left: Any, right: Any) -> bool:
-    # 1, 1.0 and True are equal, and yet not the same to whoever reads them.
-    return left is right or (type(left) is type(right) and bool(left == right))
+def same(left: Any, right: Any) -> bool:
+    """Whether two values are the same for whoever reads them."""
+    if left is right:
+        return True
+    if type(left) is not type(right) or left != right:
+        return False
+    # 1, 1.0 and True are equal, and yet not the same to whoever reads them: inside of these too.
+    return type(left) not in (dict, list) or orjson.dumps(left) == orjson.dumps(right)

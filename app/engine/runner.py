@@ -236,6 +236,7 @@ class Runner:
             raised = WorkflowRuntimeError(f"Step {step!r} raised {type(error).__name__}: {error}")
             raised.__cause__ = error
             news = End("failed", raised, step)
+        flight.is_over = True
         self._put(news)
 
     async def _call(self, flight: Flight) -> object:
@@ -244,7 +245,7 @@ class Runner:
         event = self._graph.serializer.open(delivery.event)
         arguments: dict[str, Any] = {step.event_parameter: event}
         if step.context_parameter is not None:
-            arguments[step.context_parameter] = Context._within(flight)
+            arguments[step.context_parameter] = Context._within(flight, self._graph)
         method = getattr(self._workflow, step.name)
         if step.is_async:
             return await method(**arguments)

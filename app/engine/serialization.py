@@ -1,18 +1,11 @@
 """JSON in, JSON out: values of JSON's own types and of the types a workflow declares, exactly.
 
-What is written reads back equal and of the same type. A value that JSON has no type for is
-written as `{"$type": name, "$value": ...}`; names stand for a fixed set of types and are never
-imported.
+What is written reads back equal and of the same type. The names of types stand for a fixed set of
+them, and are never imported.
 """
 
-import base64
 import dataclasses
-import datetime as dt
-import decimal
 import enum
-import math
-import pathlib
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
@@ -21,13 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from app.engine.errors import SerializationError
 from app.engine.events import Event
+from app.engine.marks import GROUPS, READERS, TAG, VALUE, WRITERS, Json, write_number
 
-Json = Any
-"""A tree of dict (with string keys), list, str, int, float, bool and None."""
-
-TAG = "$type"
-VALUE = "$value"
-LONGEST_SHOWN_BITS = 4_000  # Python writes integers of up to 4,300 decimal digits
 MAX_DEPTH = 100  # a level can take two in JSON, and JSON writers stop at some 250
 
 
@@ -151,7 +139,7 @@ class Serializer:
             return [self._encode(item, depth + 1) for item in value]
         if kind is dict:
             return self._encode_dict(value, depth)
-        writer = _WRITERS.get(kind)
+        writer = WRITERS.get(kind)
         if writer is not None:
             return {TAG: kind.__name__, VALUE: writer(value)}
         if kind in (tuple, set, frozenset):
@@ -211,10 +199,10 @@ class Serializer:
         value = written[VALUE]
         if tag == "dict":
             return {self.decode(key): self.decode(item) for key, item in value}
-        if tag in _GROUPS:
-            return _GROUPS[tag](self.decode(item) for item in value)
-        if tag in _READERS:
-            return _READERS[tag](value)
+        if tag in GROUPS:
+            return GROUPS[tag](self.decode(item) for item in value)
+        if tag in READERS:
+            return READERS[tag](value)
         cls = self.type_named(tag)
         if cls is None:
             raise SerializationError(f"There is no type {tag!r} in this workflow (any more).")
@@ -336,43 +324,6 @@ class Serializer:
         return where, value
 
 
-def plain(written: Json) -> Json:
-    """Encoded JSON as a reader would write it by hand: without the marks that make it exact."""
-    if isinstance(written, list):
-        return [plain(item) for item in written]
-    if not isinstance(written, dict):
-        return written
-    if TAG not in written:
-        return {key: plain(item) for key, item in written.items()}
-    tag, value = written[TAG], written[VALUE]
-    if tag == "dict":
-        return {str(plain(key)): plain(item) for key, item in value}
-    if tag == "int":
-        number = int(value, 16)
-        return number if number.bit_length() <= LONGEST_SHOWN_BITS else value
-    return plain(value)
-
-
-def write_number(value: Any) -> Json:
-    """A number as JSON; one that JSON has no room for, or is no int or float, is marked."""
-    kind = type(value)
-    if kind is int:
-        # Hexadecimal: Python refuses to write very long numbers in decimal.
-        return value if -(2**63) <= value < 2**64 else {TAG: "int", VALUE: hex(value)}
-    if kind is float:
-        return value if math.isfinite(value) else {TAG: "float", VALUE: repr(value)}
-    return {TAG: kind.__name__, VALUE: _WRITERS[kind](value)}
-
-
-def read_number(written: Any) -> Any:
-    """The number that was written, or `None` if it is none."""
-    if type(written) in (int, float):
-        return written
-    if isinstance(written, dict) and written.get(TAG) in _NUMBERS:
-        return _READERS[written[TAG]](written[VALUE])
-    return None
-
-
 class _Unstorable(Exception):
     """Something in the value cannot be stored; `Serializer._explain` finds out what."""
 
@@ -427,35 +378,3 @@ def _unknown(kind: type, where: str) -> str:
         f"{where} is a {kind.__module__}.{kind.__qualname__}, which cannot be stored. Keep JSON "
         "types, dates, sets, tuples, bytes, pydantic models, dataclasses or enums."
     )
-
-
-_WRITERS: dict[type, Callable[[Any], str]] = {
-    bytes: lambda value: base64.b64encode(value).decode(),
-    dt.datetime: dt.datetime.isoformat,
-    dt.date: dt.date.isoformat,
-    dt.time: dt.time.isoformat,
-    dt.timedelta: lambda value: f"{value.days}:{value.seconds}:{value.microseconds}",
-    decimal.Decimal: str,
-    uuid.UUID: str,
-    complex: repr,
-    pathlib.PosixPath: str,
-}
-_READERS: dict[str, Callable[[str], Any]] = {
-    "int": lambda text: int(text, 16),
-    "float": float,
-    "bytes": base64.b64decode,
-    "datetime": dt.datetime.fromisoformat,
-    "date": dt.date.fromisoformat,
-    "time": dt.time.fromisoformat,
-    "timedelta": lambda text: dt.timedelta(*map(int, text.split(":"))),
-    "Decimal": decimal.Decimal,
-    "UUID": uuid.UUID,
-    "complex": complex,
-    "PosixPath": pathlib.Path,
-}
-_NUMBERS = frozenset({"int", "float", "Decimal", "complex", "timedelta"})
-_GROUPS: dict[str, Callable[[Iterable[Any]], Any]] = {
-    "tuple": tuple,
-    "set": set,
-    "frozenset": frozenset,
-}

@@ -6,8 +6,11 @@ from typing import Any
 from immutables import Map
 
 from app.engine.errors import SerializationError
-from app.engine.merging import ABSENT, UNREAD, Change, merge
-from app.engine.serialization import Json, Serializer
+from app.engine.marks import Json
+from app.engine.merging import ABSENT, UNREAD, Change, merge, same
+from app.engine.serialization import Serializer
+
+MISSING: Any = ...
 
 
 class LiveState:
@@ -103,24 +106,28 @@ class StateView:
         """The keys there are."""
         return self._live.keys()
 
-    def get(self, key: str, default: Any = ABSENT) -> Any:
-        """A copy of the value, or `default`; raises KeyError where there is neither."""
+    def get(self, key: str, default: Any = MISSING, *, follow: bool = True) -> Any:
+        """A copy of the value, or `default`; raises KeyError where there is neither.
+
+        What is changed in place in a copy that is followed counts as written.
+        """
         self._write_back(key)
         found = self._live.read(key)
-        if default is not ABSENT and default is not None:
+        if default is not MISSING and default is not None:
             # A counter that begins with `get(key, default=10)` counts from that 10.
             self._start[key] = self._encoded(default)
         held = self._held.get(key)
-        if held is not None and held[1] is found:
+        if follow and held is not None and held[1] is found:
             return held[0]
         if found is ABSENT:
             self._known[key] = ABSENT
-            if default is ABSENT:
+            if default is MISSING:
                 raise KeyError(key)
             return default
         self._known[key] = found
         value = self._serializer.decode(found)
-        self._hold(key, value, found)
+        if follow:
+            self._hold(key, value, found)
         return value
 
     def set(self, key: str, value: Any) -> None:
@@ -129,9 +136,16 @@ class StateView:
         Raises:
             SerializationError: it cannot be stored; the message names the key and the type.
         """
+        self._write_back(key)
         encoded = self._serializer.encode(value, f"state[{key!r}]")
         self._write(key, encoded)
         self._hold(key, value, encoded)
+
+    def update(self, key: str, value: Any) -> None:
+        """Write the value, if it is another than the one that was read."""
+        encoded = self._serializer.encode(value, f"state[{key!r}]")
+        if not same(encoded, self._known.get(key, UNREAD)):
+            self._write(key, encoded)
 
     def delete(self, key: str) -> None:
         """Take the key away."""
@@ -174,7 +188,7 @@ class StateView:
             return
         value, was = held
         encoded = self._serializer.encode(value, f"state[{key!r}]")
-        if encoded != was:
+        if not same(encoded, was):
             self._known[key] = was
             self._write(key, encoded)
             self._held[key] = (value, encoded)

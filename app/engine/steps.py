@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
+from pydantic import BaseModel
+
 from app.engine.context import Context
 from app.engine.errors import WorkflowValidationError
 from app.engine.events import Event
@@ -27,6 +29,7 @@ class Step:
         gives: the types of event it may return.
         event_parameter: the name of the parameter for the event.
         context_parameter: that for the context, if it has one.
+        state_type: the type of state that its context is annotated with, `Context[MyState]`.
         num_workers: how many deliveries of it may be under way at once in one run.
         is_async: whether it is a coroutine function; others are called in a thread.
     """
@@ -36,6 +39,7 @@ class Step:
     gives: tuple[type[Event], ...]
     event_parameter: str
     context_parameter: str | None
+    state_type: type[BaseModel] | None
     num_workers: int
     is_async: bool
 
@@ -100,6 +104,7 @@ def _read(function: Callable[..., Any], num_workers: int, scope: types.FrameType
         _event_types(hints["return"], f"the return of step {name!r}", or_none=True),
         events[0],
         context[0] if context else None,
+        _state_type(hints[context[0]], name) if context else None,
         num_workers,
         inspect.iscoroutinefunction(function),
     )
@@ -120,6 +125,18 @@ def _hints(function: Callable[..., Any], name: str, scope: types.FrameType) -> d
 def _is_context(hint: object) -> bool:
     origin = typing.get_origin(hint) or hint
     return isinstance(origin, type) and issubclass(origin, Context)
+
+
+def _state_type(hint: object, name: str) -> type[BaseModel] | None:
+    if not typing.get_args(hint):
+        return None
+    (state_type,) = typing.get_args(hint)
+    if not (isinstance(state_type, type) and issubclass(state_type, BaseModel)):
+        raise WorkflowValidationError(
+            f"Step {name!r} must annotate its context with a pydantic model as the type of its "
+            f"state, Context[MyState], not with {state_type!r}."
+        )
+    return state_type
 
 
 def _event_types(hint: object, what: str, or_none: bool = False) -> tuple[type[Event], ...]:

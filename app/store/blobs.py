@@ -9,8 +9,10 @@ from sqlalchemy import Insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
-from app.engine.serialization import Json, SealedEvent
-from app.engine.snapshot import Delta, from_json, to_json
+from app.engine.deltas import from_json, to_json
+from app.engine.marks import Json
+from app.engine.serialization import SealedEvent
+from app.engine.snapshot import Delta
 from app.store.tables import Blob
 
 INLINE_BYTES = 300

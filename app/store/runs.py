@@ -1,52 +1,19 @@
 """Runs: started, rerun, claimed by a worker, told, and found."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func
 from sqlmodel import Session, col, or_, select
 from uuid_utils.compat import uuid7
 
-from app.engine.journal import ENDED, Head, Status
+from app.engine.journal import ENDED, Head
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Snapshot, whole
 from app.errors import Conflict, NotFound
 from app.store import checkpoints, contexts, requests, snapshots
 from app.store.blobs import Packer, Unpacker
-from app.store.pages import Page
 from app.store.requests import Repeatable
-from app.store.tables import Checkpoint, Context, Message, Run, now
-
-
-@dataclass(frozen=True, slots=True)
-class Error:
-    """Why a run failed."""
-
-    type: str
-    message: str
-    step: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A run as whoever asks for it sees it."""
-
-    id: UUID
-    workflow: str
-    status: Status
-    context_id: UUID
-    start_event: SealedEvent
-    stop_event: SealedEvent | None
-    error: Error | None
-    parent_run_id: UUID | None
-    root_run_id: UUID
-    origin_checkpoint_id: UUID | None
-    checkpoint_count: int
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+from app.store.tables import Context, Message, Run, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,45 +206,6 @@ def cancel(session: Session, run_id: UUID) -> None:
         session.add(run)
 
 
-def find(session: Session, run_id: UUID) -> Seen:
-    """The run.
-
-    Raises:
-        NotFound: there is none.
-    """
-    run = session.get(Run, run_id)
-    if run is None:
-        raise NotFound(f"There is no run {run_id}. GET /runs lists them all.")
-    return _seen(session, [run])[0]
-
-
-def listed(
-    session: Session,
-    workflow: str | None,
-    status: str | None,
-    context_id: UUID | None,
-    limit: int,
-    before: str | None,
-) -> Page[Seen]:
-    """A page of runs, newest first; `None` matches any.
-
-    Args:
-        before: the id before which the page begins.
-    """
-    query = select(Run)
-    if workflow is not None:
-        query = query.where(Run.workflow == workflow)
-    if status is not None:
-        query = query.where(Run.status == status)
-    if context_id is not None:
-        query = query.where(Run.context_id == context_id)
-    if before is not None:
-        query = query.where(col(Run.id) < UUID(before))
-    found = session.exec(query.order_by(col(Run.id).desc()).limit(limit + 1)).all()
-    items = _seen(session, found[:limit])
-    return Page(items, str(items[-1].id) if len(found) > limit else None)
-
-
 def _context(session: Session, workflow: str, context_id: UUID | None) -> Context:
     if context_id is None:
         return contexts.create(session, workflow)
@@ -300,40 +228,3 @@ def _busy_with(session: Session, context_id: UUID, before: UUID | None = None) -
             Run.id != before, or_(col(Run.started_at).is_not(None), col(Run.id) < before)
         )
     return session.exec(query.limit(1)).first()
-
-
-def _seen(session: Session, runs: Sequence[Run]) -> list[Seen]:
-    counts = dict(
-        session.execute(
-            select(Checkpoint.run_id, func.max(Checkpoint.seq))
-            .where(col(Checkpoint.run_id).in_([run.id for run in runs]))
-            .group_by(col(Checkpoint.run_id))
-        ).all()
-    )
-    payloads = [payload for run in runs for payload in (run.start_event, run.stop_event)]
-    unpacker = Unpacker(session, payloads)
-    return [
-        Seen(
-            run.id,
-            run.workflow,
-            run.status,
-            run.context_id,
-            unpacker.event(run.start_event),
-            unpacker.event_or_none(run.stop_event),
-            _error(run),
-            run.parent_run_id,
-            run.root_run_id,
-            run.origin_checkpoint_id,
-            counts.get(run.id, 0),
-            run.created_at,
-            run.started_at,
-            run.finished_at,
-        )
-        for run in runs
-    ]
-
-
-def _error(run: Run) -> Error | None:
-    if run.error_type is None:
-        return None
-    return Error(run.error_type, run.error_message or "", run.error_step)

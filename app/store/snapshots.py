@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from app.engine.checkpoint import TRAIL
 from app.engine.journal import Head
 from app.engine.snapshot import Delta, Snapshot
 from app.store.blobs import Unpacker
@@ -48,21 +49,22 @@ def start(session: Session, run: Run) -> tuple[Snapshot, Head]:
 
 
 def trail(session: Session, checkpoint: Checkpoint) -> list[tuple[str | None, str | None, Delta]]:
-    """Of each checkpoint up to this one, through the runs it was rerun from: its step, the type
-    of the step's event, and what changed; oldest first."""
-    found: list[tuple[str | None, str | None, Delta]] = []
+    """Of the last `TRAIL` checkpoints up to this one, through the runs it was rerun from: its
+    step, the type of the step's event, and what changed; oldest first."""
+    found: list[Checkpoint] = []
     here: Checkpoint | None = checkpoint
-    while here is not None:
+    while here is not None and len(found) < TRAIL:
         rows = session.exec(
             select(Checkpoint)
             .where(Checkpoint.run_id == here.run_id, Checkpoint.seq <= here.seq)
-            .order_by(col(Checkpoint.seq))
+            .order_by(col(Checkpoint.seq).desc())
+            .limit(TRAIL - len(found))
         ).all()
-        unpacker = Unpacker(session, (row.delta for row in rows))
-        found[:0] = [
-            (row.last_completed_step, row.input_event_type, unpacker.delta(row.delta))
-            for row in rows
-        ]
-        origin = rows[0].parent_id
+        found += rows
+        origin = rows[-1].parent_id
         here = None if origin is None else session.get(Checkpoint, origin)
-    return found
+    unpacker = Unpacker(session, (row.delta for row in found))
+    return [
+        (row.last_completed_step, row.input_event_type, unpacker.delta(row.delta))
+        for row in reversed(found)
+    ]

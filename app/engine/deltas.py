@@ -1,0 +1,127 @@
+"""Deltas as JSON, and back."""
+
+from collections.abc import Callable
+from typing import Any
+
+from app.engine.marks import Json
+from app.engine.serialization import SealedEvent
+from app.engine.snapshot import Buffered, Delivery, Delta, Edit, Wait
+
+
+def _as_is(part: Json) -> Json:
+    return part
+
+
+def to_json(delta: Delta, pack: Callable[[Json], Any] = _as_is) -> Json:
+    """The delta as one JSON object; parts in which nothing changed are left out.
+
+    Args:
+        pack: what becomes of each event and each value of the state, which may be large.
+    """
+
+    def event(sealed: SealedEvent) -> Any:
+        return pack(sealed.to_json())
+
+    writers: list[tuple[str, Edit[Any, Any], Callable[[Any], Any]]] = [
+        ("deliveries", delta.deliveries, lambda it: _write_delivery(it, event)),
+        ("waits", delta.waits, lambda it: _write_wait(it, event)),
+        ("buffers", delta.buffers, lambda it: _write_buffered(it, event)),
+        ("unclaimed", delta.unclaimed, event),
+        ("state", delta.state, pack),
+    ]
+    parts: dict[str, Json] = {"next_id": delta.next_id}
+    for name, edit, write in writers:
+        if edit.put:
+            # JSON's keys are text, and some ids are numbers: pairs keep both.
+            parts[name] = [[key, write(value)] for key, value in edit.put.items()]
+        if edit.drop:
+            parts[f"-{name}"] = list(edit.drop)
+    if delta.stopped is not None:
+        parts["stopped"] = event(delta.stopped)
+    return parts
+
+
+def from_json(parts: Json, unpack: Callable[[Any], Json] = _as_is) -> Delta:
+    """The reverse of `to_json`."""
+
+    def event(written: Any) -> SealedEvent:
+        return SealedEvent.from_json(unpack(written))
+
+    def edit(name: str, read: Callable[[Any], Any]) -> Edit[Any, Any]:
+        put = {key: read(value) for key, value in parts.get(name, ())}
+        return Edit(put, tuple(parts.get(f"-{name}", ())))
+
+    return Delta(
+        edit("deliveries", lambda it: _read_delivery(it, event)),
+        edit("waits", lambda it: _read_wait(it, event)),
+        edit("buffers", lambda it: _read_buffered(it, event)),
+        edit("unclaimed", event),
+        edit("state", unpack),
+        parts["next_id"],
+        event(parts["stopped"]) if "stopped" in parts else None,
+    )
+
+
+Write = Callable[[SealedEvent], Any]
+Read = Callable[[Any], SealedEvent]
+
+
+def _write_delivery(delivery: Delivery, event: Write) -> Json:
+    written = {"id": delivery.id, "step": delivery.step, "event": event(delivery.event)}
+    if delivery.sent:
+        written["sent"] = delivery.sent
+    if delivery.waiters:
+        written["waiters"] = list(delivery.waiters)
+    return written
+
+
+def _read_delivery(written: Json, event: Read) -> Delivery:
+    return Delivery(
+        written["id"],
+        written["step"],
+        event(written["event"]),
+        written.get("sent", 0),
+        tuple(written.get("waiters", ())),
+    )
+
+
+def _write_wait(wait: Wait, event: Write) -> Json:
+    return {
+        "delivery": wait.delivery,
+        "waiter": wait.waiter,
+        "type": wait.type,
+        "requirements": dict(wait.requirements),
+        "timeout": wait.timeout,
+        "answer": None if wait.answer is None else event(wait.answer),
+    }
+
+
+def _read_wait(written: Json, event: Read) -> Wait:
+    return Wait(
+        written["delivery"],
+        written["waiter"],
+        written["type"],
+        written["requirements"],
+        written["timeout"],
+        None if written["answer"] is None else event(written["answer"]),
+    )
+
+
+def _write_buffered(entry: Buffered, event: Write) -> Json:
+    return {
+        "delivery": entry.delivery,
+        "step": entry.step,
+        "buffer": entry.buffer,
+        "event": event(entry.event),
+        "taken": entry.taken,
+    }
+
+
+def _read_buffered(written: Json, event: Read) -> Buffered:
+    return Buffered(
+        written["delivery"],
+        written["step"],
+        written["buffer"],
+        event(written["event"]),
+        written["taken"],
+    )

@@ -1,0 +1,89 @@
+"""Marks: how JSON holds, exactly, the values that it has no type for.
+
+Such a value is written as `{"$type": name, "$value": ...}`.
+"""
+
+import base64
+import datetime as dt
+import decimal
+import math
+import pathlib
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+Json = Any
+"""A tree of dict (with string keys), list, str, int, float, bool and None."""
+
+TAG = "$type"
+VALUE = "$value"
+LONGEST_SHOWN_BITS = 4_000  # Python writes integers of up to 4,300 decimal digits
+
+
+def plain(written: Json) -> Json:
+    """Encoded JSON as a reader would write it by hand: without the marks that make it exact."""
+    if isinstance(written, list):
+        return [plain(item) for item in written]
+    if not isinstance(written, dict):
+        return written
+    if TAG not in written:
+        return {key: plain(item) for key, item in written.items()}
+    tag, value = written[TAG], written[VALUE]
+    if tag == "dict":
+        return {str(plain(key)): plain(item) for key, item in value}
+    if tag == "int":
+        number = int(value, 16)
+        return number if number.bit_length() <= LONGEST_SHOWN_BITS else value
+    return plain(value)
+
+
+def write_number(value: Any) -> Json:
+    """A number as JSON; one that JSON has no room for, or is no int or float, is marked."""
+    kind = type(value)
+    if kind is int:
+        # Hexadecimal: Python refuses to write very long numbers in decimal.
+        return value if -(2**63) <= value < 2**64 else {TAG: "int", VALUE: hex(value)}
+    if kind is float:
+        return value if math.isfinite(value) else {TAG: "float", VALUE: repr(value)}
+    return {TAG: kind.__name__, VALUE: WRITERS[kind](value)}
+
+
+def read_number(written: Any) -> Any:
+    """The number that was written, or `None` if it is none."""
+    if type(written) in (int, float):
+        return written
+    if isinstance(written, dict) and written.get(TAG) in _NUMBERS:
+        return READERS[written[TAG]](written[VALUE])
+    return None
+
+
+WRITERS: dict[type, Callable[[Any], str]] = {
+    bytes: lambda value: base64.b64encode(value).decode(),
+    dt.datetime: dt.datetime.isoformat,
+    dt.date: dt.date.isoformat,
+    dt.time: dt.time.isoformat,
+    dt.timedelta: lambda value: f"{value.days}:{value.seconds}:{value.microseconds}",
+    decimal.Decimal: str,
+    uuid.UUID: str,
+    complex: repr,
+    pathlib.PosixPath: str,
+}
+READERS: dict[str, Callable[[str], Any]] = {
+    "int": lambda text: int(text, 16),
+    "float": float,
+    "bytes": base64.b64decode,
+    "datetime": dt.datetime.fromisoformat,
+    "date": dt.date.fromisoformat,
+    "time": dt.time.fromisoformat,
+    "timedelta": lambda text: dt.timedelta(*map(int, text.split(":"))),
+    "Decimal": decimal.Decimal,
+    "UUID": uuid.UUID,
+    "complex": complex,
+    "PosixPath": pathlib.Path,
+}
+_NUMBERS = frozenset({"int", "float", "Decimal", "complex", "timedelta"})
+GROUPS: dict[str, Callable[[Iterable[Any]], Any]] = {
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+}

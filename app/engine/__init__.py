@@ -13,18 +13,29 @@ from app.engine.errors import (
 )
 from app.engine.events import Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent
 from app.engine.handler import Handler
+from app.engine.retry import (
+    ConstantDelayRetryPolicy,
+    ExponentialBackoffRetryPolicy,
+    RetryInfo,
+    RetryPolicy,
+    retry_policy,
+)
 from app.engine.steps import step
 from app.engine.store import DictState
 from app.engine.workflow import Workflow
 
 __all__ = [
     "Checkpoint",
+    "ConstantDelayRetryPolicy",
     "Context",
     "DictState",
     "Event",
+    "ExponentialBackoffRetryPolicy",
     "Handler",
     "HumanResponseEvent",
     "InputRequiredEvent",
+    "RetryInfo",
+    "RetryPolicy",
     "SerializationError",
     "StartEvent",
     "StopEvent",
@@ -35,5 +46,6 @@ __all__ = [
     "WorkflowRuntimeError",
     "WorkflowTimeoutError",
     "WorkflowValidationError",
+    "retry_policy",
     "step",
 ]

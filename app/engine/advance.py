@@ -8,7 +8,7 @@ from app.engine.facts import Completed, Fact, Received, Sent, Waiting
 from app.engine.marks import Json
 from app.engine.merging import ABSENT, Change, merge
 from app.engine.serialization import SealedEvent
-from app.engine.snapshot import NOTHING, Buffered, Delivery, Delta, Edit, K, Snapshot, V, Wait
+from app.engine.snapshot import NOTHING, Buffered, Delivery, Delta, Edit, Snapshot, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,13 @@ def advance(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
     match fact:
         case Received(sent):
             draft.send(sent)
-        case Completed(delivery, sent, _, changes, put_by, collected):
-            draft.collect(put_by or {}, collected or {})
+        case Completed(delivery, sent, _, changes, buffers, calls):
+            draft.buffers, draft.calls = buffers, calls
             draft.complete(delivery)
             draft.write(changes or {})
             draft.send_all(sent)
-        case Waiting(wait, sent):
+        case Waiting(wait, sent, buffers, calls):
+            draft.buffers, draft.calls = buffers, calls
             draft.send_all(sent)
             draft.wait(wait, len(sent))
     return draft.delta()
@@ -49,7 +50,8 @@ class _Draft:
     before: Snapshot
     deliveries: dict[int, Delivery | None] = field(default_factory=dict)
     waits: dict[str, Wait | None] = field(default_factory=dict)
-    buffers: dict[str, Buffered | None] = field(default_factory=dict)
+    buffers: Edit[str, Buffered] = NOTHING
+    calls: Edit[str, tuple[str, ...]] = NOTHING
     unclaimed: dict[int, SealedEvent | None] = field(default_factory=dict)
     state: dict[str, Json] = field(default_factory=dict)
     next_id: int = 0
@@ -90,15 +92,6 @@ class _Draft:
         for key, change in changes.items():
             self.state[key] = merge(self.before.state.get(key, ABSENT), change)
 
-    def collect(self, put_by: Mapping[str, Buffered], collected: Mapping[str, Buffered]) -> None:
-        """Entries come and go by their keys; one may be collected before it is put by."""
-        for key, entry in put_by.items():
-            taken = key in self.before.buffers
-            self.buffers[key] = None if taken else entry
-        for key, entry in collected.items():
-            known = key in self.before.buffers or key in put_by
-            self.buffers[key] = None if known else entry._replace(taken=True)
-
     def wait(self, wait: Wait, sent: int) -> None:
         """The delivery stays pending, and remembers what it has sent and waits for."""
         delivery = self.before.deliveries[wait.delivery]
@@ -116,10 +109,11 @@ class _Draft:
 
     def delta(self) -> Delta:
         return Delta(
-            _edit(self.deliveries),
-            _edit(self.waits),
-            _edit(self.buffers),
-            _edit(self.unclaimed),
+            Edit.of(self.deliveries),
+            Edit.of(self.waits),
+            self.buffers,
+            self.calls,
+            Edit.of(self.unclaimed),
             self._state_edit(),
             self.next_id,
             self.stopped,
@@ -146,14 +140,6 @@ class _Draft:
         self.stopped = event
         self.deliveries = dict.fromkeys(self.before.deliveries)
         self.waits = dict.fromkeys(self.before.waits)
-        self.buffers = dict.fromkeys(self.before.buffers)
+        self.buffers = Edit(drop=tuple(self.before.buffers))
+        self.calls = Edit(drop=tuple(self.before.calls))
         self.unclaimed = dict.fromkeys(self.before.unclaimed)
-
-
-def _edit(changed: Mapping[K, V | None]) -> Edit[K, V]:
-    if not changed:
-        return NOTHING
-    return Edit(
-        {key: value for key, value in changed.items() if value is not None},
-        tuple(key for key, value in changed.items() if value is None),
-    )

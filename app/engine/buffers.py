@@ -1,95 +1,87 @@
-"""What `collect_events` has put by while a run is under way: live for steps, as the state is."""
+"""What `collect_events` has put by and given out, while a run is under way.
+
+Steps see each other's entries at once, so the calls have one order, and what a call gave must be
+given again should its step be started again. So calls are not kept with the step that makes them
+but, all that were made until then, with the next fact of the run.
+"""
 
 import heapq
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-from immutables import Map
 
 from app.engine.serialization import SealedEvent
-from app.engine.snapshot import Buffered
+from app.engine.snapshot import Buffered, Edit, Snapshot
 
 Place = tuple[str, str, str]  # step, buffer, type of event
-Turn = tuple[int, int]  # a delivery, and which of its calls: events are told apart, and taken,
-# in the order they were sent, however long their steps took to put them by
-
-
-def key_of(turn: Turn) -> str:
-    """The key of an entry in a snapshot."""
-    return f"{turn[0]}:{turn[1]}"
-
-
-@dataclass(slots=True)
-class Gathering:
-    """What one delivery has put by and collected so far."""
-
-    delivery: int
-    step: str
-    calls: int = 0
-    put_by: dict[Turn, Buffered] = field(default_factory=dict)
-    collected: dict[Turn, Buffered] = field(default_factory=dict)
+Turn = tuple[int, int, str]  # delivery, call, key: entries are taken in the order of their sending
 
 
 class LiveBuffers:
-    """The entries that steps can collect: those of completed steps and of the ones under way."""
+    """The entries that can be collected, and the calls of the steps under way."""
 
-    def __init__(self, committed: "Map[str, Buffered]") -> None:
-        self._there: dict[Turn, Buffered] = {}
-        self._queues: dict[Place, list[Turn]] = {}
-        self._taken: set[Turn] = set()  # by a step that may complete before the one who put it by
-        for key, entry in committed.items():
-            delivery, call = key.split(":")
-            turn = (int(delivery), int(call))
-            if entry.taken:
-                self._taken.add(turn)
-            else:
-                self._add(turn, entry)
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._entries = dict(snapshot.buffers)
+        self._calls = dict(snapshot.calls)
+        self._calls_of: defaultdict[int, list[str]] = defaultdict(list)
+        self._queues: defaultdict[Place, list[Turn]] = defaultdict(list)
+        self._new_entries: dict[str, Buffered | None] = {}
+        self._new_calls: dict[str, tuple[str, ...] | None] = {}
+        for key, entry in self._entries.items():
+            if not entry.taken_by:
+                self._queue(key, entry)
+        for key in self._calls:
+            self._calls_of[int(key.split(":")[0])].append(key)
 
-    def collect(
-        self, gathering: Gathering, event: SealedEvent, expected: Sequence[str], buffer: str
-    ) -> list[SealedEvent] | None:
-        """Put the event by; once there is one for each expected type, take them, oldest first."""
-        turn = (gathering.delivery, gathering.calls)
-        gathering.calls += 1
-        entry = Buffered(gathering.delivery, gathering.step, buffer, event)
-        gathering.put_by[turn] = entry
-        self._add(turn, entry)
-        queues = {
-            type_: self._queues.get((gathering.step, buffer, type_), []) for type_ in set(expected)
-        }
+    def collect(self, entry: Buffered, expected: Sequence[str]) -> Sequence[SealedEvent] | None:
+        """Put the entry by; once there is one for each expected type, take them, oldest first.
+
+        A call that was made before, by an earlier try of the same delivery, has its result again.
+        """
+        key = entry.key
+        if key not in self._calls:
+            self._change_entry(key, entry)
+            self._queue(key, entry)
+            self._change_call(key, self._take(entry, expected))
+            self._calls_of[entry.delivery].append(key)
+        taken = self._calls[key]
+        return [self._entries[each].event for each in taken] or None
+
+    def complete(self, delivery: int) -> None:
+        """The delivery has completed: what it collected is gone, what it put by stays."""
+        for key in self._calls_of.pop(delivery, ()):
+            for taken in self._calls[key]:
+                self._change_entry(taken, None)
+            self._change_call(key, None)
+
+    def news(self) -> tuple[Edit[str, Buffered], Edit[str, tuple[str, ...]]]:
+        """What has changed, of the entries and of the calls, since this was last asked."""
+        news = Edit.of(self._new_entries), Edit.of(self._new_calls)
+        self._new_entries, self._new_calls = {}, {}
+        return news
+
+    def _take(self, entry: Buffered, expected: Sequence[str]) -> tuple[str, ...]:
+        queues = {type_: self._queues[entry.step, entry.buffer, type_] for type_ in set(expected)}
         if any(len(queues[type_]) < count for type_, count in Counter(expected).items()):
-            return None
-        return [self._take(gathering, queues[type_]) for type_ in expected]
+            return ()
+        taken = tuple(heapq.heappop(queues[type_])[2] for type_ in expected)
+        for key in taken:
+            self._change_entry(key, self._entries[key]._replace(taken_by=entry.key))
+        return taken
 
-    def complete(self, gathering: Gathering) -> None:
-        """The delivery has completed: what it put by stays, what it collected is gone."""
-        for turn in gathering.put_by:
-            self._taken.discard(turn)
+    def _queue(self, key: str, entry: Buffered) -> None:
+        queue = self._queues[entry.step, entry.buffer, entry.event.type]
+        heapq.heappush(queue, (entry.delivery, entry.call, key))
 
-    def abandon(self, gathering: Gathering) -> None:
-        """The delivery has failed: what it collected is there again, what it put by is not."""
-        for turn, entry in gathering.collected.items():
-            self._taken.discard(turn)
-            self._add(turn, entry)
-        for turn, entry in gathering.put_by.items():
-            if self._there.pop(turn, None):
-                queue = self._queues[_place(entry)]
-                queue.remove(turn)
-                heapq.heapify(queue)
+    def _change_entry(self, key: str, entry: Buffered | None) -> None:
+        self._new_entries[key] = entry
+        if entry is None:
+            del self._entries[key]
+        else:
+            self._entries[key] = entry
 
-    def _add(self, turn: Turn, entry: Buffered) -> None:
-        if turn not in self._taken and turn not in self._there:
-            self._there[turn] = entry
-            heapq.heappush(self._queues.setdefault(_place(entry), []), turn)
-
-    def _take(self, gathering: Gathering, queue: list[Turn]) -> SealedEvent:
-        turn = heapq.heappop(queue)
-        entry = self._there.pop(turn)
-        gathering.collected[turn] = entry
-        self._taken.add(turn)
-        return entry.event
-
-
-def _place(entry: Buffered) -> Place:
-    return entry.step, entry.buffer, entry.event.type
+    def _change_call(self, key: str, taken: tuple[str, ...] | None) -> None:
+        self._new_calls[key] = taken
+        if taken is None:
+            del self._calls[key]
+        else:
+            self._calls[key] = taken

@@ -165,7 +165,7 @@ def ctx_state(steps: Iterable[str], snapshot: Snapshot, trail: Trail) -> dict[st
         queues.setdefault(delivery.step, []).append(shown(delivery.event))
     buffers: dict[str, dict[str, list[Json]]] = {}
     for entry in snapshot.buffers.values():
-        if not entry.taken:
+        if not entry.taken_by:
             buffer = buffers.setdefault(f"{entry.step}:{entry.buffer}", {})
             buffer.setdefault(entry.event.type, []).append(shown(entry.event))
     return {

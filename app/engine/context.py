@@ -15,6 +15,7 @@ from app.engine.events import Event
 from app.engine.journal import MemoryJournal
 from app.engine.marks import Json
 from app.engine.resting import RestingState
+from app.engine.retry import RetryInfo
 from app.engine.store import Cells, DictState, StateStore
 
 if TYPE_CHECKING:
@@ -124,6 +125,10 @@ class Context(Generic[S]):
         """The state by path, whole, or edited in one go. Of the type that the steps' annotations
         name, `Context[MyState]`; otherwise a `DictState`."""
         return StateStore(self._cells(), cast("type[S]", self._graph.state_type))
+
+    def retry_info(self) -> RetryInfo:
+        """How often this step has been tried before, for the event it works on."""
+        return self._step("retry_info").retry
 
     def _cells(self) -> Cells:
         return RestingState(self) if self._flight is None else self._step("the state").state

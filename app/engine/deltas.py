@@ -26,6 +26,7 @@ def to_json(delta: Delta, pack: Callable[[Json], Any] = _as_is) -> Json:
         ("deliveries", delta.deliveries, lambda it: _write_delivery(it, event)),
         ("waits", delta.waits, lambda it: _write_wait(it, event)),
         ("buffers", delta.buffers, lambda it: _write_buffered(it, event)),
+        ("calls", delta.calls, list),
         ("unclaimed", delta.unclaimed, event),
         ("state", delta.state, pack),
     ]
@@ -55,6 +56,7 @@ def from_json(parts: Json, unpack: Callable[[Any], Json] = _as_is) -> Delta:
         edit("deliveries", lambda it: _read_delivery(it, event)),
         edit("waits", lambda it: _read_wait(it, event)),
         edit("buffers", lambda it: _read_buffered(it, event)),
+        edit("calls", tuple),
         edit("unclaimed", event),
         edit("state", unpack),
         parts["next_id"],
@@ -92,6 +94,7 @@ def _write_wait(wait: Wait, event: Write) -> Json:
         "type": wait.type,
         "requirements": dict(wait.requirements),
         "timeout": wait.timeout,
+        "asked": None if wait.asked is None else event(wait.asked),
         "answer": None if wait.answer is None else event(wait.answer),
     }
 
@@ -103,6 +106,7 @@ def _read_wait(written: Json, event: Read) -> Wait:
         written["type"],
         written["requirements"],
         written["timeout"],
+        None if written["asked"] is None else event(written["asked"]),
         None if written["answer"] is None else event(written["answer"]),
     )
 
@@ -112,8 +116,9 @@ def _write_buffered(entry: Buffered, event: Write) -> Json:
         "delivery": entry.delivery,
         "step": entry.step,
         "buffer": entry.buffer,
+        "call": entry.call,
         "event": event(entry.event),
-        "taken": entry.taken,
+        "taken_by": entry.taken_by,
     }
 
 
@@ -122,6 +127,7 @@ def _read_buffered(written: Json, event: Read) -> Buffered:
         written["delivery"],
         written["step"],
         written["buffer"],
+        written["call"],
         event(written["event"]),
-        written["taken"],
+        written["taken_by"],
     )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from app.engine.merging import Change
 from app.engine.serialization import SealedEvent
-from app.engine.snapshot import Buffered, Wait
+from app.engine.snapshot import NOTHING, Buffered, Edit, Wait
 
 
 class Sent(NamedTuple):
@@ -29,24 +29,28 @@ class Completed(NamedTuple):
         sent: the events that go out now; the one it returned is the last.
         output: the event it returned.
         changes: what it wrote to the state, by key.
-        put_by: what it has left for `collect_events` to find, by the entries' keys.
-        collected: the entries it has taken from there.
+        buffers: what `collect_events` has put by and taken in the run since the fact before.
+        calls: what its calls have given in that time.
     """
 
     delivery: int
     sent: tuple[Sent, ...] = ()
     output: SealedEvent | None = None
     changes: Mapping[str, Change] | None = None
-    put_by: Mapping[str, Buffered] | None = None
-    collected: Mapping[str, Buffered] | None = None
+    buffers: Edit[str, Buffered] = NOTHING
+    calls: Edit[str, tuple[str, ...]] = NOTHING
 
 
 class Waiting(NamedTuple):
-    """A step began to wait, in the middle of a delivery. What it has sent so far goes out."""
+    """A step began to wait, in the middle of a delivery. What it has sent so far goes out.
+
+    `buffers` and `calls` are as in Completed.
+    """
 
     wait: Wait
     sent: tuple[Sent, ...] = ()
-    asked: SealedEvent | None = None
+    buffers: Edit[str, Buffered] = NOTHING
+    calls: Edit[str, tuple[str, ...]] = NOTHING
 
 
 Fact = Received | Completed | Waiting

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from immutables import Map
 
-from app.engine.buffers import Gathering, LiveBuffers, key_of
+from app.engine.buffers import LiveBuffers
 from app.engine.errors import WorkflowRuntimeError
 from app.engine.events import Event
 from app.engine.facts import Completed, Sent, Waiting
 from app.engine.marks import Json
+from app.engine.retry import RetryInfo
 from app.engine.serialization import SealedEvent
-from app.engine.snapshot import Delivery, Wait
+from app.engine.snapshot import Buffered, Delivery, Wait
 from app.engine.state import LiveState, StateView
 
 if TYPE_CHECKING:
@@ -32,8 +34,10 @@ class Flight:
         graph: Graph,
         live: LiveState,
         buffers: LiveBuffers,
+        retry: RetryInfo,
     ) -> None:
         self.delivery = delivery
+        self.retry = retry
         self.is_over = False
         self.works = False  # has a worker: neither queued nor waiting
         self.task: asyncio.Task[None] | None = None
@@ -42,7 +46,7 @@ class Flight:
         self._live = live
         self._buffers = buffers
         self._view: StateView | None = None
-        self._gathering: Gathering | None = None
+        self._collects = 0
         self._sent: list[Sent] = []
         self._waits: dict[str, int] = {}
         self._to_skip = delivery.sent  # these went out when an earlier try began to wait
@@ -69,11 +73,11 @@ class Flight:
         self, event: Event, expected: Sequence[type[Event]], buffer: str
     ) -> list[Event] | None:
         """Put the event by, and take what was expected if it is all there."""
-        if self._gathering is None:
-            self._gathering = Gathering(self.delivery.id, self.delivery.step)
         serializer = self._graph.serializer
         sealed, names = serializer.seal(event), [kind.__name__ for kind in expected]
-        found = self._buffers.collect(self._gathering, sealed, names, buffer)
+        entry = Buffered(self.delivery.id, self.delivery.step, buffer, self._collects, sealed)
+        self._collects += 1
+        found = self._runner.on_loop(partial(self._buffers.collect, entry, names))
         return None if found is None else [serializer.open(item) for item in found]
 
     async def wait(
@@ -91,14 +95,11 @@ class Flight:
             for name, value in requirements.items()
         }
         waiter = self._number(waiter or f"{kind.__name__} {wanted or ''}".strip())
-        wait = Wait(self.delivery.id, waiter, kind.__name__, wanted, timeout)
-        known = self._runner.snapshot.waits.get(wait.key)
-        if known is None:
-            asked = None if question is None else serializer.seal(question)
-            if question is not None:
-                self.show(question)
+        asked = None if question is None else serializer.seal(question)
+        wait = Wait(self.delivery.id, waiter, kind.__name__, wanted, timeout, asked)
+        if wait.key not in self._runner.snapshot.waits:
             sent, self._sent = tuple(self._sent), []
-            self._runner.begin_wait(self, Waiting(wait, sent, asked))
+            self._runner.begin_wait(self, Waiting(wait, sent, *self._buffers.news()))
         answer = await self._runner.answer(self, wait)
         return serializer.open(answer)
 
@@ -110,7 +111,11 @@ class Flight:
     def show(self, event: Event) -> None:
         """Show the event to whoever watches the run."""
         _check_event(event, f"step {self.delivery.step!r} wrote to the stream")
-        self._runner.show(event.model_copy(deep=True))  # as it is now, whatever becomes of it
+        try:
+            shown = event.model_copy(deep=True)  # as it is now, whatever becomes of it
+        except Exception:  # what cannot be copied cannot be stored either, and that error is clear
+            shown = self._graph.serializer.open(self._graph.serializer.seal(event))
+        self._runner.on_loop(partial(self._runner.show, shown))
 
     def complete(self, output: object) -> Completed:
         """The step has returned: all that it did, as one fact."""
@@ -121,32 +126,18 @@ class Flight:
             assert isinstance(output, Event)
             sealed = self._graph.serializer.seal(output)
             sent.append(Sent(sealed))
-        completed = Completed(self.delivery.id, tuple(sent), sealed)
-        if self._view is None and self._gathering is None:
-            return completed
-        gathering = self._gathering or Gathering(self.delivery.id, self.delivery.step)
-        put_by, collected = gathering.put_by, gathering.collected
-        return Completed(
-            self.delivery.id,
-            tuple(sent),
-            sealed,
-            {} if self._view is None else self._view.changes(),
-            {key_of(turn): entry for turn, entry in put_by.items() if turn not in collected},
-            {key_of(turn): entry for turn, entry in collected.items() if turn not in put_by},
-        )
+        changes = None if self._view is None else self._view.changes()
+        self._buffers.complete(self.delivery.id)
+        return Completed(self.delivery.id, tuple(sent), sealed, changes, *self._buffers.news())
 
     def commit(self, completed: Completed, committed: Map[str, Json]) -> None:
         """The fact is kept: what was the step's alone is now the run's."""
-        if self._gathering is not None:
-            self._buffers.complete(self._gathering)
         self._live.commit(self.delivery.id, completed.changes or {}, committed)
 
     def abandon(self) -> None:
         """The try has failed: nothing of it is kept."""
         if self._view is not None:
             self._view.abandon()
-        if self._gathering is not None:
-            self._buffers.abandon(self._gathering)
 
 
 def _check_event(event: object, what: str) -> None:

@@ -93,13 +93,14 @@ def record(
     """The checkpoint that the fact leaves."""
     step: str | None = None
     taken: SealedEvent | None = None
+    given: SealedEvent | None = None
     match fact:
         case Received(sent):
             given = sent.event
         case Completed(delivery, _, given):
             step, taken = before.deliveries[delivery].step, before.deliveries[delivery].event
-        case Waiting(wait, _, given):
-            taken = before.deliveries[wait.delivery].event
+        case Waiting(wait):
+            taken, given = before.deliveries[wait.delivery].event, wait.asked
     return Record(
         id_,
         run,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -18,6 +22,7 @@ from app.engine.events import Event
 from app.engine.facts import Completed, Fact, Received, Waiting
 from app.engine.flight import Flight
 from app.engine.journal import ENDED, Failure, Head, Journal, Record, Status, record
+from app.engine.retry import RetryInfo
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delivery, Snapshot, Wait
 from app.engine.state import LiveState
@@ -27,6 +32,9 @@ from app.engine.turns import Turns
 if TYPE_CHECKING:
     from app.engine.workflow import Workflow
 
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 INTERRUPT_SECONDS = 5.0
 
@@ -88,13 +96,15 @@ class Runner:
         self._journal = journal
         self._run = run
         self._live = LiveState(snapshot.state)
-        self._buffers = LiveBuffers(snapshot.buffers)
+        self._buffers = LiveBuffers(snapshot)
         self._turns = Turns({step.name: step.num_workers for step in self._graph.steps.values()})
         self._news: list[News | End] = []
         self._bell: asyncio.Future[None] | None = None
         self._flights: dict[int, Flight] = {}
         self._answers: dict[str, asyncio.Future[SealedEvent]] = {}
         self._draining = False
+        self._thread = threading.current_thread()
+        self._loop = asyncio.get_running_loop()
 
     # What may be said to it
 
@@ -134,6 +144,8 @@ class Runner:
             for delivery in self.snapshot.pending():
                 if not self._is_parked(delivery):
                     self._start(delivery)
+                elif (wait := self._newest_wait(delivery)) and wait.asked is not None:
+                    self.show(self._graph.serializer.open(wait.asked))
             while not self._is_over(stay):
                 await self._go_on()
         finally:
@@ -212,7 +224,7 @@ class Runner:
             )
             self._put(End("failed", error, delivery.step))
             return
-        flight = Flight(delivery, self, self._graph, self._live, self._buffers)
+        flight = Flight(delivery, self, self._graph, self._live, self._buffers, RetryInfo())
         self._flights[delivery.id] = flight
         self._turns.ask(delivery.step, delivery.id, partial(self._take_off, flight))
 
@@ -221,13 +233,28 @@ class Runner:
         flight.task = asyncio.create_task(self._fly(flight))
 
     async def _fly(self, flight: Flight) -> None:
-        """Execute the step once, and report what became of it."""
-        news: News | End
+        """Execute the step, as often as its retry policy says, and report what became of it."""
+        began = time.monotonic()
+        while True:
+            news = await self._try(flight)
+            flight.is_over = True
+            if isinstance(news, News):
+                break
+            flight.abandon()
+            elapsed = time.monotonic() - began
+            seconds = self._retry_in(flight, news.error, elapsed)
+            if seconds is None:
+                break
+            await asyncio.sleep(seconds)
+            flight = self._again(flight, news.error, time.monotonic() - began)
+        self._put(news)
+
+    async def _try(self, flight: Flight) -> News | End:
         step = flight.delivery.step
         try:
-            news = News(flight.complete(await self._call(flight)), flight)
+            return News(flight.complete(await self._call(flight)), flight)
         except Exception as error:
-            news = End("failed", error, step)
+            return End("failed", error, step)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # whatever a step raises, it ends only its own run
@@ -235,9 +262,36 @@ class Runner:
                 raise  # it was interrupted, and stays pending
             raised = WorkflowRuntimeError(f"Step {step!r} raised {type(error).__name__}: {error}")
             raised.__cause__ = error
-            news = End("failed", raised, step)
-        flight.is_over = True
-        self._put(news)
+            return End("failed", raised, step)
+
+    def _retry_in(self, flight: Flight, error: BaseException, elapsed: float) -> float | None:
+        """Seconds until the next attempt; `None` gives up."""
+        policy = self._graph.steps[flight.delivery.step].retry_policy
+        if policy is None or not isinstance(error, Exception):
+            return None
+        attempts = flight.retry.retry_number + 1
+        seconds = policy.next(elapsed, attempts, error)
+        if seconds is not None:
+            log.warning(
+                "step %s failed, attempt %d, tried again in %.1f s: %s: %s",
+                flight.delivery.step,
+                attempts,
+                seconds,
+                type(error).__name__,
+                error,
+            )
+        return seconds
+
+    def _again(self, failed: Flight, error: BaseException, elapsed: float) -> Flight:
+        """A new attempt at the delivery, as it stands now."""
+        assert isinstance(error, Exception)
+        number = failed.retry.retry_number + 1
+        retry = RetryInfo(number, elapsed, error, datetime.now(UTC))
+        delivery = self.snapshot.deliveries[failed.delivery.id]
+        flight = Flight(delivery, self, self._graph, self._live, self._buffers, retry)
+        flight.works, flight.task = failed.works, failed.task
+        self._flights[delivery.id] = flight
+        return flight
 
     async def _call(self, flight: Flight) -> object:
         delivery = flight.delivery
@@ -266,6 +320,8 @@ class Runner:
         known = self.snapshot.waits.get(wait.key)
         if known is not None and known.answer is not None:
             return known.answer
+        if wait.asked is not None:
+            self.show(self._graph.serializer.open(wait.asked))
         if known is not None:
             self._rest(flight)  # it began in an earlier try, and is committed
             self._ring()
@@ -274,17 +330,21 @@ class Runner:
             async with asyncio.timeout(wait.timeout):
                 return await self._answers[wait.key]
         except TimeoutError:
-            self._work(flight)
+            del self._answers[wait.key]
+            await self._have_worker(flight)
             raise
         finally:
-            del self._answers[wait.key]
+            self._answers.pop(wait.key, None)
 
     def _is_parked(self, delivery: Delivery) -> bool:
         """Whether its step, on its way through, waits for an event that is not there yet."""
+        wait = self._newest_wait(delivery)
+        return wait is not None and wait.answer is None and wait.timeout is None
+
+    def _newest_wait(self, delivery: Delivery) -> Wait | None:
         if not delivery.waiters:
-            return False
-        wait = self.snapshot.waits[f"{delivery.id}:{delivery.waiters[-1]}"]
-        return wait.answer is None and wait.timeout is None
+            return None
+        return self.snapshot.waits[f"{delivery.id}:{delivery.waiters[-1]}"]
 
     def _wake(self, wait: Wait, delivery: Delivery) -> None:
         """The event is there: go on where the step stood, or start it from its top."""
@@ -294,13 +354,25 @@ class Runner:
         elif flight.works:
             self._hand_over(wait)
         else:
-            self._turns.ask(delivery.step, delivery.id, partial(self._resume, flight, wait))
+            self._ask(flight, partial(self._hand_over, wait))
 
-    def _resume(self, flight: Flight, wait: Wait) -> None:
-        if flight.works or flight.delivery.id not in self._flights:
-            self._turns.leave(flight.delivery.step)  # its time was up before its turn came
-        flight.works = True
-        self._hand_over(wait)
+    def _ask(self, flight: Flight, go: Callable[[], None]) -> None:
+        """Have the step go on once a worker is free; it may have one already by then."""
+
+        def with_worker() -> None:
+            if flight.works or flight.delivery.id not in self._flights:
+                self._turns.leave(flight.delivery.step)
+            flight.works = True
+            go()
+
+        self._turns.ask(flight.delivery.step, flight.delivery.id, with_worker)
+
+    async def _have_worker(self, flight: Flight) -> None:
+        if not flight.works:
+            has_one = asyncio.get_running_loop().create_future()
+            self._ask(flight, partial(has_one.set_result, None))
+            self._ring()
+            await has_one
 
     def _hand_over(self, wait: Wait) -> None:
         answer = self._answers.get(wait.key)
@@ -313,10 +385,13 @@ class Runner:
             flight.works = False
             self._turns.leave(flight.delivery.step)
 
-    def _work(self, flight: Flight) -> None:
-        if not flight.works:
-            flight.works = True
-            self._turns.take(flight.delivery.step)
+    # Steps in threads
+
+    def on_loop(self, function: Callable[[], T]) -> T:
+        """Call the function on the run's event loop, from whichever thread."""
+        if threading.current_thread() is self._thread:
+            return function()
+        return asyncio.run_coroutine_threadsafe(_as_coroutine(function), self._loop).result()
 
     # Ending
 
@@ -340,3 +415,7 @@ class Runner:
     def _ring(self) -> None:
         if self._bell is not None and not self._bell.done():
             self._bell.set_result(None)
+
+
+async def _as_coroutine(function: Callable[[], T]) -> T:
+    return function()

@@ -33,13 +33,15 @@ class Delivery(NamedTuple):
 
 class Wait(NamedTuple):
     """A step, in the middle of a delivery, waits for an event of a type that meets the
-    requirements; `answer` is that event, once it is there. `timeout` is in seconds."""
+    requirements; `answer` is that event, once it is there. `asked` is the question that
+    goes to whoever watches the run; `timeout` is in seconds."""
 
     delivery: int
     waiter: str
     type: str
     requirements: Mapping[str, Json]
     timeout: float | None = None
+    asked: SealedEvent | None = None
     answer: SealedEvent | None = None
 
     @property
@@ -57,17 +59,20 @@ class Wait(NamedTuple):
 
 
 class Buffered(NamedTuple):
-    """An event put by for `collect_events`.
-
-    `taken` marks one that a completed step has collected while the step that had put it by is
-    still pending: should that one be started again, it must not put its event by again.
-    """
+    """An event that a delivery, at its `call` of `collect_events`, has put by; `taken_by` is the
+    key of the call that has collected it, until that call's step has completed."""
 
     delivery: int
     step: str
     buffer: str
+    call: int
     event: SealedEvent
-    taken: bool = False
+    taken_by: str = ""
+
+    @property
+    def key(self) -> str:
+        """What tells the entry, and the call, from every other of the run."""
+        return f"{self.delivery}:{self.call}:{self.buffer}"
 
 
 class Edit(NamedTuple, Generic[K, V]):
@@ -78,6 +83,16 @@ class Edit(NamedTuple, Generic[K, V]):
 
     def __bool__(self) -> bool:
         return bool(self.put or self.drop)
+
+    @classmethod
+    def of(cls, changed: Mapping[K, V | None]) -> "Edit[K, V]":
+        """What has changed, as an edit; `None` drops."""
+        if not changed:
+            return NOTHING
+        return cls(
+            {key: value for key, value in changed.items() if value is not None},
+            tuple(key for key, value in changed.items() if value is None),
+        )
 
     def apply(self, mapping: "Map[K, V]") -> "Map[K, V]":
         """The mapping after this edit."""
@@ -99,6 +114,7 @@ class Delta(NamedTuple):
     deliveries: Edit[int, Delivery]
     waits: Edit[str, Wait]
     buffers: Edit[str, Buffered]
+    calls: Edit[str, tuple[str, ...]]
     unclaimed: Edit[int, SealedEvent]
     state: Edit[str, Json]
     next_id: int
@@ -113,6 +129,7 @@ class Snapshot(NamedTuple):
         deliveries: what is pending, by id; ids count up in the order of sending.
         waits: what steps in the middle of a delivery wait for, or have been answered.
         buffers: what `collect_events` has put by.
+        calls: what its calls by pending deliveries have given: the keys of the entries they took.
         unclaimed: events that no step takes and no step waited for when they came.
         state: the state of the context, as JSON; what completed steps have written.
         next_id: the id of the next delivery.
@@ -122,6 +139,7 @@ class Snapshot(NamedTuple):
     deliveries: "Map[int, Delivery]" = Map()
     waits: "Map[str, Wait]" = Map()
     buffers: "Map[str, Buffered]" = Map()
+    calls: "Map[str, tuple[str, ...]]" = Map()
     unclaimed: "Map[int, SealedEvent]" = Map()
     state: "Map[str, Json]" = Map()
     next_id: int = 1
@@ -146,6 +164,7 @@ class Snapshot(NamedTuple):
             delta.deliveries.apply(self.deliveries) if delta.deliveries else self.deliveries,
             delta.waits.apply(self.waits) if delta.waits else self.waits,
             delta.buffers.apply(self.buffers) if delta.buffers else self.buffers,
+            delta.calls.apply(self.calls) if delta.calls else self.calls,
             delta.unclaimed.apply(self.unclaimed) if delta.unclaimed else self.unclaimed,
             delta.state.apply(self.state) if delta.state else self.state,
             delta.next_id,
@@ -159,6 +178,7 @@ def whole(snapshot: Snapshot) -> Delta:
         Edit(snapshot.deliveries),
         Edit(snapshot.waits),
         Edit(snapshot.buffers),
+        Edit(snapshot.calls),
         Edit(snapshot.unclaimed),
         Edit(snapshot.state),
         snapshot.next_id,

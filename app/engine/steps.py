@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from app.engine.context import Context
 from app.engine.errors import WorkflowValidationError
 from app.engine.events import Event
+from app.engine.retry import RetryPolicy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +32,7 @@ class Step:
         context_parameter: that for the context, if it has one.
         state_type: the type of state that its context is annotated with, `Context[MyState]`.
         num_workers: how many deliveries of it may be under way at once in one run.
+        retry_policy: what becomes of it when it raises; `None` fails the run at once.
         is_async: whether it is a coroutine function; others are called in a thread.
     """
 
@@ -41,14 +43,17 @@ class Step:
     context_parameter: str | None
     state_type: type[BaseModel] | None
     num_workers: int
+    retry_policy: RetryPolicy | None
     is_async: bool
 
 
 @overload
 def step(function: F) -> F: ...
 @overload
-def step(*, num_workers: int = 4) -> Callable[[F], F]: ...
-def step(function: F | None = None, *, num_workers: int = 4) -> F | Callable[[F], F]:
+def step(*, num_workers: int = 4, retry_policy: RetryPolicy | None = None) -> Callable[[F], F]: ...
+def step(
+    function: F | None = None, *, num_workers: int = 4, retry_policy: RetryPolicy | None = None
+) -> F | Callable[[F], F]:
     """Make a method a step of its workflow.
 
         @step
@@ -61,6 +66,8 @@ def step(function: F | None = None, *, num_workers: int = 4) -> F | Callable[[F]
 
     Args:
         num_workers: how many events it works on at once within a run.
+        retry_policy: whether it is tried again when it raises, and after how long; nothing is
+            kept of what the attempt that failed has written or sent.
 
     Raises:
         WorkflowValidationError: the signature does not say what it takes and gives.
@@ -68,10 +75,15 @@ def step(function: F | None = None, *, num_workers: int = 4) -> F | Callable[[F]
     if not (isinstance(num_workers, int) and num_workers >= 1):
         raise WorkflowValidationError(f"num_workers must be 1 or more, not {num_workers!r}.")
 
+    if retry_policy is not None and not isinstance(retry_policy, RetryPolicy):
+        raise WorkflowValidationError(
+            f"retry_policy must have a method `next`, as retry_policy(...) makes it; "
+            f"{retry_policy!r} has none."
+        )
     scope = sys._getframe(1)
 
     def decorate(function: F) -> F:
-        setattr(function, CONFIG, _read(function, num_workers, scope))
+        setattr(function, CONFIG, _read(function, num_workers, retry_policy, scope))
         return function
 
     return decorate if function is None else decorate(function)
@@ -83,7 +95,12 @@ def step_of(function: object) -> Step | None:
     return config if isinstance(config, Step) else None
 
 
-def _read(function: Callable[..., Any], num_workers: int, scope: types.FrameType) -> Step:
+def _read(
+    function: Callable[..., Any],
+    num_workers: int,
+    retry_policy: RetryPolicy | None,
+    scope: types.FrameType,
+) -> Step:
     name = getattr(function, "__name__", repr(function))
     hints = _hints(function, name, scope)
     parameters = [p for p in inspect.signature(function).parameters if p != "self"]
@@ -106,6 +123,7 @@ def _read(function: Callable[..., Any], num_workers: int, scope: types.FrameType
         context[0] if context else None,
         _state_type(hints[context[0]], name) if context else None,
         num_workers,
+        retry_policy,
         inspect.iscoroutinefunction(function),
     )
 

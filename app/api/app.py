@@ -27,9 +27,10 @@ def application(lifespan: Lifespan, max_body_bytes: int) -> FastAPI:
         description=DESCRIPTION.strip(),
         lifespan=lifespan,
     )
-    for room in (workflows, contexts, runs, checkpoints, health):
-        app.include_router(room.router)
-    problems.install(app)
+    routers = [room.router for room in (workflows, contexts, runs, checkpoints, health)]
+    for router in routers:
+        app.include_router(router)
+    problems.install(app, routers)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]  # as FastAPI documents it
     return app

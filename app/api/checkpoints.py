@@ -8,8 +8,9 @@ from app.api.accepting import ENDED_IN_TIME, accepted
 from app.api.asking import Ask, NoQuery, Repeat, Wait
 from app.api.problems import refuses
 from app.api.schemas import CheckpointWhole, RerunIn, RunOut, checkpoint_whole
+from app.api.strict import StrictRoute
 
-router = APIRouter(tags=["checkpoints"])
+router = APIRouter(tags=["checkpoints"], route_class=StrictRoute)
 
 
 @router.get("/checkpoints/{checkpoint_id}", responses=refuses(404))

@@ -9,8 +9,9 @@ from app.api.asking import ID, Ask, NoQuery, Repeat
 from app.api.listing import CheckpointList, CheckpointQuery, checkpoint_list
 from app.api.problems import refuses
 from app.api.schemas import ContextIn, ContextOut
+from app.api.strict import StrictRoute
 
-router = APIRouter(tags=["contexts"])
+router = APIRouter(tags=["contexts"], route_class=StrictRoute)
 
 
 @router.post("/contexts", status_code=201, responses=refuses(404, 409))

@@ -6,10 +6,11 @@ from typing import Any
 
 import orjson
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from app.errors import Conflict, Invalid, NotFound, Refusal, Unavailable
 from app.errors import Problem as Wrong
@@ -73,8 +74,9 @@ def problem(
     return Response(orjson.dumps(body), status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
     """Answer every refusal as a problem, the framework's own too."""
+    app.state.routes = [route for router in routers for route in router.routes]
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
@@ -98,7 +100,7 @@ async def _validation(request: Request, error: Exception) -> Response:
         return problem(400, f"The body is not JSON: {why}.")
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     is_json = media_type == "application/json" or media_type.endswith("+json")
-    if await request.body() and not is_json and any(e.where[0] == "body" for e in found):
+    if error.body and not is_json and any(e.where[0] == "body" for e in found):
         return problem(415, "Send JSON, and say so: the header Content-Type: application/json.")
     named = "; ".join(f"{'.'.join(map(str, e.where))}: {e.message}" for e in found)
     return problem(422, f"The request does not fit: {named}. See /docs for what is taken.", found)
@@ -106,11 +108,21 @@ async def _validation(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request))
     detail = {
         404: f"There is nothing at {request.url.path}. See /docs for what there is.",
         405: f"{request.method} cannot be done at {request.url.path}. See /docs for what can.",
     }.get(error.status_code, str(error.detail))
-    return problem(error.status_code, detail, headers=error.headers)
+    return problem(error.status_code, detail, headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """What can be done at this path: the framework looks no further than the first route."""
+    routes = (route for route in request.app.state.routes if isinstance(route, Route))
+    fitting = (route for route in routes if route.path_regex.match(request.url.path))
+    return sorted({method for route in fitting for method in route.methods or ()})
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

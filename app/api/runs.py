@@ -10,9 +10,10 @@ from app.api.asking import ID, NUMBER, Ask, NoQuery, Paged, Repeat, Wait, cursor
 from app.api.listing import CheckpointList, CheckpointQuery, checkpoint_list
 from app.api.problems import refuses
 from app.api.schemas import EventIn, List, RunIn, RunOut
+from app.api.strict import StrictRoute
 from app.engine.journal import Status
 
-router = APIRouter(tags=["runs"])
+router = APIRouter(tags=["runs"], route_class=StrictRoute)
 
 
 class RunQuery(Paged):

@@ -5,8 +5,9 @@ from fastapi import APIRouter
 from app.api.asking import Ask, NoQuery
 from app.api.problems import refuses
 from app.api.schemas import BrokenOut, WorkflowList, WorkflowOut
+from app.api.strict import StrictRoute
 
-router = APIRouter(tags=["workflows"])
+router = APIRouter(tags=["workflows"], route_class=StrictRoute)
 
 
 @router.get("/workflows", responses=refuses())

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from app.store import migrations
+from app.store.tables import Run
 
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
@@ -86,8 +87,8 @@ class Database:
         return await asyncio.shield(asyncio.wrap_future(done))
 
     async def ping(self) -> None:
-        """Raise whatever is wrong with the database."""
-        await self.read(lambda session: session.execute(text("SELECT 1")).all())
+        """Raise whatever is wrong with the database, or with its tables."""
+        await self.read(lambda session: session.exec(select(Run.id).limit(1)).all())
 
     def _write_all(self) -> None:
         ending = False

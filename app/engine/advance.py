@@ -1,7 +1,8 @@
 """The heart: what one fact makes of a run. Pure: no clock, no tasks, no storage."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from operator import itemgetter
 
 from app.engine.facts import Completed, Fact, Received, Sent, Waiting
@@ -87,10 +88,10 @@ class _Draft:
             self.waits[f"{id_}:{waiter}"] = None
         self.deliveries[id_] = None
 
-    def write(self, changes: Mapping[str, Change]) -> None:
+    def write(self, changes: Mapping[str, Sequence[Change]]) -> None:
         """What the step wrote joins the state."""
-        for key, change in changes.items():
-            self.state[key] = merge(self.before.state.get(key, ABSENT), change)
+        for key, made in changes.items():
+            self.state[key] = reduce(merge, made, self.before.state.get(key, ABSENT))
 
     def wait(self, wait: Wait, sent: int) -> None:
         """The delivery stays pending, and remembers what it has sent and waits for."""

@@ -9,6 +9,7 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from app.engine.events import Event
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Buffered, Edit, Snapshot
 
@@ -32,7 +33,9 @@ class LiveBuffers:
         for key in self._calls:
             self._calls_of[int(key.split(":")[0])].append(key)
 
-    def collect(self, entry: Buffered, expected: Sequence[str]) -> Sequence[SealedEvent] | None:
+    def collect(
+        self, entry: Buffered, expected: Sequence[type[Event]]
+    ) -> Sequence[SealedEvent] | None:
         """Put the entry by; once there is one for each expected type, take them, oldest first.
 
         A call that was made before, by an earlier try of the same delivery, has its result again.
@@ -59,11 +62,14 @@ class LiveBuffers:
         self._new_entries, self._new_calls = {}, {}
         return news
 
-    def _take(self, entry: Buffered, expected: Sequence[str]) -> tuple[str, ...]:
-        queues = {type_: self._queues[entry.step, entry.buffer, type_] for type_ in set(expected)}
-        if any(len(queues[type_]) < count for type_, count in Counter(expected).items()):
+    def _take(self, entry: Buffered, expected: Sequence[type[Event]]) -> tuple[str, ...]:
+        # Counted by C code, and named only when complete: a fan-in of a thousand asks so each time.
+        queues = {
+            kind: self._queues[entry.step, entry.buffer, kind.__name__] for kind in set(expected)
+        }
+        if any(len(queues[kind]) < count for kind, count in Counter(expected).items()):
             return ()
-        taken = tuple(heapq.heappop(queues[type_])[2] for type_ in expected)
+        taken = tuple(heapq.heappop(queues[kind])[2] for kind in expected)
         for key in taken:
             self._change_entry(key, self._entries[key]._replace(taken_by=entry.key))
         return taken

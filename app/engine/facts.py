@@ -1,6 +1,6 @@
 """Facts: what makes a run progress. One fact, one checkpoint."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from app.engine.merging import Change
@@ -28,7 +28,7 @@ class Completed(NamedTuple):
         delivery: the id of the delivery that it was started for.
         sent: the events that go out now; the one it returned is the last.
         output: the event it returned.
-        changes: what it wrote to the state, by key.
+        changes: what it wrote to the state, by key, in order.
         buffers: what `collect_events` has put by and taken in the run since the fact before.
         calls: what its calls have given in that time.
     """
@@ -36,7 +36,7 @@ class Completed(NamedTuple):
     delivery: int
     sent: tuple[Sent, ...] = ()
     output: SealedEvent | None = None
-    changes: Mapping[str, Change] | None = None
+    changes: Mapping[str, Sequence[Change]] | None = None
     buffers: Edit[str, Buffered] = NOTHING
     calls: Edit[str, tuple[str, ...]] = NOTHING
 

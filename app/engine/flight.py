@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from immutables import Map
 
 from app.engine.buffers import LiveBuffers
+from app.engine.context import Context
 from app.engine.errors import WorkflowRuntimeError
 from app.engine.events import Event
 from app.engine.facts import Completed, Sent, Waiting
@@ -18,10 +19,12 @@ from app.engine.retry import RetryInfo
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Buffered, Delivery, Wait
 from app.engine.state import LiveState, StateView
+from app.engine.threads import in_thread
 
 if TYPE_CHECKING:
     from app.engine.graph import Graph
     from app.engine.runner import Runner
+    from app.engine.workflow import Workflow
 
 
 class Flight:
@@ -51,6 +54,18 @@ class Flight:
         self._waits: dict[str, int] = {}
         self._to_skip = delivery.sent  # these went out when an earlier try began to wait
 
+    async def execute(self, workflow: Workflow) -> Completed:
+        """Execute the step: what it has done when it returns."""
+        step = self._graph.steps[self.delivery.step]
+        event = self._graph.serializer.open(self.delivery.event)
+        arguments: dict[str, Any] = {step.event_parameter: event}
+        if step.context_parameter is not None:
+            arguments[step.context_parameter] = Context._within(self, self._graph)
+        method = getattr(workflow, step.name)
+        if step.is_async:
+            return self._complete(await method(**arguments))
+        return self._complete(await in_thread(method, arguments))
+
     @property
     def state(self) -> StateView:
         """The state as this step sees it."""
@@ -74,10 +89,10 @@ class Flight:
     ) -> list[Event] | None:
         """Put the event by, and take what was expected if it is all there."""
         serializer = self._graph.serializer
-        sealed, names = serializer.seal(event), [kind.__name__ for kind in expected]
+        sealed = serializer.seal(event)
         entry = Buffered(self.delivery.id, self.delivery.step, buffer, self._collects, sealed)
         self._collects += 1
-        found = self._runner.on_loop(partial(self._buffers.collect, entry, names))
+        found = self._runner.on_loop(partial(self._buffers.collect, entry, expected))
         return None if found is None else [serializer.open(item) for item in found]
 
     async def wait(
@@ -103,11 +118,6 @@ class Flight:
         answer = await self._runner.answer(self, wait)
         return serializer.open(answer)
 
-    def _number(self, waiter: str) -> str:
-        """A step that waits twice for the same waits for two events: the second wait is another."""
-        count = self._waits[waiter] = self._waits.get(waiter, 0) + 1
-        return waiter if count == 1 else f"{waiter} #{count}"
-
     def show(self, event: Event) -> None:
         """Show the event to whoever watches the run."""
         _check_event(event, f"step {self.delivery.step!r} wrote to the stream")
@@ -117,7 +127,16 @@ class Flight:
             shown = self._graph.serializer.open(self._graph.serializer.seal(event))
         self._runner.on_loop(partial(self._runner.show, shown))
 
-    def complete(self, output: object) -> Completed:
+    def commit(self, completed: Completed, committed: Map[str, Json]) -> None:
+        """The fact is kept: what was the step's alone is now the run's."""
+        self._live.commit(self.delivery.id, completed.changes or {}, committed)
+
+    def abandon(self) -> None:
+        """The try has failed: nothing of it is kept."""
+        if self._view is not None:
+            self._view.abandon()
+
+    def _complete(self, output: object) -> Completed:
         """The step has returned: all that it did, as one fact."""
         sealed: SealedEvent | None = None
         sent = self._sent
@@ -130,14 +149,10 @@ class Flight:
         self._buffers.complete(self.delivery.id)
         return Completed(self.delivery.id, tuple(sent), sealed, changes, *self._buffers.news())
 
-    def commit(self, completed: Completed, committed: Map[str, Json]) -> None:
-        """The fact is kept: what was the step's alone is now the run's."""
-        self._live.commit(self.delivery.id, completed.changes or {}, committed)
-
-    def abandon(self) -> None:
-        """The try has failed: nothing of it is kept."""
-        if self._view is not None:
-            self._view.abandon()
+    def _number(self, waiter: str) -> str:
+        """A step that waits twice for the same waits for two events: the second wait is another."""
+        count = self._waits[waiter] = self._waits.get(waiter, 0) + 1
+        return waiter if count == 1 else f"{waiter} #{count}"
 
 
 def _check_event(event: object, what: str) -> None:

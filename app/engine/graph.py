@@ -19,6 +19,9 @@ from app.engine.store import DictState
 
 T = TypeVar("T", bound=type)
 
+TAKEN_ELSEWHERE = (StopEvent, InputRequiredEvent, HumanResponseEvent)
+"""What no step need take: the run's end, a question, and an answer that a step may wait for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:
@@ -155,7 +158,7 @@ def _problems(
                 "for it, and no step names it in its return annotation."
             )
     for event in given:
-        if event not in taken and not issubclass(event, (StopEvent, InputRequiredEvent)):
+        if event not in taken and not issubclass(event, TAKEN_ELSEWHERE):
             yield (
                 f"{event.__name__} is produced but never consumed: {_givers(steps, event)} gives "
                 "it, and no step takes it."

@@ -81,7 +81,7 @@ class Handler:
         """Say something to the run: an answer it waits for, or an event for its steps.
 
         Raises:
-            WorkflowRuntimeError: the run has ended, or no such step takes this event.
+            WorkflowRuntimeError: the run has ended, or the step named does not take this event.
             SerializationError: a field cannot be stored; the message names it.
         """
         if self.is_done():
@@ -101,6 +101,8 @@ class Handler:
         if self._runner is not None:
             self._runner.cancel()
         await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.exception()  # asked for, so that nobody complains that nobody did
 
     async def _drive(self, before: Sequence[asyncio.Task[Any]]) -> Any:
         try:
@@ -122,7 +124,7 @@ class Handler:
     async def _carry(self) -> Any:
         snapshot = self._snapshot or Snapshot(state=self.ctx._state)
         runner = self._runner = Runner(
-            self._workflow, self.ctx._journal, self._run, snapshot, self._head, self._show
+            self._workflow, self.ctx._journal, self._run, snapshot, self._head, self.show
         )
         for received in self._untold:
             runner.tell(received)
@@ -137,5 +139,6 @@ class Handler:
         assert isinstance(stop, StopEvent)
         return stop.outcome
 
-    def _show(self, event: Event) -> None:
+    def show(self, event: Event) -> None:
+        """Put an event into the stream."""
         self._stream.put_nowait(event)

@@ -6,7 +6,7 @@ from here, and combined as Tenacity combines them.
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
 from tenacity import RetryCallState, Retrying
@@ -112,6 +112,16 @@ class RetryInfo:
     elapsed_seconds: float = 0.0
     last_exception: Exception | None = None
     last_failed_at: datetime | None = None
+
+    def after(self, error: Exception, elapsed: float) -> "RetryInfo":
+        """The next attempt's, when this one has failed."""
+        return RetryInfo(self.retry_number + 1, elapsed, error, datetime.now(UTC))
+
+    def delay(self, policy: RetryPolicy | None) -> float | None:
+        """Seconds until this attempt is made; `None` if it is not."""
+        if policy is None or self.last_exception is None:
+            return None
+        return policy.next(self.elapsed_seconds, self.retry_number, self.last_exception)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from app.engine.advance import advance
 from app.engine.buffers import LiveBuffers
-from app.engine.context import Context
 from app.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError, WorkflowTimeoutError
 from app.engine.events import Event
 from app.engine.facts import Completed, Fact, Received, Waiting
@@ -26,8 +24,8 @@ from app.engine.retry import RetryInfo
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delivery, Snapshot, Wait
 from app.engine.state import LiveState
-from app.engine.threads import in_thread
 from app.engine.turns import Turns
+from app.engine.waiting import WaitingSteps
 
 if TYPE_CHECKING:
     from app.engine.workflow import Workflow
@@ -37,6 +35,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 INTERRUPT_SECONDS = 5.0
+RETRIED = "step %s failed at attempt %d, and is tried again in %.1f s: %s"
 
 
 class News(NamedTuple):
@@ -101,7 +100,7 @@ class Runner:
         self._news: list[News | End] = []
         self._bell: asyncio.Future[None] | None = None
         self._flights: dict[int, Flight] = {}
-        self._answers: dict[str, asyncio.Future[SealedEvent]] = {}
+        self._waiting = WaitingSteps(self._turns)
         self._draining = False
         self._thread = threading.current_thread()
         self._loop = asyncio.get_running_loop()
@@ -142,10 +141,11 @@ class Runner:
             timer = asyncio.get_running_loop().call_later(seconds, self._time_out, seconds)
         try:
             for delivery in self.snapshot.pending():
-                if not self._is_parked(delivery):
+                wait = self._parked_at(delivery)
+                if wait is None:
                     self._start(delivery)
-                elif (wait := self._newest_wait(delivery)) and wait.asked is not None:
-                    self.show(self._graph.serializer.open(wait.asked))
+                else:
+                    self._ask(wait)
             while not self._is_over(stay):
                 await self._go_on()
         finally:
@@ -203,7 +203,7 @@ class Runner:
     def _follow(self, news: News, entry: Record) -> None:
         """Act on a fact that is committed."""
         if news.flight is not None:
-            self._rest(news.flight)
+            self._waiting.rest(news.flight)
             if isinstance(news.fact, Completed):
                 news.flight.commit(news.fact, entry.snapshot.state)
                 del self._flights[news.flight.delivery.id]
@@ -212,7 +212,11 @@ class Runner:
                 self._start(delivery)
         for wait in entry.delta.waits.put.values():
             if wait.answer is not None:
-                self._wake(wait, entry.snapshot.deliveries[wait.delivery])
+                flight = self._flights.get(wait.delivery)
+                if flight is None:
+                    self._start(entry.snapshot.deliveries[wait.delivery])
+                else:
+                    self._waiting.wake(flight, wait)
 
     # Executing a step
 
@@ -235,24 +239,28 @@ class Runner:
     async def _fly(self, flight: Flight) -> None:
         """Execute the step, as often as its retry policy says, and report what became of it."""
         began = time.monotonic()
+        policy = self._graph.steps[flight.delivery.step].retry_policy
         while True:
             news = await self._try(flight)
             flight.is_over = True
             if isinstance(news, News):
                 break
             flight.abandon()
-            elapsed = time.monotonic() - began
-            seconds = self._retry_in(flight, news.error, elapsed)
+            if not isinstance(news.error, Exception):
+                break
+            retry = flight.retry.after(news.error, time.monotonic() - began)
+            seconds = retry.delay(policy)
             if seconds is None:
                 break
+            log.warning(RETRIED, news.step, retry.retry_number, seconds, news.failure.message)
             await asyncio.sleep(seconds)
-            flight = self._again(flight, news.error, time.monotonic() - began)
+            flight = self._again(flight, retry)
         self._put(news)
 
     async def _try(self, flight: Flight) -> News | End:
         step = flight.delivery.step
         try:
-            return News(flight.complete(await self._call(flight)), flight)
+            return News(await flight.execute(self._workflow), flight)
         except Exception as error:
             return End("failed", error, step)
         except KeyboardInterrupt:
@@ -264,46 +272,13 @@ class Runner:
             raised.__cause__ = error
             return End("failed", raised, step)
 
-    def _retry_in(self, flight: Flight, error: BaseException, elapsed: float) -> float | None:
-        """Seconds until the next attempt; `None` gives up."""
-        policy = self._graph.steps[flight.delivery.step].retry_policy
-        if policy is None or not isinstance(error, Exception):
-            return None
-        attempts = flight.retry.retry_number + 1
-        seconds = policy.next(elapsed, attempts, error)
-        if seconds is not None:
-            log.warning(
-                "step %s failed, attempt %d, tried again in %.1f s: %s: %s",
-                flight.delivery.step,
-                attempts,
-                seconds,
-                type(error).__name__,
-                error,
-            )
-        return seconds
-
-    def _again(self, failed: Flight, error: BaseException, elapsed: float) -> Flight:
+    def _again(self, failed: Flight, retry: RetryInfo) -> Flight:
         """A new attempt at the delivery, as it stands now."""
-        assert isinstance(error, Exception)
-        number = failed.retry.retry_number + 1
-        retry = RetryInfo(number, elapsed, error, datetime.now(UTC))
         delivery = self.snapshot.deliveries[failed.delivery.id]
         flight = Flight(delivery, self, self._graph, self._live, self._buffers, retry)
         flight.works, flight.task = failed.works, failed.task
         self._flights[delivery.id] = flight
         return flight
-
-    async def _call(self, flight: Flight) -> object:
-        delivery = flight.delivery
-        step = self._graph.steps[delivery.step]
-        event = self._graph.serializer.open(delivery.event)
-        arguments: dict[str, Any] = {step.event_parameter: event}
-        if step.context_parameter is not None:
-            arguments[step.context_parameter] = Context._within(flight, self._graph)
-        method = getattr(self._workflow, step.name)
-        if step.is_async:
-            return await method(**arguments)
-        return await in_thread(method, arguments)
 
     # Waiting in the middle of a step
 
@@ -320,70 +295,23 @@ class Runner:
         known = self.snapshot.waits.get(wait.key)
         if known is not None and known.answer is not None:
             return known.answer
+        self._ask(wait)
+        if known is not None:
+            self._waiting.rest(flight)  # it began in an earlier try, and is committed
+        self._ring()
+        return await self._waiting.answer(flight, wait)
+
+    def _ask(self, wait: Wait) -> None:
+        """Show the question, if there is one, to whoever watches."""
         if wait.asked is not None:
             self.show(self._graph.serializer.open(wait.asked))
-        if known is not None:
-            self._rest(flight)  # it began in an earlier try, and is committed
-            self._ring()
-        self._answers[wait.key] = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(wait.timeout):
-                return await self._answers[wait.key]
-        except TimeoutError:
-            del self._answers[wait.key]
-            await self._have_worker(flight)
-            raise
-        finally:
-            self._answers.pop(wait.key, None)
 
-    def _is_parked(self, delivery: Delivery) -> bool:
-        """Whether its step, on its way through, waits for an event that is not there yet."""
-        wait = self._newest_wait(delivery)
-        return wait is not None and wait.answer is None and wait.timeout is None
-
-    def _newest_wait(self, delivery: Delivery) -> Wait | None:
+    def _parked_at(self, delivery: Delivery) -> Wait | None:
+        """What its step, on its way through, waits for: it is started when that comes."""
         if not delivery.waiters:
             return None
-        return self.snapshot.waits[f"{delivery.id}:{delivery.waiters[-1]}"]
-
-    def _wake(self, wait: Wait, delivery: Delivery) -> None:
-        """The event is there: go on where the step stood, or start it from its top."""
-        flight = self._flights.get(wait.delivery)
-        if flight is None:
-            self._start(delivery)
-        elif flight.works:
-            self._hand_over(wait)
-        else:
-            self._ask(flight, partial(self._hand_over, wait))
-
-    def _ask(self, flight: Flight, go: Callable[[], None]) -> None:
-        """Have the step go on once a worker is free; it may have one already by then."""
-
-        def with_worker() -> None:
-            if flight.works or flight.delivery.id not in self._flights:
-                self._turns.leave(flight.delivery.step)
-            flight.works = True
-            go()
-
-        self._turns.ask(flight.delivery.step, flight.delivery.id, with_worker)
-
-    async def _have_worker(self, flight: Flight) -> None:
-        if not flight.works:
-            has_one = asyncio.get_running_loop().create_future()
-            self._ask(flight, partial(has_one.set_result, None))
-            self._ring()
-            await has_one
-
-    def _hand_over(self, wait: Wait) -> None:
-        answer = self._answers.get(wait.key)
-        if answer is not None and wait.answer is not None and not answer.done():
-            answer.set_result(wait.answer)
-
-    def _rest(self, flight: Flight) -> None:
-        """The step has completed, or waits: its worker is free."""
-        if flight.works:
-            flight.works = False
-            self._turns.leave(flight.delivery.step)
+        wait = self.snapshot.waits[f"{delivery.id}:{delivery.waiters[-1]}"]
+        return wait if wait.answer is None and wait.timeout is None else None
 
     # Steps in threads
 

@@ -11,6 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from immutables import Map
 
 from app.engine.marks import Json
+from app.engine.merging import ABSENT, same
 from app.engine.serialization import SealedEvent
 
 K = TypeVar("K")
@@ -54,7 +55,10 @@ class Wait(NamedTuple):
         return (
             self.answer is None
             and event.type == self.type
-            and all(event.data.get(name) == value for name, value in self.requirements.items())
+            and all(
+                same(event.data.get(name, ABSENT), value)
+                for name, value in self.requirements.items()
+            )
         )
 
 

@@ -1,6 +1,7 @@
 """The state of a context while a run is under way: live for steps, committed for checkpoints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from immutables import Map
@@ -16,13 +17,13 @@ MISSING: Any = ...
 class LiveState:
     """What steps see: the committed state, with what the steps under way have written so far.
 
-    The changes of each delivery stand apart until it completes, so that one that fails takes
-    only its own away.
+    Their changes stand in the order of writing, each a change of what its step had read: so one
+    that fails takes only its own away, and one that completes takes only its own along.
     """
 
     def __init__(self, committed: "Map[str, Json]") -> None:
         self._committed = committed
-        self._changes: dict[str, dict[int, Change]] = {}  # by key, in the order of first writing
+        self._changes: dict[str, list[tuple[int, Change]]] = {}  # by key, with the delivery's id
         self._seen: dict[str, Any] = {}  # what `read` has found, while it holds
 
     def keys(self) -> list[str]:
@@ -33,40 +34,36 @@ class LiveState:
     def read(self, key: str) -> Any:
         """The value under the key, as JSON that must not be changed, or ABSENT."""
         if key not in self._seen:
-            self._seen[key] = self._fold(key, without=None)
+            changes = (change for _, change in self._changes.get(key, ()))
+            self._seen[key] = reduce(merge, changes, self._committed.get(key, ABSENT))
         return self._seen[key]
 
     def write(self, delivery: int, key: str, change: Change) -> None:
         """A step makes a change to what it has seen."""
-        changes = self._changes.setdefault(key, {})
-        mine = changes.get(delivery)
-        base, _, start = change
-        value = merge(self.read(key), change)
-        if mine is None:
-            others = self.read(key) if base is not UNREAD else UNREAD
-        elif mine.base is UNREAD:
-            others = UNREAD
+        self._seen[key] = merge(self.read(key), change)
+        changes = self._changes.setdefault(key, [])
+        writer, before = changes[-1] if changes else (None, change)
+        if writer == delivery and before.value is change.base:
+            changes[-1] = (delivery, before._replace(value=change.value))
         else:
-            others = self._fold(key, without=delivery)
-        changes[delivery] = Change(others, value, start)
-        if next(reversed(changes)) == delivery:
-            self._seen[key] = value
-        else:
-            self._seen.pop(key, None)
+            changes.append((delivery, change))
 
-    def changes(self, delivery: int, keys: "list[str]") -> dict[str, Change]:
+    def changes(self, delivery: int, keys: "list[str]") -> dict[str, tuple[Change, ...]]:
         """What the delivery has written under these keys."""
-        return {key: self._changes[key][delivery] for key in keys}
+        return {
+            key: tuple(change for writer, change in self._changes[key] if writer == delivery)
+            for key in keys
+        }
 
     def commit(
-        self, delivery: int, changed: Mapping[str, Change], committed: "Map[str, Json]"
+        self, delivery: int, changed: Mapping[str, Sequence[Change]], committed: "Map[str, Json]"
     ) -> None:
         """The delivery has completed, and its changes are in the committed state."""
         self._committed = committed
-        for key in changed:
-            # First of all in line, it comes first in the committed state too: nothing is seen
-            # to change. Only a later one may have to be put before the others.
-            if next(iter(self._changes[key])) != delivery:
+        for key, mine in changed.items():
+            # First of all in line, they come first in the committed state too: nothing is seen
+            # to change. Only later ones may have been put before others.
+            if any(writer != delivery for writer, _ in self._changes[key][: len(mine)]):
                 self._seen.pop(key, None)
             self._forget(key, delivery)
 
@@ -77,16 +74,11 @@ class LiveState:
             self._forget(key, delivery)
 
     def _forget(self, key: str, delivery: int) -> None:
-        del self._changes[key][delivery]
-        if not self._changes[key]:
+        others = [entry for entry in self._changes[key] if entry[0] != delivery]
+        if others:
+            self._changes[key] = others
+        else:
             del self._changes[key]
-
-    def _fold(self, key: str, without: int | None) -> Any:
-        value: Any = self._committed.get(key, ABSENT)
-        for delivery, change in self._changes.get(key, {}).items():
-            if delivery != without:
-                value = merge(value, change)
-        return value
 
 
 class StateView:
@@ -152,7 +144,7 @@ class StateView:
         self._held.pop(key, None)
         self._write(key, ABSENT)
 
-    def changes(self) -> dict[str, Change]:
+    def changes(self) -> dict[str, tuple[Change, ...]]:
         """All that the step has written, in place too."""
         for key in list(self._held):
             self._write_back(key)

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from app.engine.checkpoint import WORKFLOWS, Checkpoint, qualified
 from app.engine.context import Context
 from app.engine.errors import WorkflowConfigurationError, WorkflowRuntimeError
-from app.engine.events import Event, StartEvent
+from app.engine.events import Event, InputRequiredEvent, StartEvent
 from app.engine.facts import Received, Sent
 from app.engine.graph import Graph, graph_of
 from app.engine.handler import Handler
@@ -144,7 +144,10 @@ class Workflow:
                 "Take an earlier one."
             )
         head = Head(UUID(checkpoint.id_))
-        return self._handler(ctx, checkpoint.snapshot, head, None)
+        handler = self._handler(ctx, checkpoint.snapshot, head, None)
+        if isinstance(checkpoint.output_event, InputRequiredEvent):
+            handler.show(checkpoint.output_event)  # whoever watches this run is asked, too
+        return handler
 
     def _handler(
         self, ctx: Context | None, snapshot: Snapshot | None, head: Head, first: Received | None

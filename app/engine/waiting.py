@@ -1,0 +1,71 @@
+"""Steps that wait in their middle: they give their worker back, and have one again to go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from app.engine.serialization import SealedEvent
+from app.engine.snapshot import Wait
+from app.engine.turns import Turns
+
+if TYPE_CHECKING:
+    from app.engine.flight import Flight
+
+
+class WaitingSteps:
+    """The steps of a run that stand and wait for an event."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._answers: dict[str, asyncio.Future[SealedEvent]] = {}
+
+    async def answer(self, flight: Flight, wait: Wait) -> SealedEvent:
+        """The event that the step waits for, once it is there and a worker is free.
+
+        Raises:
+            TimeoutError: the time is up; a worker is free here too.
+        """
+        self._answers[wait.key] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(wait.timeout):
+                return await self._answers[wait.key]
+        except TimeoutError:
+            del self._answers[wait.key]
+            if not flight.works:
+                has_worker = asyncio.get_running_loop().create_future()
+                self._ask(flight, partial(has_worker.set_result, None))
+                await has_worker
+            raise
+        finally:
+            self._answers.pop(wait.key, None)
+
+    def wake(self, flight: Flight, wait: Wait) -> None:
+        """The event is there: the step goes on, once a worker is free."""
+        if flight.works:
+            self._hand_over(wait)
+        else:
+            self._ask(flight, partial(self._hand_over, wait))
+
+    def rest(self, flight: Flight) -> None:
+        """The step has completed, or waits: its worker is free."""
+        if flight.works:
+            flight.works = False
+            self._turns.leave(flight.delivery.step)
+
+    def _ask(self, flight: Flight, go: Callable[[], None]) -> None:
+        def with_worker() -> None:
+            if flight.works or flight.is_over:  # it did not come to need this one
+                self._turns.leave(flight.delivery.step)
+            else:
+                flight.works = True
+            go()
+
+        self._turns.ask(flight.delivery.step, flight.delivery.id, with_worker)
+
+    def _hand_over(self, wait: Wait) -> None:
+        answer = self._answers.get(wait.key)
+        if answer is not None and wait.answer is not None and not answer.done():
+            answer.set_result(wait.answer)

@@ -1,0 +1,11 @@
+"""The shapes of workflow, one after the other."""
+
+import pytest
+
+from tests.engine.shapes import SHAPES, Shape
+
+
+@pytest.fixture(params=SHAPES, ids=lambda shape: shape.workflow.__name__)
+def shape(request: pytest.FixtureRequest) -> Shape:
+    found: Shape = request.param
+    return found

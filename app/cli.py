@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from app import __version__
+from app import __version__, logs
 from app.settings import Settings
 
 cli = typer.Typer(
@@ -77,6 +77,7 @@ def run(
 
     fields = _object(input)
     settings = _settings(workflows=workflows)
+    logs.configure("critical", settings.log_format)  # what goes wrong is said at the end
     try:
         raise typer.Exit(asyncio.run(run_here(settings.workflows, name, fields)))
     except ValueError as error:

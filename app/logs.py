@@ -22,7 +22,11 @@ def configure(level: str, log_format: str) -> None:
         [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
         if as_json
         # Not the pretty tracebacks: they print the values of variables, secrets too.
-        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -38,5 +42,6 @@ def configure(level: str, log_format: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # It says so of every request to a model's server.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # The first speaks of every request to a model's server, the second of every start.
+    for talkative in ("httpx", "alembic"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -29,12 +29,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ValueError: a setting names something that is not there.
     """
     settings = settings or Settings()
-    database = Database(settings.database_url)
     loaded = catalog.load(settings.workflows)
+    database = Database(settings.database_url)
+    database.open()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        database.open()
         signal = Signal()
         worker = Worker(database, loaded.workflows, signal, settings.max_active_runs)
         app.state.service = Service(database, loaded, worker, signal)
@@ -60,18 +60,28 @@ def serve(settings: Settings) -> int:
         ValueError: a setting names something that is not there.
     """
     logs.configure(settings.log_level, settings.log_format)
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
-    )
-    server = _Server(config, app)
-    server.run()
+    # First of all: a service that cannot be reached must not take up runs.
+    with _listen(settings.host, settings.port) as listening:
+        app = create_app(settings)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
+        )
+        server = _Server(config, app)
+        host, port = listening.getsockname()[:2]
+        log.info("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        server.run(sockets=[listening])
     return 0 if server.started else 1
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ValueError(f"Cairn cannot listen on {host}, port {port}: {error.strerror}.") from None
 
 
 def schema() -> dict[str, Any]:

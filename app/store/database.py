@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import structlog
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Session, select
 
 from app.store import migrations
@@ -52,8 +52,17 @@ class Database:
         return self._engine.url.render_as_string(hide_password=True)
 
     def open(self) -> None:
-        """Bring the tables up to date, and start to write."""
-        migrations.upgrade(self._engine)
+        """Bring the tables up to date, and start to write.
+
+        Raises:
+            ValueError: the database cannot be used; the message says why.
+        """
+        try:
+            migrations.upgrade(self._engine)
+        except DBAPIError as error:
+            raise ValueError(
+                f"The database {self.shown_url} cannot be used: {error.orig}."
+            ) from error
         self._writer.start()
 
     def close(self) -> None:
@@ -141,6 +150,10 @@ def _checked(url: str) -> URL:
         raise ValueError(
             f"{url!r} is not a database URL. Use one like sqlite:///cairn.db."
         ) from None
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ValueError(
+            f"Cairn runs on SQLite and PostgreSQL, not on {parsed.get_backend_name()}."
+        )
     if parsed.get_backend_name() == "sqlite":
         if parsed.database in (None, "", ":memory:"):
             raise ValueError("Cairn needs a database that lasts: name a file, sqlite:///cairn.db.")
@@ -151,7 +164,13 @@ def _checked(url: str) -> URL:
 
 
 def _engine(url: URL) -> Engine:
-    engine = create_engine(url, pool_size=READERS, max_overflow=4)
+    try:
+        engine = create_engine(url, pool_size=READERS, max_overflow=4)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"The driver {error.name} is not installed: pip install 'cairn[postgresql]', and use a "
+            "URL that begins with postgresql+psycopg://."
+        ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)

@@ -1,8 +1,13 @@
 """The one place where the parts are put together."""
 
+import asyncio
+import logging
+import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -18,12 +23,13 @@ from app.settings import Settings
 from app.store.database import Database
 
 LAST_ANSWERS_SECONDS = 5  # for requests under way when the service is told to stop
+LAST_THREADS_SECONDS = 1  # for threads that steps have started, once they are interrupted
 
 log = structlog.get_logger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The service as an ASGI application; `uvicorn --factory app.main:create_app` runs it.
+    """The service as an ASGI application.
 
     Raises:
         ValueError: a setting names something that is not there.
@@ -38,7 +44,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         signal = Signal()
         worker = Worker(database, loaded.workflows, signal, settings.max_active_runs)
         app.state.service = Service(database, loaded, worker, signal)
-        app.state.signal = signal
+        # For a signal's handler, which can interrupt anything.
+        app.state.stop = partial(asyncio.get_running_loop().call_soon_threadsafe, worker.stop)
         await worker.recover()
         log.info("ready", workflows=sorted(loaded.workflows), database=database.shown_url)
         try:
@@ -95,14 +102,34 @@ def schema() -> dict[str, Any]:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn takes the application down once the last request is answered. Whoever waits for a
-    run to end would hold that up, and is answered at once instead."""
+    """Uvicorn takes the application down once the last request is answered. Until then no step
+    must be started, and nobody who waits for a run must hold that up."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """The process was told to end. Told twice, it ends at once: what it has accepted is
+        committed, and goes on at the next start."""
+        if self.should_exit:
+            os._exit(128 + sig)
+        self.should_exit = True
+        stop: Callable[[], object] | None = getattr(self._app.state, "stop", None)
+        if stop is not None:  # the service has started
+            stop()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what is being asked, then drain."""
-        self._app.state.signal.close()
+        """Answer what is being asked, drain, and leave behind what cannot be interrupted."""
         await super().shutdown(sockets)
+        if not await _all_has_ended():
+            log.warning("steps left behind: they cannot be interrupted, and are still pending")
+            logging.shutdown()
+            os._exit(0)  # Python would wait for them
+
+
+async def _all_has_ended() -> bool:
+    """Whether nothing is left that Python would wait for at its end."""
+    threads = asyncio.create_task(asyncio.get_running_loop().shutdown_default_executor())
+    await asyncio.wait([threads], timeout=LAST_THREADS_SECONDS)
+    return asyncio.all_tasks() == {asyncio.current_task()}

@@ -45,7 +45,7 @@ class Service:
         if found is None:
             names = ", ".join(sorted(self.catalog.workflows)) or "none"
             raise NotFound(
-                f"There is no workflow {name!r}. There are: {names}. "
+                f"There is no workflow {name[:100]!r}. There are: {names}. "
                 "GET /workflows also tells which files could not be loaded."
             )
         return found

@@ -1,6 +1,7 @@
 """Settings, read from the environment: each has the prefix `CAIRN_`."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -32,5 +33,9 @@ class Settings(BaseSettings):
         ge=0,
         description="How long running steps may take to complete when the service is told to stop.",
     )
-    log_level: str = Field("info", description="debug, info, warning or error.")
-    log_format: str = Field("console", description="console, or json for one object a line.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="How much is said."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="For people, or one object a line."
+    )

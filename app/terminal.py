@@ -52,7 +52,10 @@ async def run_here(folder: Path, name: str, fields: dict[str, Any]) -> int:
             runner.tell(await asyncio.to_thread(_ask, workflow))
     await driving
     if runner.error is not None:
-        out.print(f"✗ {type(runner.error).__name__}: {runner.error}", style="red", markup=False)
+        failure = journal.failure
+        where = f"{failure.step}: " if failure is not None and failure.step else ""
+        error = f"{type(runner.error).__name__}: {runner.error}"
+        out.print(f"✗ {where}{error}", style="red", markup=False)
         return 1
     assert runner.snapshot.stopped is not None
     stop = workflow.graph.serializer.open(runner.snapshot.stopped)
@@ -66,14 +69,16 @@ class _Shown:
 
     def __init__(self) -> None:
         self.waits = asyncio.Event()
+        self.failure: Failure | None = None
 
     async def append(
         self,
         records: Sequence[Record],
         status: Status,
-        failure: Failure | None = None,  # noqa: ARG002  # printed at the end
+        failure: Failure | None = None,
     ) -> None:
         """Print the checkpoints."""
+        self.failure = failure
         for record in records:
             given = "" if record.output_event is None else f" → {record.output_event.type}"
             out.print(f"● {record.last_completed_step or 'received'}{given}", markup=False)

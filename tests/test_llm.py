@@ -8,85 +8,19 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from app import llm
 from app.llm import ModelUnavailable, complete
+from tests.scripted_model import Scripted
 
 KEY = "sk-very-secret"
 
-
-@dataclass
-class Asked:
-    path: str
-    authorization: str | None
-    body: dict[str, Any]
-
-
-@dataclass
-class Scripted:
-    """An OpenAI-compatible server that gives the same answer to all."""
-
-    url: str = ""
-    status: int = 200
-    answer: str = json.dumps(
-        {
-            "id": "1",
-            "object": "chat.completion",
-            "created": 0,
-            "model": "scripted",
-            "choices": [
-                {
-                    "index": 0,
-                    "finish_reason": "stop",
-                    "message": {"role": "assistant", "content": " Because 7 ate 9.\n"},
-                }
-            ],
-        }
-    )
-    asked: list[Asked] = field(default_factory=list)
-
-
-@pytest.fixture(autouse=True)
-def nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def scripted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
-    script = Scripted()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            script.asked.append(Asked(self.path, self.headers["authorization"], body))
-            self.send_response(script.status)
-            self.send_header("content-type", "application/json")
-            self.end_headers()
-            self.wfile.write(script.answer.encode())
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        script.url = f"http://127.0.0.1:{server.server_port}/v1"
-        monkeypatch.setenv("OPENAI_BASE_URL", script.url)
-        yield script
-        server.shutdown()
-        thread.join()
+pytestmark = pytest.mark.usefixtures("nothing_configured")
 
 
 async def test_the_configured_server_is_asked_for_the_configured_model(

@@ -263,8 +263,6 @@ class Runner:
             return News(await flight.execute(self._workflow), flight)
         except Exception as error:
             return End("failed", error, step)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:  # whatever a step raises, it ends only its own run
             if self._flights.get(flight.delivery.id) is not flight:
                 raise  # it was interrupted, and stays pending

@@ -80,21 +80,23 @@ class Worker:
         await self._database.write(runs.cancel, run_id)
         await self._pass_on(run_id)
 
+    def stop(self) -> None:
+        """Start nothing more, in any run; who waits for a run is answered at once."""
+        self._draining = True
+        self._signal.close()
+        for driven in self._driven.values():
+            if driven.runner is not None:
+                driven.runner.drain()
+            elif driven.task is not None:
+                driven.task.cancel()
+
     async def drain(self, seconds: float) -> None:
-        """Start nothing more, give running steps that long to complete, and let go of all runs.
+        """Stop, give running steps that long to complete, and let go of all runs.
 
         What is left is taken up at the next start.
         """
-        self._draining = True
-        self._signal.close()
-        tasks = []
-        for driven in self._driven.values():
-            if driven.task is not None:
-                tasks.append(driven.task)
-                if driven.runner is None:
-                    driven.task.cancel()
-                else:
-                    driven.runner.drain()
+        self.stop()
+        tasks = [driven.task for driven in self._driven.values() if driven.task is not None]
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=seconds)

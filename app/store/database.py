@@ -107,7 +107,7 @@ class Database:
                 group.append(self._work.get())
             works = [work for work in group if work is not None]
             ending = len(works) < len(group)
-            if not self._commit(works):
+            if works and not self._commit(works):
                 for work in works:
                     self._commit([work])
 

@@ -1,0 +1,1 @@
+"""The service over HTTP, asked as a client would ask it."""

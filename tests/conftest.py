@@ -1,0 +1,23 @@
+"""What tests of several rooms share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.scripted_model import Scripted, scripted_model
+
+
+@pytest.fixture
+def nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No language model is configured, and no proxy stands before this machine."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def scripted(nothing_configured: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
+    """The language model that is configured says what the test wants said."""
+    with scripted_model() as script:
+        monkeypatch.setenv("OPENAI_BASE_URL", script.url)
+        yield script

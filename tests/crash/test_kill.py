@@ -1,0 +1,253 @@
+"""SIGKILL at random instants, under load: nothing accepted is lost, nothing is done twice."""
+
+import asyncio
+import random
+import statistics
+import time
+from collections import Counter, defaultdict
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.crash.load import Load, Order, any_orders, completed, heard, steps
+from tests.crash.service import BOUND, Service, until
+from tests.crash.trace import Delivery, Mark, wrongs
+
+pytestmark = pytest.mark.crash
+
+CUSTOMERS = 12
+STARTING_SECONDS, SERVING_SECONDS = 2.5, 1.5
+"""How late a kill may come: after the start of the process, and after it is ready."""
+
+RESUMED_WITHIN = 5.0
+"""Seconds from being ready to the first resumed step. There is no grace period: it is far less."""
+
+
+async def test_runs_survive_kills_at_random_instants(service: Service) -> None:
+    await survive(service, kills=20)
+
+
+@pytest.mark.slow
+async def test_runs_survive_very_many_kills(service: Service) -> None:
+    await survive(service, kills=200)
+
+
+async def test_runs_that_were_answered_202_survive_a_kill_at_once(service: Service) -> None:
+    orders = [Order(f"chain-{number}", "chain", 9) for number in range(60)]
+    async with Load(service.url) as load:
+        await service.start()
+        for some in (orders[:30], orders[30:]):
+            await asyncio.gather(*map(load.order, some))
+            service.kill()
+            await service.start()
+        for order in orders:
+            run = await load.ended(order)
+            assert (run["status"], run["result"]) == ("completed", order.result(1))
+        assert len(await load.every("/runs")) == len(orders)
+
+
+async def test_a_rerun_that_was_accepted_survives_a_kill_at_once(service: Service) -> None:
+    order = Order("chain-0", "chain", 9, pause=0.05)
+    async with Load(service.url) as load:
+        await service.start()
+        await load.carry_out(order)
+        found = steps((await load.checkpoints([order]))[order.key])
+        origin = next(checkpoint for delivery, checkpoint in found if delivery[2] == 3)
+        path = f"/checkpoints/{origin['id']}/rerun"
+        made = await load.post(path, {}, "a rerun")
+        service.kill()
+        await service.start()
+        again = await load.post(path, {}, "a rerun")
+        assert (again["id"], len(await load.every("/runs"))) == (made["id"], 2)
+
+        rerun = replace(order, run_id=made["id"])
+        run = await load.ended(rerun)
+        assert (run["status"], run["result"]) == ("completed", order.result(1))
+        checkpoints = (await load.checkpoints([rerun]))[order.key]
+        assert checkpoints[0]["parent_id"] == origin["id"]
+        hops = {("chain-0", "hop", number) for number in range(4, 10)}
+        assert completed(checkpoints) == Counter(hops)
+        head = await load.get(f"/checkpoints/{checkpoints[-1]['id']}")
+        assert head["ctx_state"]["globals"] == order.state(1)
+        assert service.trace.began(("chain-0", "hop", 3)) == 1
+
+
+async def test_what_has_ended_stays_as_it_is(service: Service) -> None:
+    done = Order("chain-0", "chain", 2)
+    failed = Order("ValueError", "fail", 1)
+    cancelled = Order("hold", "hold", 1, gate=str(service.home / "gate"))
+    async with Load(service.url) as load:
+        await service.start()
+        await load.carry_out(done)
+        await load.carry_out(failed)
+        await load.order(cancelled)
+        await service.reaches(("hold", "hold", 1))
+        await load.post(f"/runs/{cancelled.run_id}/cancel", {}, "cancel")
+        service.kill()
+        before = service.committed()
+        executed = service.trace.marks()
+        await service.start()
+        await load.carry_out(Order("after-the-others", "chain", 2))
+        statuses = [(await load.ended(order))["status"] for order in (done, failed, cancelled)]
+        assert statuses == ["completed", "failed", "cancelled"]
+        marks = service.trace.marks()
+        assert {mark.key for mark in marks[len(executed) :]} == {"after-the-others"}
+        found = await load.checkpoints([done, failed, cancelled])
+        assert {UUID(c["id"]) for some in found.values() for c in some} == before
+
+
+async def test_no_step_ends_more_than_its_own_run(service: Service) -> None:
+    async with Load(service.url) as load:
+        await service.start()
+        for error in ("SystemExit", "GeneratorExit", "CancelledError", "KeyboardInterrupt"):
+            order = Order(error, "fail", 1)
+            await load.order(order)
+            run = await _while_alive(service, load.ended(order))
+            assert (run["status"], run["error"]["step"]) == ("failed", "begin")
+
+
+async def _while_alive(service: Service, asking: Coroutine[Any, Any, Any]) -> Any:
+    """What it answers; not asked any more once the service is dead."""
+    async with asyncio.TaskGroup() as group:
+        asked = group.create_task(asking)
+        await until(lambda: asked.done() or not service.is_alive, "it answers, or dies")
+        assert service.is_alive, "the service has ended"
+    return asked.result()
+
+
+async def test_recovery_begins_at_once_and_goes_on_at_the_last_checkpoint(service: Service) -> None:
+    order = Order("chain-0", "chain", 9, pause=0.3)
+    async with Load(service.url) as load:
+        await service.start()
+        await load.order(order)
+        await service.reaches(("chain-0", "hop", 3))
+        service.kill()
+        executed = {mark.delivery for mark in service.trace.marks("begin")}
+        await service.start()
+        ready = service.ready_at[-1]
+        assert ready is not None
+        run = await load.ended(order)
+        resumed = service.trace.marks("begin")[len(executed)]
+        print(f"the first step was resumed {resumed.at - ready:+.3f} s from being ready")
+        assert resumed.delivery == ("chain-0", "hop", 3)
+        assert resumed.at - ready < RESUMED_WITHIN
+        assert run["result"] == order.result(1)
+        assert service.trace.began(("chain-0", "hop", 2)) == 1
+
+
+async def survive(service: Service, kills: int) -> None:
+    """Kill the service that many times under load; then let everything end, and look at it all."""
+    seed = time.time_ns()
+    print(f"the random instants come from seed {seed}")
+    chance = random.Random(seed)
+    committed: dict[UUID, int] = {}  # the first life after which each checkpoint was there
+    async with Load(service.url) as load:
+        async with asyncio.TaskGroup() as group:
+            service.spawn()
+            contexts = await load.contexts("chain", "counter")
+            orders = any_orders(chance, contexts)
+            customers = group.create_task(load.customers(CUSTOMERS, orders))
+            for _ in range(kills):
+                await _instant(service, load, chance)
+                service.kill()
+                committed = dict.fromkeys(service.committed(), service.life) | committed
+                assert not customers.done()
+                service.spawn()
+            await service.ready()
+            load.close()
+        await _check(service, load, committed)
+
+
+async def _instant(service: Service, load: Load, chance: random.Random) -> None:
+    """Wait for the moment to kill: while it starts, while it serves, or as it says 202."""
+    moment = chance.random()
+    if moment < 0.15:
+        await asyncio.sleep(chance.uniform(0, STARTING_SECONDS))
+        return
+    await service.ready()
+    if moment < 0.35:
+        accepted = asyncio.Event()
+        load.accepted = accepted.set
+        async with asyncio.timeout(BOUND):
+            await accepted.wait()
+    else:
+        await asyncio.sleep(chance.uniform(0, SERVING_SECONDS))
+
+
+async def _check(service: Service, load: Load, committed: Mapping[UUID, int]) -> None:
+    orders = {order.key: order for order in load.ordered}
+    runs = await load.every("/runs")
+    assert load.surprises == []
+    assert Counter(map(_key, runs)) == Counter(orders.keys()), "each order makes one run"
+    assert {run["id"] for run in runs} == {order.run_id for order in orders.values()}
+    assert [run for run in runs if run["status"] != "completed"] == []
+
+    found = await load.checkpoints(load.ordered)
+    await check_results(load, runs, orders, found)
+    lives: dict[Delivery, int] = {}
+    for key, checkpoints in found.items():
+        check_checkpoints(orders[key], checkpoints)
+        for delivery, checkpoint in steps(checkpoints):
+            lives[delivery] = committed.get(UUID(checkpoint["id"]), service.life)
+
+    marks = service.trace.marks()
+    causes = {after: before for o in orders.values() for after, before in o.causes.items()}
+    assert wrongs(marks, service.pids, lives, causes) == []
+    assert "Traceback" not in service.output
+    begun = sum(mark.what == "begin" for mark in marks)
+    print(
+        f"{service.life} kills, {len(runs)} runs, {load.repeated} requests repeated, "
+        f"{len(lives)} steps completed, {begun - len(lives)} executions broken off"
+    )
+    _check_recovery(service, marks)
+
+
+async def check_results(
+    load: Load, runs: list[Any], orders: Mapping[str, Order], found: Mapping[str, list[Any]]
+) -> None:
+    """One run after the other in its context, each building on what the one before has left."""
+    turns = defaultdict(list)
+    for run in sorted(runs, key=lambda run: run["started_at"]):
+        turns[run["context_id"]].append(run)
+    for in_turn in turns.values():
+        for run, following in pairwise(in_turn):
+            assert run["finished_at"] <= following["started_at"], (run, following)
+        for turn, run in enumerate(in_turn, start=1):
+            order = orders[_key(run)]
+            assert run["result"] == order.result(turn), run
+            head = await load.get(f"/checkpoints/{found[order.key][-1]['id']}")
+            assert head["ctx_state"]["globals"] == order.state(turn), run
+
+
+def check_checkpoints(order: Order, checkpoints: list[Any]) -> None:
+    """Each fact stands there once, and all of them in one line."""
+    assert [c["seq"] for c in checkpoints] == list(range(1, len(checkpoints) + 1)), order
+    parents = [None, *(c["id"] for c in checkpoints[:-1])]
+    assert [c["parent_id"] for c in checkpoints] == parents, order
+    assert completed(checkpoints) == Counter(order.deliveries), order
+    assert heard(checkpoints) == order.received, order
+
+
+def _check_recovery(service: Service, marks: list[Mark]) -> None:
+    """In each life, what the one before has left was taken up as soon as the service was ready."""
+    seen: set[str] = set()
+    took: list[float] = []
+    for pid, ready in zip(service.pids, service.ready_at, strict=True):
+        begun = [mark for mark in marks if mark.pid == pid]
+        resumed = next((mark for mark in begun if mark.key in seen), None)
+        if resumed is not None and ready is not None:
+            took.append(resumed.at - ready)
+        seen |= {mark.key for mark in begun}
+    print(
+        f"the first step was resumed {statistics.median(took):+.3f} s from being ready "
+        f"(median of {len(took)} restarts), {max(took):+.3f} s at most"
+    )
+    assert max(took) < RESUMED_WITHIN
+
+
+def _key(run: Any) -> str:
+    return str(run["start_event"]["key"])

@@ -18,6 +18,9 @@ log = structlog.get_logger(__name__)
 MODULE = "cairn_workflow_files"  # a name that no package has: `workflows` is a well-known library's
 
 
+PATH = re.compile(r"(?:/[\w.@+-]+)+")
+
+
 @dataclass(frozen=True, slots=True)
 class Broken:
     """A file, or a workflow in it, that cannot be used, and why."""
@@ -106,5 +109,9 @@ def _has_steps(kind: type) -> bool:
 
 def _described(error: BaseException) -> str:
     """The error in a line that shows no path of this machine."""
-    text = re.sub(r"\s*\(?/[^\s,)]*\)?", "", str(error))
-    return f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {re.sub(PATH, _name_alone, str(error))}"
+
+
+def _name_alone(found: re.Match[str]) -> str:
+    path = Path(found[0])
+    return path.name if path.parent.is_dir() and path.parent != Path("/") else found[0]

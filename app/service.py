@@ -116,12 +116,12 @@ class Service:
         ended = self._signal.expect(run_id)
         try:
             run = await self._database.read(seen.find, run_id)
-            if run.status not in ENDED and wait_seconds > 0:
-                await asyncio.wait([ended], timeout=wait_seconds)
-                run = await self._database.read(seen.find, run_id)
+            if run.status in ENDED or wait_seconds <= 0:
+                return run
+            await asyncio.wait([ended], timeout=wait_seconds)
+            return await self._database.read(seen.find, run_id)
         finally:
             ended.cancel()
-        return run
 
     async def runs(
         self,

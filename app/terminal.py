@@ -49,7 +49,7 @@ async def run_here(folder: Path, name: str, fields: dict[str, Any]) -> int:
         waits.cancel()
         if journal.waits.is_set():
             journal.waits.clear()
-            runner.tell(await asyncio.to_thread(_ask, workflow))
+            runner.tell(await asyncio.to_thread(_ask, workflow, runner.snapshot))
     await driving
     if runner.error is not None:
         failure = journal.failure
@@ -89,11 +89,13 @@ class _Shown:
             self.waits.set()
 
 
-def _ask(workflow: Workflow) -> Received:
-    """Have whoever sits at the terminal answer."""
+def _ask(workflow: Workflow, snapshot: Snapshot) -> Received:
+    """Have whoever sits at the terminal answer what a step waits for, or else can take."""
+    open_waits = [wait.type for wait in snapshot.waits.values() if wait.answer is None]
+    awaited = [workflow.graph.event_type(name) for name in open_waits]
     taken = [kind for step in workflow.graph.steps.values() for kind in step.takes]
     answers = [kind for kind in taken if issubclass(kind, HumanResponseEvent)]
-    kind = answers[0] if answers else HumanResponseEvent
+    kind = next((kind for kind in awaited if kind), answers[0] if answers else HumanResponseEvent)
     while True:
         try:
             text = input(f"The run waits. The fields of a {kind.__name__}, as a JSON object: ")

@@ -28,7 +28,7 @@ class RunQuery(Paged):
 async def start_run(
     ask: Ask, body: RunIn, repeat: Repeat, wait: Wait, response: Response, _: NoQuery
 ) -> RunOut:
-    """Start a run in the background: 202 means that it is committed, and will end.
+    """Start a run in the background: 202 means that it is committed, and survives a crash.
 
     With `Prefer: wait=N` the answer is 200 if the run has ended by then.
     """

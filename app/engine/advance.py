@@ -97,6 +97,8 @@ class _Draft:
         """The delivery stays pending, and remembers what it has sent and waits for."""
         delivery = self.before.deliveries[wait.delivery]
         waiters = (*delivery.waiters, wait.waiter)
+        begun = [self.before.waits[f"{delivery.id}:{waiter}"] for waiter in delivery.waiters]
+        wait = wait._replace(answered=sum(each.answer is not None for each in begun))
         self.deliveries[wait.delivery] = delivery._replace(
             sent=delivery.sent + sent, waiters=waiters
         )

@@ -94,6 +94,7 @@ def _write_wait(wait: Wait, event: Write) -> Json:
         "type": wait.type,
         "requirements": dict(wait.requirements),
         "timeout": wait.timeout,
+        "answered": wait.answered,
         "asked": None if wait.asked is None else event(wait.asked),
         "answer": None if wait.answer is None else event(wait.answer),
     }
@@ -107,6 +108,7 @@ def _read_wait(written: Json, event: Read) -> Wait:
         written["requirements"],
         written["timeout"],
         None if written["asked"] is None else event(written["asked"]),
+        written["answered"],
         None if written["answer"] is None else event(written["answer"]),
     )
 

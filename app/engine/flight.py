@@ -42,6 +42,8 @@ class Flight:
         self.delivery = delivery
         self.retry = retry
         self.is_over = False
+        self.settled = asyncio.Event()  # all that it has reported is committed
+        self.settled.set()
         self.works = False  # has a worker: neither queued nor waiting
         self.task: asyncio.Task[None] | None = None
         self._runner = runner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -101,7 +102,7 @@ class Runner:
         self._bell: asyncio.Future[None] | None = None
         self._flights: dict[int, Flight] = {}
         self._waiting = WaitingSteps(self._turns)
-        self._draining = False
+        self._draining = asyncio.Event()
         self._thread = threading.current_thread()
         self._loop = asyncio.get_running_loop()
 
@@ -117,7 +118,7 @@ class Runner:
 
     def drain(self) -> None:
         """Start nothing more: `drive` returns once what is under way has completed."""
-        self._draining = True
+        self._draining.set()
         self._turns.close()
         self._ring()
 
@@ -157,7 +158,7 @@ class Runner:
     def _is_over(self, stay: bool) -> bool:
         if self.status in ENDED:
             return True
-        if self._draining:
+        if self._draining.is_set():
             return not self._turns.working and not self._news
         return self.status == "waiting" and not (stay or self._flights or self._news)
 
@@ -203,10 +204,13 @@ class Runner:
     def _follow(self, news: News, entry: Record) -> None:
         """Act on a fact that is committed."""
         if news.flight is not None:
-            self._waiting.rest(news.flight)
+            news.flight.settled.set()
             if isinstance(news.fact, Completed):
+                self._waiting.rest(news.flight)
                 news.flight.commit(news.fact, entry.snapshot.state)
                 del self._flights[news.flight.delivery.id]
+            elif isinstance(news.fact, Waiting):
+                self._waiting.begin(news.flight, news.fact.wait)
         for id_, delivery in entry.delta.deliveries.put.items():
             if id_ not in self._flights:
                 self._start(delivery)
@@ -249,13 +253,27 @@ class Runner:
             if not isinstance(news.error, Exception):
                 break
             retry = flight.retry.after(news.error, time.monotonic() - began)
-            seconds = retry.delay(policy)
+            try:
+                seconds = retry.delay(policy)
+            except Exception as error:
+                news = End("failed", _policy_failed(news, error), news.step)
+                break
             if seconds is None:
                 break
             log.warning(RETRIED, news.step, retry.retry_number, seconds, news.failure.message)
-            await asyncio.sleep(seconds)
+            await self._back_off(flight, seconds)
             flight = self._again(flight, retry)
         self._put(news)
+
+    async def _back_off(self, flight: Flight, seconds: float) -> None:
+        """Wait before the next attempt. When the run is drained there is none: the flight gives
+        its worker back, and stands until it is interrupted."""
+        await flight.settled.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._draining.wait(), seconds)
+            self._waiting.rest(flight)
+            self._ring()
+            await asyncio.Future()
 
     async def _try(self, flight: Flight) -> News | End:
         step = flight.delivery.step
@@ -282,6 +300,7 @@ class Runner:
 
     def begin_wait(self, flight: Flight, waiting: Waiting) -> None:
         """A step begins to wait."""
+        flight.settled.clear()
         self._put(News(waiting, flight))
 
     async def answer(self, flight: Flight, wait: Wait) -> SealedEvent:
@@ -308,8 +327,11 @@ class Runner:
         """What its step, on its way through, waits for: it is started when that comes."""
         if not delivery.waiters:
             return None
-        wait = self.snapshot.waits[f"{delivery.id}:{delivery.waiters[-1]}"]
-        return wait if wait.answer is None and wait.timeout is None else None
+        waits = [self.snapshot.waits[f"{delivery.id}:{waiter}"] for waiter in delivery.waiters]
+        newest = waits[-1]
+        answered = sum(wait.answer is not None for wait in waits)
+        is_parked = answered == newest.answered and newest.timeout is None
+        return newest if is_parked else None
 
     # Steps in threads
 
@@ -341,6 +363,14 @@ class Runner:
     def _ring(self) -> None:
         if self._bell is not None and not self._bell.done():
             self._bell.set_result(None)
+
+
+def _policy_failed(failed: End, error: Exception) -> WorkflowRuntimeError:
+    raised = WorkflowRuntimeError(
+        f"The retry policy of step {failed.step!r} raised {type(error).__name__}: {error}"
+    )
+    raised.__cause__ = failed.error
+    return raised
 
 
 async def _as_coroutine(function: Callable[[], T]) -> T:

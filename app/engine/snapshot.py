@@ -35,7 +35,8 @@ class Delivery(NamedTuple):
 class Wait(NamedTuple):
     """A step, in the middle of a delivery, waits for an event of a type that meets the
     requirements; `answer` is that event, once it is there. `asked` is the question that
-    goes to whoever watches the run; `timeout` is in seconds."""
+    goes to whoever watches the run; `timeout` is in seconds.
+    `answered` counts the delivery's waits that had their answer when this one began."""
 
     delivery: int
     waiter: str
@@ -43,6 +44,7 @@ class Wait(NamedTuple):
     requirements: Mapping[str, Json]
     timeout: float | None = None
     asked: SealedEvent | None = None
+    answered: int = 0
     answer: SealedEvent | None = None
 
     @property

@@ -42,6 +42,11 @@ class WaitingSteps:
         finally:
             self._answers.pop(wait.key, None)
 
+    def begin(self, flight: Flight, wait: Wait) -> None:
+        """The wait is committed: the worker is free, unless the step's time is up already."""
+        if wait.key in self._answers:
+            self.rest(flight)
+
     def wake(self, flight: Flight, wait: Wait) -> None:
         """The event is there: the step goes on, once a worker is free."""
         if flight.works:

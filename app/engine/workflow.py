@@ -52,7 +52,8 @@ class Workflow:
         """Make a workflow; one object serves any number of runs.
 
         Args:
-            timeout: how many seconds a run may take; `None` is without end.
+            timeout: how many seconds a run may take, `None` is without end; counted anew when a
+                service takes it up again, after a crash or because an event came.
         """
         if timeout is not None and timeout <= 0:
             raise WorkflowConfigurationError(f"timeout must be more than 0 seconds, not {timeout}.")
@@ -145,8 +146,10 @@ class Workflow:
             )
         head = Head(UUID(checkpoint.id_))
         handler = self._handler(ctx, checkpoint.snapshot, head, None)
-        if isinstance(checkpoint.output_event, InputRequiredEvent):
-            handler.show(checkpoint.output_event)  # whoever watches this run is asked, too
+        asked = checkpoint.output_event
+        # Whoever watches this run is asked, too; a step that waits in its middle asks by itself.
+        if isinstance(asked, InputRequiredEvent) and checkpoint.last_completed_step is not None:
+            handler.show(asked)
         return handler
 
     def _handler(

@@ -1,6 +1,7 @@
 """Worker: drives the runs of this process, each from wherever it stands."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -11,6 +12,7 @@ from app.engine import Workflow
 from app.engine.facts import Received, Sent
 from app.engine.journal import ENDED, Failure, HeadMoved, Journal, Record, Status
 from app.engine.runner import Runner
+from app.errors import NotFound
 from app.executor.signal import Signal
 from app.executor.slots import Slots
 from app.store import runs
@@ -28,6 +30,7 @@ class _Driven:
 
     runner: Runner | None = None
     task: "asyncio.Task[None] | None" = None
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     again: bool = True  # something has happened since the run was last claimed
     told: set[UUID] = field(default_factory=set)
 
@@ -74,9 +77,11 @@ class Worker:
     async def cancel(self, run_id: UUID) -> None:
         """End the run, wherever it stands."""
         driven = self._driven.get(run_id)
-        if driven is not None and driven.runner is not None and driven.task is not None:
-            driven.runner.cancel()
-            await asyncio.wait([driven.task])
+        if driven is not None:
+            driven.cancelled.set()
+            if driven.runner is not None and driven.task is not None:
+                driven.runner.cancel()
+                await asyncio.wait([driven.task])
         await self._database.write(runs.cancel, run_id)
         await self._pass_on(run_id)
 
@@ -113,12 +118,15 @@ class Worker:
                 driven.again = False
                 try:
                     await self._once(run_id, driven)
+                except NotFound as refusal:
+                    log.warning(str(refusal))
                 except HeadMoved:
                     log.info("run let go: somebody else has moved it on", run=str(run_id))
                 except Exception:
                     # Nothing is lost: the run stands at its head. It is not the worker's end.
                     log.exception("run interrupted", run=str(run_id), again_in_seconds=delay)
-                    await asyncio.sleep(delay)
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(driven.cancelled.wait(), delay)
                     delay = min(delay * 2, LONGEST_DELAY)
                     driven.again = True
         finally:
@@ -129,24 +137,19 @@ class Worker:
         await self._slots.take()
         slot = _Slot(self._slots)
         try:
-            claimed = await self._database.write(runs.claim, run_id)
+            claimed = await self._database.write(runs.claim, run_id, self._workflows.keys())
             if claimed is None:
                 await self._pass_on(run_id)
                 return
-            workflow = self._workflows.get(claimed.run.workflow)
-            if workflow is None:
-                log.warning(
-                    "run left alone: its workflow is not loaded",
-                    run=str(run_id),
-                    workflow=claimed.run.workflow,
-                )
-                return
+            workflow = self._workflows[claimed.run.workflow]
             stored = RunJournal(self._database, claimed.run, claimed.snapshot, claimed.head.seq)
             journal = _Reporting(stored, slot.follow)
             runner = Runner(workflow, journal, run_id, claimed.snapshot, claimed.head)
             driven.told.clear()
             _tell(runner, driven, claimed.unheard)
             driven.runner = runner
+            if driven.cancelled.is_set():
+                runner.cancel()
             status = await runner.drive(stay=False)
         finally:
             driven.runner = None
@@ -158,8 +161,9 @@ class Worker:
 
     async def _pass_on(self, run_id: UUID) -> None:
         """If the run has ended: wake who waits for it, and the next one in its context."""
-        self._signal.ring(run_id)
-        following = await self._database.read(runs.next_after, run_id)
+        has_ended, following = await self._database.read(runs.after, run_id)
+        if has_ended:
+            self._signal.ring(run_id)
         if following is not None:
             self.wake(following)
 

@@ -35,7 +35,7 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        """Connect, and bring the tables up to date.
+        """Check the URL, and make ready to connect.
 
         Raises:
             ValueError: the URL is not one of a database that can be used.
@@ -96,7 +96,9 @@ class Database:
         return await asyncio.shield(asyncio.wrap_future(done))
 
     async def ping(self) -> None:
-        """Raise whatever is wrong with the database, or with its tables."""
+        """Raise whatever is wrong with the database, its tables or its writer."""
+        if not self._writer.is_alive():
+            raise RuntimeError("The writer has ended: nothing can be committed.")
         await self.read(lambda session: session.exec(select(Run.id).limit(1)).all())
 
     def _write_all(self) -> None:
@@ -121,7 +123,7 @@ class Database:
                 Session(connection, expire_on_commit=False, autoflush=False) as session,
             ):
                 results = [_do(work, session) for work in works]
-        except Exception as error:  # handed on, to whoever awaits
+        except BaseException as error:  # handed on, to whoever awaits; the thread must not end
             if len(works) > 1:
                 return False
             works[0].done.set_exception(error)

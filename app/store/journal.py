@@ -73,7 +73,11 @@ class RunJournal:
             raise HeadMoved(f"Run {self._run.id} has moved on.")
         if heard:
             session.execute(delete(Message).where(col(Message.id).in_(heard)))
-        if changes:
+        if not changes:
+            run_status = select(Run.status).where(Run.id == self._run.id)
+            if session.exec(run_status).one() in ENDED:
+                raise HeadMoved(f"Run {self._run.id} has ended.")
+        else:
             run = update(Run).where(col(Run.id) == self._run.id, col(Run.status).not_in(ENDED))
             result = session.execute(run.values(**changes))
             if isinstance(result, CursorResult) and result.rowcount == 0:

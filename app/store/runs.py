@@ -1,5 +1,6 @@
 """Runs: started, rerun, claimed by a worker, told, and found."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -122,15 +123,23 @@ def rerun(session: Session, checkpoint_id: UUID, request: Repeatable | None) -> 
     return run.id
 
 
-def claim(session: Session, run_id: UUID) -> Claimed | None:
+def claim(session: Session, run_id: UUID, loaded: Collection[str]) -> Claimed | None:
     """Take a run to carry it forward; `None` if it has ended, or it is not its turn.
 
     A run that was started in a context waits for the ones before it. A rerun does not: it begins
     with its checkpoint's state.
+
+    Args:
+        loaded: the names of the workflows that can be run.
+
+    Raises:
+        NotFound: the run's is none of them; it is left as it is.
     """
     run = session.get(Run, run_id)
     if run is None or run.status in ENDED:
         return None
+    if run.workflow not in loaded:
+        raise NotFound(f"Run {run_id} is left alone: workflow {run.workflow!r} is not loaded.")
     if run.started_at is None:
         if run.base is None and _busy_with(session, run.context_id, before=run_id) is not None:
             return None
@@ -141,14 +150,14 @@ def claim(session: Session, run_id: UUID) -> Claimed | None:
     return Claimed(run, snapshot, head, unheard(session, run_id))
 
 
-def next_after(session: Session, run_id: UUID) -> UUID | None:
-    """The run whose turn it is if this one has ended: the oldest of its context that has not
-    begun."""
+def after(session: Session, run_id: UUID) -> tuple[bool, UUID | None]:
+    """Whether the run has ended; and if so, whose turn it is now: the oldest run of its context
+    that has not begun."""
     run = session.get_one(Run, run_id)
     if run.status not in ENDED:
-        return None
+        return False, None
     queued = select(Run.id).where(Run.context_id == run.context_id, Run.status == "queued")
-    return session.exec(queued.order_by(col(Run.id)).limit(1)).first()
+    return True, session.exec(queued.order_by(col(Run.id)).limit(1)).first()
 
 
 def unfinished(session: Session) -> list[UUID]:
@@ -204,6 +213,18 @@ def cancel(session: Session, run_id: UUID) -> None:
         run.finished_at = now()
         run.error_type, run.error_message = "WorkflowCancelledByUser", "The run was cancelled."
         session.add(run)
+        if run.started_at is not None:
+            _leave_state(session, run)
+
+
+def _leave_state(session: Session, run: Run) -> None:
+    """The context stands where the run has left it."""
+    packer = Packer()
+    snapshot, _ = snapshots.start(session, run)
+    context = session.get_one(Context, run.context_id)
+    context.state = packer.state(snapshot.state)
+    session.add(context)
+    packer.store(session)
 
 
 def _context(session: Session, workflow: str, context_id: UUID | None) -> Context:

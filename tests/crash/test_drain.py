@@ -23,7 +23,7 @@ GRACE = 2.0
 AT_ONCE = 1.0
 """Seconds from the signal until nothing new is started."""
 
-LAST_ACTS = 8.0
+LAST_ACTS = 10.0
 """Seconds from the end of the grace until the process has ended."""
 
 any_signal = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -124,7 +124,8 @@ async def test_who_waits_for_a_run_is_answered_when_the_service_stops(
         await service.ended(GRACE + LAST_ACTS)
         code = service.exit_code
         print(f"answered {took:.3f} s after the signal")
-        assert (response.status_code, response.json()["status"]) == (200, "running")
+        assert response.status_code == 200
+        assert response.json()["status"] == "running"
         assert took < LAST_ACTS
 
         _let_go(orders)

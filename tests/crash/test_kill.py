@@ -26,6 +26,9 @@ STARTING_SECONDS, SERVING_SECONDS = 2.5, 1.5
 RESUMED_WITHIN = 5.0
 """Seconds from being ready to the first resumed step. There is no grace period: it is far less."""
 
+AT_ONCE = 1.0
+"""Seconds for the same, where only the number of other runs could hold it up."""
+
 
 async def test_runs_survive_kills_at_random_instants(service: Service) -> None:
     await survive(service, kills=20)
@@ -137,6 +140,28 @@ async def test_recovery_begins_at_once_and_goes_on_at_the_last_checkpoint(servic
         assert resumed.at - ready < RESUMED_WITHIN
         assert run["result"] == order.result(1)
         assert service.trace.began(("chain-0", "hop", 2)) == 1
+
+
+@pytest.mark.slow
+async def test_recovery_does_not_wait_for_runs_that_wait(service: Service) -> None:
+    order = Order("chain-0", "chain", 9, pause=0.3)
+    async with Load(service.url) as load:
+        await service.start()
+        waiting = [Order(f"approval-{number}", "approval", 1) for number in range(2000)]
+        for some in range(0, len(waiting), CUSTOMERS):
+            await asyncio.gather(*map(load.order, waiting[some : some + CUSTOMERS]))
+        await load.asked(waiting[-1], 1)
+        await load.order(order)
+        await service.reaches(("chain-0", "hop", 3))
+        service.kill()
+        executed = len(service.trace.marks("begin"))
+        await service.start()
+        ready = service.ready_at[-1]
+        assert ready is not None
+        await load.ended(order)
+        resumed = service.trace.marks("begin")[executed]
+        print(f"the first step was resumed {resumed.at - ready:+.3f} s from being ready")
+        assert resumed.at - ready < AT_ONCE
 
 
 async def survive(service: Service, kills: int) -> None:

@@ -153,7 +153,7 @@ class Service:
                 [Problem(("body", "type"), "Name an event that GET /workflows/{name} lists.")],
             )
         event = _event(workflow, kind, data, ("body", "data"))
-        said = await self._database.write(runs.tell, run_id, event, None, request)
+        said = await self._database.write(runs.tell, run_id, event, request)
         if said is not None:
             self._worker.wake(run_id, said)
 

@@ -151,11 +151,6 @@ class Snapshot(NamedTuple):
     next_id: int = 1
     stopped: SealedEvent | None = None
 
-    @property
-    def can_continue(self) -> bool:
-        """Whether anything is left to do: a delivery is pending, and the run has not stopped."""
-        return self.stopped is None and bool(self.deliveries)
-
     def pending(self) -> list[Delivery]:
         """The pending deliveries in the order they were sent."""
         return [delivery for _, delivery in sorted(self.deliveries.items())]

@@ -27,17 +27,12 @@ class Turns:
     def ask(self, step: str, delivery: int, go: Callable[[], None]) -> None:
         """Call `go` as soon as a worker of the step is free, which it then has."""
         if self._working[step] < self._limits[step] and not self._closed:
-            self.take(step)
+            self._take(step)
             go()
             return
         self._count += 1
         self.queued += 1
         heapq.heappush(self._queues[step], (delivery, self._count, go))
-
-    def take(self, step: str) -> None:
-        """Have a worker at once, whether or not one is free."""
-        self._working[step] += 1
-        self.working += 1
 
     def leave(self, step: str) -> None:
         """Give the worker back; the next in the queue has it."""
@@ -46,9 +41,13 @@ class Turns:
         queue = self._queues.get(step)
         if queue and self._working[step] < self._limits[step] and not self._closed:
             self.queued -= 1
-            self.take(step)
+            self._take(step)
             heapq.heappop(queue)[2]()
 
     def close(self) -> None:
         """Nobody else starts."""
         self._closed = True
+
+    def _take(self, step: str) -> None:
+        self._working[step] += 1
+        self.working += 1

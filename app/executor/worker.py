@@ -172,7 +172,7 @@ def _tell(runner: Runner, driven: _Driven, said: Sequence[runs.Said]) -> None:
     for message in said:
         if message.id not in driven.told:
             driven.told.add(message.id)
-            runner.tell(Received(Sent(message.event, message.step)), message.id)
+            runner.tell(Received(Sent(message.event)), message.id)
 
 
 class _Slot:

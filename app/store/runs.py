@@ -23,7 +23,6 @@ class Said:
 
     id: UUID
     event: SealedEvent
-    step: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,7 @@ def unfinished(session: Session) -> list[UUID]:
 
 
 def tell(
-    session: Session, run_id: UUID, event: SealedEvent, step: str | None, request: Repeatable | None
+    session: Session, run_id: UUID, event: SealedEvent, request: Repeatable | None
 ) -> Said | None:
     """Say something to a run.
 
@@ -189,8 +188,8 @@ def tell(
             "Rerun it from one of its checkpoints."
         )
     packer = Packer()
-    said = Said(uuid7(), event, step)
-    session.add(Message(id=said.id, run_id=run_id, event=packer.event(event), step=step))
+    said = Said(uuid7(), event)
+    session.add(Message(id=said.id, run_id=run_id, event=packer.event(event)))
     packer.store(session)
     requests.remember(session, request, run_id)
     return said
@@ -202,7 +201,7 @@ def unheard(session: Session, run_id: UUID) -> list[Said]:
         select(Message).where(Message.run_id == run_id).order_by(col(Message.id))
     ).all()
     unpacker = Unpacker(session, (message.event for message in messages))
-    return [Said(m.id, unpacker.event(m.event), m.step) for m in messages]
+    return [Said(m.id, unpacker.event(m.event)) for m in messages]
 
 
 def cancel(session: Session, run_id: UUID) -> None:

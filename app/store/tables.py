@@ -113,7 +113,6 @@ class Message(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     run_id: UUID = Field(foreign_key="runs.id")
     event: bytes = Field(sa_type=LargeBinary)
-    step: str | None = None
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 

@@ -83,7 +83,7 @@ def test_a_stop_event_ends_all_that_was_pending() -> None:
     stopped = after(Completed(pending(FANNED_OUT)[0][0], (sent("Stop", r=1),)), snapshot=FANNED_OUT)
     assert stopped.stopped == event("Stop", r=1)
     assert pending(stopped) == []
-    assert not stopped.can_continue
+    assert not stopped.deliveries
 
 
 def test_what_a_step_sent_after_a_stop_event_goes_nowhere() -> None:

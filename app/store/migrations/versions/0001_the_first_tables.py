@@ -83,7 +83,6 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), primary_key=True),
         sa.Column("run_id", sa.Uuid(), sa.ForeignKey("runs.id"), nullable=False),
         sa.Column("event", sa.LargeBinary(), nullable=False),
-        sa.Column("step", sa.String()),
         _moment("created_at", nullable=False),
     )
     op.create_index("messages_by_run", "messages", ["run_id", "id"])

@@ -1,0 +1,81 @@
+"""One writer: whoever inserts the next checkpoint has moved the run on, the other lets go."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.engine import StartEvent, StopEvent, Workflow, step
+from app.engine.facts import Received, Sent
+from app.engine.journal import HeadMoved
+from app.engine.runner import Runner
+from app.engine.serialization import SealedEvent
+from app.store import checkpoints, runs, seen
+from app.store.checkpoints import Filters
+from app.store.database import Database
+from app.store.journal import RunJournal
+
+START = SealedEvent("StartEvent", {})
+
+
+class Single(Workflow):
+    @step
+    async def only(self, ev: StartEvent) -> StopEvent:
+        return StopEvent(result="done")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'cairn.db'}")
+    database.open()
+    yield database
+    database.close()
+
+
+async def _claimed(database: Database, run_id: Any) -> tuple[Runner, runs.Claimed]:
+    claimed = await database.write(runs.claim, run_id, {"single"})
+    assert claimed is not None
+    journal = RunJournal(database, claimed.run, claimed.snapshot, claimed.head.seq)
+    runner = Runner(Single(), journal, run_id, claimed.snapshot, claimed.head)
+    for said in claimed.unheard:
+        runner.tell(Received(Sent(said.event)), said.id)
+    return runner, claimed
+
+
+async def test_of_two_workers_with_one_run_one_writes_and_the_other_lets_go(
+    database: Database,
+) -> None:
+    run_id = await database.write(runs.start, "single", START, None, True, None)
+    (first, _), (second, _) = await _claimed(database, run_id), await _claimed(database, run_id)
+    assert await first.drive(stay=False) == "completed"
+    with pytest.raises(HeadMoved):
+        await second.drive(stay=False)
+    page = await database.read(checkpoints.of_run, run_id, Filters(), False, 50, None)
+    assert [row.seq for row in page.items] == [1, 2]
+    assert (await database.read(seen.find, run_id)).status == "completed"
+
+
+async def test_nothing_is_written_to_a_run_that_somebody_has_cancelled(database: Database) -> None:
+    run_id = await database.write(runs.start, "single", START, None, True, None)
+    runner, _ = await _claimed(database, run_id)
+    await database.write(runs.cancel, run_id)
+    with pytest.raises(HeadMoved):
+        await runner.drive(stay=False)
+    found = await database.read(seen.find, run_id)
+    assert (found.status, found.checkpoint_count) == ("cancelled", 0)
+
+
+async def test_work_that_fails_takes_none_of_its_group_along(database: Database) -> None:
+    def refuse(_: Any) -> None:
+        raise KeyError("refused")
+
+    started = [database.write(runs.start, "single", START, None, True, None) for _ in range(20)]
+    refused = [database.write(refuse) for _ in range(20)]
+    works = [work for pair in zip(started, refused, strict=True) for work in pair]
+    results = await asyncio.gather(*works, return_exceptions=True)
+    assert all(isinstance(result, KeyError) for result in results[1::2])
+    assert len(set(results[::2])) == 20
+    page = await database.read(seen.listed, None, None, None, 50, None)
+    assert {run.id for run in page.items} == set(results[::2])

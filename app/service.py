@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from app.catalog import Catalog
-from app.engine import Event, StartEvent, StopEvent, Workflow
+from app.engine import Event, SerializationError, StartEvent, StopEvent, Workflow
 from app.engine.journal import ENDED
 from app.engine.marks import Json
 from app.engine.serialization import SealedEvent
@@ -199,4 +199,7 @@ def _event(
         problems = [Problem((*where, *e["loc"]), e["msg"]) for e in error.errors()]
         named = "; ".join(f"{'.'.join(map(str, p.where[1:]))}: {p.message}" for p in problems)
         raise Invalid(f"These fields do not make a {kind.__name__}: {named}.", problems) from None
-    return workflow.graph.serializer.seal(event)
+    try:
+        return workflow.graph.serializer.seal(event)
+    except SerializationError as error:  # JSON can be nested deeper than what can be stored
+        raise Invalid(str(error), [Problem(where, str(error))]) from None

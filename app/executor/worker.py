@@ -21,6 +21,7 @@ from app.store.journal import RunJournal
 
 log = structlog.get_logger(__name__)
 
+TAKING_UP_SECONDS = 0.1  # a run that waits in memory stays; the next one need not wait for it
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds, before a run is taken up again after trouble
 
 
@@ -55,11 +56,23 @@ class Worker:
         self._slots = Slots(max_active_runs)
         self._driven: dict[UUID, _Driven] = {}
         self._draining = False
+        self._recovering: asyncio.Task[None] | None = None
 
     async def recover(self) -> None:
         """Take up every run that was accepted and has not ended."""
-        for run_id in await self._database.read(runs.unfinished):
+        active, waiting = await self._database.read(runs.unfinished)
+        for run_id in active:
             self.wake(run_id)
+        self._recovering = asyncio.create_task(self._take_up_waiting(waiting))
+
+    async def _take_up_waiting(self, waiting: Sequence[UUID]) -> None:
+        """One after the other, so that they do not hold up those that have something to do: most
+        will be found to wait for somebody, and only a timed wait begins anew."""
+        for run_id in waiting:
+            self.wake(run_id)
+            driven = self._driven.get(run_id)
+            if driven is not None and driven.task is not None:
+                await asyncio.wait([driven.task], timeout=TAKING_UP_SECONDS)
 
     def wake(self, run_id: UUID, said: runs.Said | None = None) -> None:
         """Something has happened to the run: it was accepted, or told something."""
@@ -89,6 +102,8 @@ class Worker:
         """Start nothing more, in any run; who waits for a run is answered at once."""
         self._draining = True
         self._signal.close()
+        if self._recovering is not None:
+            self._recovering.cancel()
         for driven in self._driven.values():
             if driven.runner is not None:
                 driven.runner.drain()

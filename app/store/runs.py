@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, and_, col, not_, or_, select
 from uuid_utils.compat import uuid7
 
 from app.engine.journal import ENDED, Head
@@ -159,10 +159,15 @@ def after(session: Session, run_id: UUID) -> tuple[bool, UUID | None]:
     return True, session.exec(queued.order_by(col(Run.id)).limit(1)).first()
 
 
-def unfinished(session: Session) -> list[UUID]:
-    """The runs that have been accepted and have not ended, oldest first."""
-    runs = select(Run.id).where(col(Run.status).in_(("queued", "running", "waiting")))
-    return list(session.exec(runs.order_by(col(Run.id))).all())
+def unfinished(session: Session) -> tuple[list[UUID], list[UUID]]:
+    """The runs that have been accepted and have not ended, oldest first: those that have something
+    to do, and those that wait and have been told nothing."""
+    runs = select(Run.id).order_by(col(Run.id))
+    is_waiting = col(Run.status) == "waiting"
+    is_told = col(Run.id).in_(select(Message.run_id))
+    active = runs.where(or_(col(Run.status).in_(("queued", "running")), and_(is_waiting, is_told)))
+    waiting = runs.where(is_waiting, not_(is_told))
+    return list(session.exec(active).all()), list(session.exec(waiting).all())
 
 
 def tell(

@@ -41,3 +41,14 @@ async def test_who_waits_for_a_queued_run_waits_as_long_as_was_preferred(cairn: 
     assert time.monotonic() - began >= 1
     await cairn.tell(before, "Verdict", approved=True)
     await cairn.until(response.json(), "waiting")
+
+
+async def test_a_start_event_nested_too_deep_to_be_stored_is_refused(cairn: Cairn) -> None:
+    for depth in (101, 150):
+        topic: object = "math"
+        for _ in range(depth):
+            topic = [topic]
+        body = {"workflow": "joke", "start_event": {"topic": topic}}
+        response = await cairn.http.post("/runs", json=body)
+        assert response.status_code == 422
+        assert "topic" in response.json()["detail"]

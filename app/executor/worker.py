@@ -140,6 +140,8 @@ class Worker:
                 except Exception:
                     # Nothing is lost: the run stands at its head. It is not the worker's end.
                     log.exception("run interrupted", run=str(run_id), again_in_seconds=delay)
+                    if driven.cancelled.is_set():  # it does not come sooner a second time
+                        await asyncio.sleep(delay)
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(driven.cancelled.wait(), delay)
                     delay = min(delay * 2, LONGEST_DELAY)

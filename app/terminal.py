@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from app import catalog
 from app.engine import Event, HumanResponseEvent, StopEvent, Workflow
+from app.engine.audience import Audience
 from app.engine.checkpoint import shown
 from app.engine.facts import Received, Sent
 from app.engine.journal import Failure, Head, Record, Status
@@ -40,7 +41,8 @@ async def run_here(folder: Path, name: str, fields: dict[str, Any]) -> int:
             + (f"\nThese could not be loaded:{broken}" if broken else "")
         )
     journal = _Shown()
-    runner = Runner(workflow, journal, uuid7(), Snapshot(), Head(), show=_print_event)
+    audience = Audience(workflow.graph, _print_event)
+    runner = Runner(workflow, journal, uuid7(), Snapshot(), Head(), audience)
     runner.tell(_received(workflow, workflow.graph.start, fields))
     driving = asyncio.create_task(runner.drive(stay=True))
     while not driving.done():
@@ -51,10 +53,10 @@ async def run_here(folder: Path, name: str, fields: dict[str, Any]) -> int:
             journal.waits.clear()
             runner.tell(await asyncio.to_thread(_ask, workflow, runner.snapshot))
     await driving
-    if runner.error is not None:
+    if runner.end is not None:
         failure = journal.failure
         where = f"{failure.step}: " if failure is not None and failure.step else ""
-        error = f"{type(runner.error).__name__}: {runner.error}"
+        error = f"{type(runner.end.error).__name__}: {runner.end.error}"
         out.print(f"✗ {where}{error}", style="red", markup=False)
         return 1
     assert runner.snapshot.stopped is not None

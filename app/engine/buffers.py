@@ -11,10 +11,12 @@ from collections.abc import Sequence
 
 from app.engine.events import Event
 from app.engine.serialization import SealedEvent
-from app.engine.snapshot import Buffered, Edit, Snapshot
+from app.engine.snapshot import NOTHING, Buffered, Edit, Snapshot
 
 Place = tuple[str, str, str]  # step, buffer, type of event
 Turn = tuple[int, int, str]  # delivery, call, key: entries are taken in the order of their sending
+
+NO_NEWS: tuple[Edit[str, Buffered], Edit[str, tuple[str, ...]]] = (NOTHING, NOTHING)
 
 
 class LiveBuffers:
@@ -56,8 +58,24 @@ class LiveBuffers:
                 self._change_entry(taken, None)
             self._change_call(key, None)
 
+    def abandon(self, delivery: int) -> None:
+        """The delivery has failed for good: what it put by is gone, what it took is back."""
+        for key in self._calls_of.pop(delivery, ()):
+            for taken in self._calls[key]:
+                entry = self._entries[taken]._replace(taken_by="")
+                self._change_entry(taken, entry)
+                self._queue(taken, entry)
+            self._change_call(key, None)
+        own = [key for key, entry in self._entries.items() if entry.delivery == delivery]
+        for key in own:
+            if not self._entries[key].taken_by:
+                self._unqueue(key)
+                self._change_entry(key, None)
+
     def news(self) -> tuple[Edit[str, Buffered], Edit[str, tuple[str, ...]]]:
         """What has changed, of the entries and of the calls, since this was last asked."""
+        if not self._new_calls and not self._new_entries:
+            return NO_NEWS
         news = Edit.of(self._new_entries), Edit.of(self._new_calls)
         self._new_entries, self._new_calls = {}, {}
         return news
@@ -77,6 +95,12 @@ class LiveBuffers:
     def _queue(self, key: str, entry: Buffered) -> None:
         queue = self._queues[entry.step, entry.buffer, entry.event.type]
         heapq.heappush(queue, (entry.delivery, entry.call, key))
+
+    def _unqueue(self, key: str) -> None:
+        entry = self._entries[key]
+        queue = self._queues[entry.step, entry.buffer, entry.event.type]
+        queue[:] = [turn for turn in queue if turn[2] != key]
+        heapq.heapify(queue)
 
     def _change_entry(self, key: str, entry: Buffered | None) -> None:
         self._new_entries[key] = entry

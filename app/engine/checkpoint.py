@@ -66,6 +66,9 @@ class Checkpoint(BaseModel):
     _graph: "Graph" = PrivateAttr()
     _trail: "Trail | None" = PrivateAttr(default=None)
     _ctx_state: dict[str, Json] | None = PrivateAttr(default=None)
+    _first_id: int = PrivateAttr(default=0)
+    _record: Record | None = PrivateAttr(default=None)
+    _records: Sequence[Record] = PrivateAttr(default=())
 
     @property
     def snapshot(self) -> Snapshot:
@@ -78,6 +81,19 @@ class Checkpoint(BaseModel):
         if self._ctx_state is None:
             self._ctx_state = ctx_state(self._graph.steps, self._snapshot, self._trail or ())
         return self._ctx_state
+
+    @property
+    def first_id(self) -> int:
+        """Where the ids begin that this checkpoint's own fact has given to what it sent; what is
+        pending with a lower one was pending before."""
+        return self._first_id
+
+    def later(self) -> list[Record] | None:
+        """What the run did after this checkpoint; `None` if that is not known here."""
+        if self._record is None:
+            return None
+        run, seq = self._record.run, self._record.seq
+        return [record for record in self._records if record.run == run and record.seq > seq]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Checkpoint) and self.model_dump() == other.model_dump()
@@ -99,6 +115,7 @@ class Checkpoint(BaseModel):
             "run_id": self.run_id,
             "workflow": self.workflow,
             "snapshot": to_json(whole(self._snapshot)),
+            "first_id": self._first_id,
         }
 
     @model_validator(mode="wrap")
@@ -118,17 +135,20 @@ class Checkpoint(BaseModel):
         checkpoint._snapshot = Snapshot().after(from_json(data["snapshot"]))
         checkpoint._graph = graph
         checkpoint._ctx_state = data["ctx_state"]
+        checkpoint._first_id = data["first_id"]
         return checkpoint
 
 
-def checkpoints_of(workflow: "Workflow", records: Iterable[Record]) -> list[Checkpoint]:
+def checkpoints_of(workflow: "Workflow", records: Sequence[Record]) -> list[Checkpoint]:
     """The records as checkpoints."""
     trails: dict[UUID, _Trail] = {}
     checkpoints = []
     for record in records:
         before = None if record.parent is None else trails.get(record.parent)
         trails[record.id] = trail = _Trail(before, record)
-        checkpoints.append(_checkpoint(workflow, record, trail))
+        checkpoint = _checkpoint(workflow, record, trail)
+        checkpoint._records = records
+        checkpoints.append(checkpoint)
     return checkpoints
 
 
@@ -225,6 +245,8 @@ def _checkpoint(workflow: "Workflow", record: Record, trail: Trail) -> Checkpoin
     checkpoint._snapshot = record.snapshot
     checkpoint._graph = workflow.graph
     checkpoint._trail = trail
+    checkpoint._record = record
+    checkpoint._first_id = record.first_id
     return checkpoint
 
 

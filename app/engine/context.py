@@ -10,12 +10,19 @@ from pydantic import BaseModel
 from typing_extensions import TypeVar
 
 from app.engine.checkpoint import Checkpoint, checkpoints_of, filtered
-from app.engine.errors import WorkflowConfigurationError, WorkflowRuntimeError
+from app.engine.contexts import read_context, write_context
+from app.engine.errors import (
+    ContextStateError,
+    WorkflowConfigurationError,
+    WorkflowRuntimeError,
+)
 from app.engine.events import Event
 from app.engine.journal import MemoryJournal
 from app.engine.marks import Json
 from app.engine.resting import RestingState
 from app.engine.retry import RetryInfo
+from app.engine.serializers import JsonSerializer
+from app.engine.snapshot import Snapshot
 from app.engine.store import Cells, DictState, StateStore
 
 if TYPE_CHECKING:
@@ -44,13 +51,33 @@ class Context(Generic[S]):
     fails nothing is kept.
     """
 
-    def __init__(self, workflow: Workflow) -> None:
+    def __init__(
+        self,
+        workflow: Workflow,
+        previous_context: Mapping[str, Any] | None = None,
+        serializer: JsonSerializer | None = None,
+    ) -> None:
+        """Make a context for the runs of a workflow.
+
+        Args:
+            previous_context: what `to_dict` has made of another, to go on from there.
+            serializer: the one that `to_dict` was given, if it was given one.
+
+        Raises:
+            ContextSerdeError: it is not what `to_dict` has made, or not of this workflow.
+        """
         self._workflow = workflow
         self._journal = MemoryJournal()
         self._state: Map[str, Json] = Map()
         self._under_way: list[Handler] = []
         self._flight: Flight | None = None
         self._graph = workflow.graph
+        self._unfinished: Snapshot | None = None
+        self._newest: Handler | None = None
+        if previous_context is not None:
+            snapshot, is_running = read_context(previous_context, serializer)
+            self._state = snapshot.state
+            self._unfinished = snapshot if is_running else None
 
     @classmethod
     def _within(cls, flight: Flight, graph: Graph) -> Context[Any]:
@@ -66,7 +93,7 @@ class Context(Generic[S]):
     def checkpoints(self) -> list[Checkpoint]:
         """The checkpoints of all the runs in this context, oldest first."""
         if self._flight is not None:
-            raise WorkflowRuntimeError("A step cannot list checkpoints: its own is not there yet.")
+            raise ContextStateError("A step cannot list checkpoints: its own is not there yet.")
         return checkpoints_of(self._workflow, self._journal.records)
 
     def filter_checkpoints(
@@ -89,10 +116,64 @@ class Context(Generic[S]):
 
     @property
     def is_running(self) -> bool:
-        """Whether a run is under way in this context."""
+        """Whether a run is under way in this context, or was when it was written by `to_dict`."""
         if self._flight is not None:
             return True
-        return bool(self._under_way)
+        return bool(self._under_way) or self._unfinished is not None
+
+    async def running_steps(self) -> list[str]:
+        """The names of the steps under way in this context's runs; those that wait for an event
+        are left out."""
+        if self._flight is not None:
+            return self._flight.running_steps()
+        names = [name for handler in self._under_way for name in await handler.running_steps()]
+        return list(dict.fromkeys(names))
+
+    def to_dict(self, serializer: JsonSerializer | None = None) -> dict[str, Any]:
+        """The context as a dict of JSON's types: its state, and what is pending of the run under
+        way. Its checkpoints are not part of it.
+
+        Args:
+            serializer: writes the whole as text in the dict; by default it is spelled out.
+
+        Raises:
+            ContextStateError: this is the context of a step.
+        """
+        if self._flight is not None:
+            raise ContextStateError("A step cannot write its context: its own is half done.")
+        return write_context(*self._stands(), serializer)
+
+    @classmethod
+    def from_dict(
+        cls,
+        workflow: Workflow,
+        data: Mapping[str, Any],
+        serializer: JsonSerializer | None = None,
+    ) -> Context[S]:
+        """The context that `to_dict` has written. If a run was under way, the next `run` in it goes
+        on with that one.
+
+        Args:
+            serializer: the one that `to_dict` was given, if it was given one.
+
+        Raises:
+            ContextSerdeError: it is not what `to_dict` has made.
+        """
+        return cls(workflow, data, serializer)
+
+    def _stands(self) -> tuple[Snapshot, bool]:
+        """Where it stands, and whether a run is under way there."""
+        if self._under_way:
+            snapshot = self._under_way[-1].snapshot
+            return (Snapshot(state=self._state) if snapshot is None else snapshot), True
+        if self._unfinished is not None:
+            return self._unfinished, True
+        return Snapshot(state=self._state), False
+
+    def _resume(self) -> Snapshot | None:
+        """What is pending of a run that was under way when the context was written; once."""
+        unfinished, self._unfinished = self._unfinished, None
+        return unfinished
 
     # State
 
@@ -138,13 +219,23 @@ class Context(Generic[S]):
     def send_event(self, message: Event, step: str | None = None) -> None:
         """Send an event, to every step that takes its type or to the one named.
 
-        It is taken as it is now, and goes out when the step completes, or begins to wait.
+        It is taken as it is now. From a step it goes out when that completes, or begins to wait;
+        from outside, with the context of a run under way, at once.
 
         Raises:
-            WorkflowRuntimeError: there is no such step, or it does not take this type.
+            WorkflowRuntimeError: there is no such step, it does not take this type, or no run is
+                under way.
             SerializationError: a field cannot be stored; the message names it.
         """
-        self._step("send_event").send(message, step)
+        if self._flight is not None:
+            self._step("send_event").send(message, step)
+        elif self._under_way:
+            self._under_way[-1].send_event(message, step)
+        elif not self._was_just_given(message):
+            raise ContextStateError(
+                "No run is under way in this context: nobody is there to take the event. "
+                "Start one first, workflow.run(ctx=ctx)."
+            )
 
     def collect_events(
         self, ev: Event, expected: Sequence[type[Event]], buffer_id: str | None = None
@@ -198,13 +289,22 @@ class Context(Generic[S]):
 
     def _step(self, what: str) -> Flight:
         if self._flight is None:
-            raise WorkflowRuntimeError(f"{what} can only be used in a step, on its own context.")
+            raise ContextStateError(f"{what} can only be used in a step, on its own context.")
         if self._flight.is_over:
-            raise WorkflowRuntimeError(
+            raise ContextStateError(
                 f"Step {self._flight.delivery.step!r} has returned: {what} of its context can only "
                 "be used while it is under way."
             )
         return self._flight
+
+    def _begin(self, handler: Handler) -> None:
+        """A run begins in this context."""
+        self._under_way.append(handler)
+        self._newest = handler
+
+    def _was_just_given(self, event: Event) -> bool:
+        """Whether a run that went step by step, and has ended, gave this event as its last."""
+        return self._newest is not None and self._newest.has_given(event)
 
     def _check(self, workflow: Workflow) -> None:
         if type(self._workflow) is not type(workflow):

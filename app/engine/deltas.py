@@ -5,7 +5,17 @@ from typing import Any
 
 from app.engine.marks import Json
 from app.engine.serialization import SealedEvent
-from app.engine.snapshot import Buffered, Delivery, Delta, Edit, Wait
+from app.engine.snapshot import (
+    NOTHING,
+    Batch,
+    Buffered,
+    Delivery,
+    Delta,
+    Edit,
+    Gathered,
+    Queue,
+    Wait,
+)
 
 
 def _as_is(part: Json) -> Json:
@@ -28,6 +38,9 @@ def to_json(delta: Delta, pack: Callable[[Json], Any] = _as_is) -> Json:
         ("buffers", delta.buffers, lambda it: _write_buffered(it, event)),
         ("calls", delta.calls, list),
         ("unclaimed", delta.unclaimed, event),
+        ("batches", delta.batches, Batch._asdict),
+        ("queues", delta.queues, Queue._asdict),
+        ("gathered", delta.gathered, lambda it: _write_gathered(it, event)),
         ("state", delta.state, pack),
     ]
     parts: dict[str, Json] = {"next_id": delta.next_id}
@@ -50,7 +63,8 @@ def from_json(parts: Json, unpack: Callable[[Any], Json] = _as_is) -> Delta:
 
     def edit(name: str, read: Callable[[Any], Any]) -> Edit[Any, Any]:
         put = {key: read(value) for key, value in parts.get(name, ())}
-        return Edit(put, tuple(parts.get(f"-{name}", ())))
+        dropped = tuple(parts.get(f"-{name}", ()))
+        return Edit(put, dropped) if put or dropped else NOTHING
 
     return Delta(
         edit("deliveries", lambda it: _read_delivery(it, event)),
@@ -58,6 +72,9 @@ def from_json(parts: Json, unpack: Callable[[Any], Json] = _as_is) -> Delta:
         edit("buffers", lambda it: _read_buffered(it, event)),
         edit("calls", tuple),
         edit("unclaimed", event),
+        edit("batches", lambda it: Batch(**it)),
+        edit("queues", lambda it: Queue(**it)),
+        edit("gathered", lambda it: _read_gathered(it, event)),
         edit("state", unpack),
         parts["next_id"],
         event(parts["stopped"]) if "stopped" in parts else None,
@@ -74,6 +91,10 @@ def _write_delivery(delivery: Delivery, event: Write) -> Json:
         written["sent"] = delivery.sent
     if delivery.waiters:
         written["waiters"] = list(delivery.waiters)
+    if delivery.batch:
+        written["batch"], written["member"] = delivery.batch, delivery.member
+    if delivery.caught:
+        written["caught"] = dict(delivery.caught)
     return written
 
 
@@ -84,6 +105,9 @@ def _read_delivery(written: Json, event: Read) -> Delivery:
         event(written["event"]),
         written.get("sent", 0),
         tuple(written.get("waiters", ())),
+        written.get("batch", 0),
+        written.get("member", 0),
+        written.get("caught", {}),
     )
 
 
@@ -133,3 +157,11 @@ def _read_buffered(written: Json, event: Read) -> Buffered:
         event(written["event"]),
         written["taken_by"],
     )
+
+
+def _write_gathered(entry: Gathered, event: Write) -> Json:
+    return {"event": event(entry.event), "member": entry.member, "caught": dict(entry.caught)}
+
+
+def _read_gathered(written: Json, event: Read) -> Gathered:
+    return Gathered(event(written["event"]), written["member"], written["caught"])

@@ -9,6 +9,10 @@ class WorkflowValidationError(WorkflowError):
     """The workflow is put together wrongly: a step's signature, or how steps and events meet."""
 
 
+class WorkflowStepDoesNotExistError(WorkflowValidationError):
+    """The workflow has no step of that name."""
+
+
 class WorkflowConfigurationError(WorkflowError):
     """A workflow, a context or a checkpoint was used with something that it does not fit."""
 
@@ -23,6 +27,14 @@ class WorkflowTimeoutError(WorkflowError):
 
 class WorkflowCancelledByUser(WorkflowError):
     """The run was cancelled."""
+
+
+class ContextStateError(WorkflowRuntimeError):
+    """A context was asked for what it cannot do where it stands: in a step, or outside of one."""
+
+
+class ContextSerdeError(WorkflowError):
+    """A context cannot be made from what was given, or be written."""
 
 
 class SerializationError(WorkflowError, TypeError):

@@ -1,8 +1,14 @@
-"""Events: what steps take and give."""
+"""Events: what steps take and give, and what a run shows of itself."""
 
+from datetime import datetime
+from enum import Enum
 from typing import Any
 
+from pydantic import SerializeAsAny
+
 from app.engine.dynamic import Dynamic
+
+UNSET: Any = ...
 
 
 class Event(Dynamic):
@@ -33,6 +39,9 @@ class StopEvent(Event):
 
     result: Any = None
 
+    def __init__(self, result: Any = UNSET, **fields: Any) -> None:
+        super().__init__(**fields, **({} if result is UNSET else {"result": result}))
+
     @property
     def outcome(self) -> Any:
         """What the run came to: the plain event's `result`; of a subclass, the event."""
@@ -45,3 +54,111 @@ class InputRequiredEvent(Event):
 
 class HumanResponseEvent(Event):
     """What a person answered."""
+
+
+class EventBatch(Event):
+    """Several events as one: what a step with several event parameters or with a list has taken,
+    or the list that a step has returned."""
+
+    events: list[SerializeAsAny[Event]]
+
+
+class StepFailedEvent(Event):
+    """Starts a `@catch_error` step: another step has failed for good.
+
+    Attributes:
+        step_name: that step.
+        input_event: the event it was started with.
+        exception: what it raised last; without a traceback, and where its class is not known to
+            the workflow, an `UnknownError` with the same message.
+        attempts: how many times it was tried.
+        elapsed_seconds: from the first attempt's beginning to the last one's end.
+        failed_at: when the last one failed, in UTC.
+    """
+
+    step_name: str
+    input_event: SerializeAsAny[Event]
+    exception: Exception
+    attempts: int
+    elapsed_seconds: float
+    failed_at: datetime
+
+
+class WorkflowFailedEvent(StopEvent):
+    """The last event that a run shows of which a step has failed for good.
+
+    Attributes: as of StepFailedEvent.
+    """
+
+    step_name: str
+    exception: Exception
+    attempts: int
+    elapsed_seconds: float
+
+
+class WorkflowTimedOutEvent(StopEvent):
+    """The last event that a run shows which has taken longer than its workflow's `timeout`.
+
+    Attributes:
+        timeout: in seconds.
+        active_steps: the steps that were under way.
+    """
+
+    timeout: float
+    active_steps: list[str]
+
+
+class WorkflowCancelledEvent(StopEvent):
+    """The last event that a run shows which was cancelled."""
+
+
+class InternalDispatchEvent(Event):
+    """What a run shows of its inside, to those who ask: `stream_events(expose_internal=True)`."""
+
+
+class StepState(Enum):
+    """How a delivery of a step stands."""
+
+    PREPARING = "preparing"
+    """It waits for a worker."""
+    RUNNING = "running"
+    NOT_RUNNING = "not_running"
+    """It has completed, failed or been interrupted, or waits for an event."""
+
+
+class StepStateChanged(InternalDispatchEvent):
+    """A step has begun or ended.
+
+    Attributes:
+        name: the step's.
+        step_state: how it stands now.
+        worker_id: which of the step's workers it has, counted from 0; "" for none.
+        input_event_name: the type of the event it works on.
+        output_event_name: the type of the event it has returned.
+    """
+
+    name: str
+    step_state: StepState
+    worker_id: str = ""
+    input_event_name: str
+    output_event_name: str | None = None
+
+
+class WorkflowIdleEvent(InternalDispatchEvent):
+    """Nothing is left to do but wait for an event from outside."""
+
+
+class UnhandledEvent(InternalDispatchEvent):
+    """An event has gone out which no step takes, and no step waits for.
+
+    Attributes:
+        event_type: the name of its type.
+        qualified_name: with the module.
+        step_name: the step it was for, if for one.
+        idle: whether nothing was left to do then.
+    """
+
+    event_type: str
+    qualified_name: str
+    step_name: str | None = None
+    idle: bool

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from app.engine.merging import Change
-from app.engine.serialization import SealedEvent
+from app.engine.serialization import BATCH, SealedEvent, unpack
 from app.engine.snapshot import NOTHING, Buffered, Edit, Wait
 
 
@@ -26,8 +26,8 @@ class Completed(NamedTuple):
 
     Attributes:
         delivery: the id of the delivery that it was started for.
-        sent: the events that go out now; the one it returned is the last.
-        output: the event it returned.
+        sent: the events that it sent, as far as they go out now.
+        output: the event it returned; it goes out after these. A list is an `EventBatch`.
         changes: what it wrote to the state, by key, in order.
         buffers: what `collect_events` has put by and taken in the run since the fact before.
         calls: what its calls have given in that time.
@@ -53,4 +53,35 @@ class Waiting(NamedTuple):
     calls: Edit[str, tuple[str, ...]] = NOTHING
 
 
-Fact = Received | Completed | Waiting
+class Abandoned(NamedTuple):
+    """A delivery is no longer pending, and nothing is kept of what its step did.
+
+    Attributes:
+        failure: what goes to the step that catches its failure; `None` where a rerun drops it.
+        handler: that step.
+        buffers, calls: as in Completed.
+    """
+
+    delivery: int
+    failure: SealedEvent | None = None
+    handler: str = ""
+    buffers: Edit[str, Buffered] = NOTHING
+    calls: Edit[str, tuple[str, ...]] = NOTHING
+
+
+Fact = Received | Completed | Waiting | Abandoned
+
+
+def gone_out(fact: Fact) -> Sequence[SealedEvent]:
+    """The events that a fact has brought into the run, those of a returned list one by one."""
+    match fact:
+        case Received(sent):
+            return (sent.event,)
+        case Completed(_, sent, output):
+            events = [each.event for each in sent]
+            if output is not None:
+                events += unpack(output) if output.type == BATCH else (output,)
+            return events
+        case Waiting(_, sent):
+            return [each.event for each in sent]
+    return ()

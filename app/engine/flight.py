@@ -3,76 +3,106 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from immutables import Map
-
-from app.engine.buffers import LiveBuffers
 from app.engine.context import Context
 from app.engine.errors import WorkflowRuntimeError
-from app.engine.events import Event
-from app.engine.facts import Completed, Sent, Waiting
+from app.engine.events import Event, EventBatch
+from app.engine.facts import Abandoned, Completed, Sent, Waiting
 from app.engine.marks import Json
 from app.engine.retry import RetryInfo
-from app.engine.serialization import SealedEvent
+from app.engine.serialization import SealedEvent, pack
+from app.engine.signature import Signature
 from app.engine.snapshot import Buffered, Delivery, Wait
-from app.engine.state import LiveState, StateView
+from app.engine.state import StateView
 from app.engine.threads import in_thread
 
 if TYPE_CHECKING:
-    from app.engine.graph import Graph
     from app.engine.runner import Runner
-    from app.engine.workflow import Workflow
 
 
 class Flight:
-    """One try at a delivery, from its start until it completes, fails or is interrupted."""
+    """One try at a delivery, from its start until it completes, fails or is interrupted.
 
-    def __init__(
-        self,
-        delivery: Delivery,
-        runner: Runner,
-        graph: Graph,
-        live: LiveState,
-        buffers: LiveBuffers,
-        retry: RetryInfo,
-    ) -> None:
+    Attributes:
+        worker: the number of the worker it has; `None` while it is queued or waits.
+        is_over: nothing more may come of it.
+        seconds: how long it has taken, once it has failed.
+    """
+
+    def __init__(self, delivery: Delivery, runner: Runner, retry: RetryInfo) -> None:
         self.delivery = delivery
         self.retry = retry
-        self.is_over = False
-        self.settled = asyncio.Event()  # all that it has reported is committed
-        self.settled.set()
-        self.works = False  # has a worker: neither queued nor waiting
+        self.worker: int | None = None
         self.task: asyncio.Task[None] | None = None
+        self.is_over = False
+        self.seconds = 0.0
         self._runner = runner
-        self._graph = graph
-        self._live = live
-        self._buffers = buffers
+        self._graph = runner.graph
         self._view: StateView | None = None
         self._collects = 0
         self._sent: list[Sent] = []
-        self._waits: dict[str, int] = {}
+        self._waits: dict[str, int] | None = None
         self._to_skip = delivery.sent  # these went out when an earlier try began to wait
+        self._unsettled: asyncio.Event | None = None
 
-    async def execute(self, workflow: Workflow) -> Completed:
+    async def execute(self) -> Completed:
         """Execute the step: what it has done when it returns."""
-        step = self._graph.steps[self.delivery.step]
+        began = time.monotonic()
+        try:
+            step = self._graph.steps[self.delivery.step]
+            function = self._runner.workflow.function(step.name)
+            arguments = self._arguments(step.signature)
+            if step.signature.resources or step.signature.workflows:
+                arguments |= await self._runner.workflow.provide(step)
+            if step.is_async:
+                output = await function(**arguments)
+            else:
+                output = await in_thread(function, arguments)
+            return self._complete(step.signature, output)
+        except BaseException:
+            self.seconds = time.monotonic() - began
+            raise
+
+    def _arguments(self, signature: Signature) -> dict[str, Any]:
         event = self._graph.serializer.open(self.delivery.event)
-        arguments: dict[str, Any] = {step.event_parameter: event}
-        if step.context_parameter is not None:
-            arguments[step.context_parameter] = Context._within(self, self._graph)
-        method = getattr(workflow, step.name)
-        if step.is_async:
-            return self._complete(await method(**arguments))
-        return self._complete(await in_thread(method, arguments))
+        arguments: dict[str, Any]
+        if not isinstance(event, EventBatch):
+            arguments = {signature.event_parameter: event}
+        elif signature.slots:
+            arguments = dict(zip(signature.slots, event.events, strict=True))
+        else:
+            arguments = {signature.event_parameter: event.events}
+        if signature.context_parameter is not None:
+            arguments[signature.context_parameter] = Context._within(self, self._graph)
+        return arguments
+
+    # Whether all that it has reported is committed
+
+    def unsettle(self) -> None:
+        """It has reported something."""
+        self._unsettled = asyncio.Event()
+
+    def settle(self) -> None:
+        """All of it is committed."""
+        if self._unsettled is not None:
+            self._unsettled.set()
+
+    async def settled(self) -> None:
+        """Wait until it is."""
+        if self._unsettled is not None:
+            await self._unsettled.wait()
+
+    # What its step does
 
     @property
     def state(self) -> StateView:
         """The state as this step sees it."""
         if self._view is None:
-            self._view = StateView(self.delivery.id, self._live, self._graph.serializer)
+            self._view = StateView(self.delivery.id, self._runner.live, self._graph.serializer)
         return self._view
 
     def send(self, event: Event, step: str | None) -> None:
@@ -94,7 +124,7 @@ class Flight:
         sealed = serializer.seal(event)
         entry = Buffered(self.delivery.id, self.delivery.step, buffer, self._collects, sealed)
         self._collects += 1
-        found = self._runner.on_loop(partial(self._buffers.collect, entry, expected))
+        found = self._runner.on_loop(partial(self._runner.buffers.collect, entry, expected))
         return None if found is None else [serializer.open(item) for item in found]
 
     async def wait(
@@ -114,11 +144,21 @@ class Flight:
         waiter = self._number(waiter or f"{kind.__name__} {wanted or ''}".strip())
         asked = None if question is None else serializer.seal(question)
         wait = Wait(self.delivery.id, waiter, kind.__name__, wanted, timeout, asked)
-        if wait.key not in self._runner.snapshot.waits:
+        return serializer.open(await self._answer(wait))
+
+    async def _answer(self, wait: Wait) -> SealedEvent:
+        runner = self._runner
+        known = runner.snapshot.waits.get(wait.key)
+        if known is not None and known.answer is not None:
+            return known.answer
+        runner.audience.ask(wait)
+        if known is not None:
+            runner.give_back(self)  # it began in an earlier try, and is committed
+        else:
+            self.unsettle()
             sent, self._sent = tuple(self._sent), []
-            self._runner.begin_wait(self, Waiting(wait, sent, *self._buffers.news()))
-        answer = await self._runner.answer(self, wait)
-        return serializer.open(answer)
+            runner.report(self, Waiting(wait, sent, *runner.buffers.news()))
+        return await runner.waiting.answer(self, wait)
 
     def show(self, event: Event) -> None:
         """Show the event to whoever watches the run."""
@@ -127,33 +167,53 @@ class Flight:
             shown = event.model_copy(deep=True)  # as it is now, whatever becomes of it
         except Exception:  # what cannot be copied cannot be stored either, and that error is clear
             shown = self._graph.serializer.open(self._graph.serializer.seal(event))
-        self._runner.on_loop(partial(self._runner.show, shown))
+        self._runner.on_loop(partial(self._runner.audience.show, shown))
 
-    def commit(self, completed: Completed, committed: Map[str, Json]) -> None:
-        """The fact is kept: what was the step's alone is now the run's."""
-        self._live.commit(self.delivery.id, completed.changes or {}, committed)
+    def running_steps(self) -> list[str]:
+        """The names of the run's steps that are under way."""
+        return self._runner.running_steps()
+
+    # How it ends
 
     def abandon(self) -> None:
         """The try has failed: nothing of it is kept."""
         if self._view is not None:
             self._view.abandon()
 
-    def _complete(self, output: object) -> Completed:
+    def abandoned(self, failure: SealedEvent, handler: str) -> Abandoned:
+        """The step has failed for good, and another goes on."""
+        buffers = self._runner.buffers
+        buffers.abandon(self.delivery.id)
+        return Abandoned(self.delivery.id, failure, handler, *buffers.news())
+
+    def _complete(self, signature: Signature, output: object) -> Completed:
         """The step has returned: all that it did, as one fact."""
-        sealed: SealedEvent | None = None
-        sent = self._sent
-        if output is not None:
-            _check_event(output, f"step {self.delivery.step!r} returned")
-            assert isinstance(output, Event)
-            sealed = self._graph.serializer.seal(output)
-            sent.append(Sent(sealed))
+        given = None if output is None else self._seal(signature, output)
         changes = None if self._view is None else self._view.changes()
-        self._buffers.complete(self.delivery.id)
-        return Completed(self.delivery.id, tuple(sent), sealed, changes, *self._buffers.news())
+        buffers = self._runner.buffers
+        buffers.complete(self.delivery.id)
+        return Completed(self.delivery.id, tuple(self._sent), given, changes, *buffers.news())
+
+    def _seal(self, signature: Signature, output: object) -> SealedEvent:
+        """What the step has returned, as it is now."""
+        seal = self._graph.serializer.seal
+        if isinstance(output, list) and signature.gives_lists:
+            for event in output:
+                _check_event(event, f"in its list, step {self.delivery.step!r} returned")
+            return pack([seal(event) for event in output])
+        _check_event(output, f"step {self.delivery.step!r} returned")
+        assert isinstance(output, Event)
+        if signature.gives_lists and not isinstance(output, signature.gives_alone):
+            raise WorkflowRuntimeError(
+                f"Step {self.delivery.step!r} returned a {type(output).__name__} that is in no "
+                "list, and its return annotation names it in a list only."
+            )
+        return seal(output)
 
     def _number(self, waiter: str) -> str:
         """A step that waits twice for the same waits for two events: the second wait is another."""
-        count = self._waits[waiter] = self._waits.get(waiter, 0) + 1
+        waits = self._waits = self._waits or {}
+        count = waits[waiter] = waits.get(waiter, 0) + 1
         return waiter if count == 1 else f"{waiter} #{count}"
 
 

@@ -1,26 +1,36 @@
-"""The graph of a workflow: its steps, the events between them, and what is wrong with them."""
+"""The graph of a workflow: its steps, and where the events between them go."""
 
 import dataclasses
 import sys
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Any
 
 from pydantic import BaseModel
 
-from app.engine.advance import Routes
+from app.engine.collect import Take
 from app.engine.errors import WorkflowRuntimeError, WorkflowValidationError
-from app.engine.events import Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent
+from app.engine.events import (
+    Event,
+    EventBatch,
+    HumanResponseEvent,
+    InputRequiredEvent,
+    StartEvent,
+    StepFailedEvent,
+    StopEvent,
+)
+from app.engine.levels import collectors
+from app.engine.routes import Route, Routes
 from app.engine.serialization import Serializer, is_declarable
 from app.engine.steps import Step
 from app.engine.store import DictState
+from app.engine.validation import ALL_CHECKS, problems
 
-T = TypeVar("T", bound=type)
-
-TAKEN_ELSEWHERE = (StopEvent, InputRequiredEvent, HumanResponseEvent)
-"""What no step need take: the run's end, a question, and an answer that a step may wait for."""
+ALWAYS = (InputRequiredEvent, HumanResponseEvent, StopEvent, EventBatch, StepFailedEvent)
+"""Types of event that any run may hold, whether a step names them or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +43,18 @@ class Graph:
         stops: the types that end one.
         events: all the types of event, by name.
         state_type: the type of the context's state.
-        shown: the names of those that go to whoever watches: questions, and what ends a run.
+        routes: where the events of each type go.
+        handlers: by step, the one that catches its failures.
+        serializer: writes and reads its events and its state.
     """
 
     steps: dict[str, Step]
     start: type[StartEvent]
     stops: tuple[type[StopEvent], ...]
     events: dict[str, type[Event]]
-    shown: frozenset[str]
     state_type: type[BaseModel]
     routes: Routes
+    handlers: Mapping[str, str]
     serializer: Serializer
 
     def check_step(self, name: str, event_type: str) -> None:
@@ -56,9 +68,15 @@ class Graph:
             raise WorkflowRuntimeError(
                 f"There is no step {name!r}. The steps are: {', '.join(self.steps)}."
             )
-        if event_type not in {event.__name__ for event in step.takes}:
+        kind = self.event_type(event_type)
+        if kind is None or not step.accepts(kind):
+            taken = ", ".join(kind.__name__ for kind in step.takes)
             raise WorkflowRuntimeError(
-                f"Step {name!r} does not take {event_type}; it takes {_names(step.takes)}."
+                f"Step {name!r} does not take {event_type}; it takes {taken}."
+            )
+        if step.signature.collects:
+            raise WorkflowRuntimeError(
+                f"Step {name!r} takes a list of what steps have returned: it can be sent nothing."
             )
 
     def event_type(self, name: str) -> type[Event] | None:
@@ -82,106 +100,107 @@ class Graph:
         return list(dict.fromkeys(used))
 
 
-def graph_of(name: str, module: str, steps: dict[str, Step], declared: Iterable[type]) -> Graph:
+def graph_of(
+    name: str,
+    module: str,
+    steps: dict[str, Step],
+    declared: Iterable[type],
+    skipped_checks: frozenset[str] = frozenset(),
+    make_serializer: Callable[..., Serializer] = Serializer,
+) -> Graph:
     """Put the steps together.
 
     Args:
         name: the workflow's class, for messages.
         module: where it is defined: the types found there can be stored as well.
         declared: further types whose values its events and its state may hold.
+        skipped_checks: what is not held against it.
+        make_serializer: given the types by name, and what finds others.
 
     Raises:
         WorkflowValidationError: something is missing or does not fit; the message lists all of it.
     """
-    given = _unique(event for step in steps.values() for event in step.gives)
-    taken = _unique(event for step in steps.values() for event in step.takes)
-    problems = list(_problems(steps, given, taken))
-    if problems:
-        raise WorkflowValidationError(
-            f"{name} cannot run:\n" + "\n".join(f"- {p}" for p in problems)
-        )
-    always: list[type[Event]] = [InputRequiredEvent, HumanResponseEvent, StopEvent]
+    wrong = [] if skipped_checks >= ALL_CHECKS else list(problems(steps, skipped_checks))
+    starts = [e for s in steps.values() for e in s.takes if issubclass(e, StartEvent)]
+    if not wrong and not starts:
+        wrong = ["no step takes a StartEvent, so nothing can begin."]
+    if wrong:
+        raise WorkflowValidationError(f"{name} cannot run:\n" + "\n".join(f"- {p}" for p in wrong))
+    used = [event for s in steps.values() for event in (*s.takes, *s.gives)]
     events: dict[str, type[Event]] = {}
-    for event in (*taken, *given, *always):
+    for event in used:
+        _declare(events, event, name)
+    for event in ALWAYS:
         _declare(events, event, name)
     known: dict[str, type] = dict(events)
-    state_types = {step.state_type for step in steps.values() if step.state_type is not None}
+    state_types = {s.signature.state_type for s in steps.values() if s.signature.state_type}
     for kind in (*declared, *events.values(), *state_types):
         for part in _reachable(kind, set()):
             _declare(known, part, name)
-    routes = {
-        event.__name__: tuple(step.name for step in steps.values() if event in step.takes)
-        for event in taken
-    }
-    stops = tuple(event for event in given if issubclass(event, StopEvent))
+    serializer = make_serializer(known, partial(_visible, module))
     return Graph(
         steps,
-        next(event for event in taken if issubclass(event, StartEvent)),
-        stops,
+        starts[0],
+        tuple(
+            dict.fromkeys(e for s in steps.values() for e in s.gives if issubclass(e, StopEvent))
+        ),
         events,
-        frozenset(n for n, e in events.items() if issubclass(e, (InputRequiredEvent, StopEvent))),
         state_types.pop() if state_types else DictState,
-        Routes(routes, frozenset({StopEvent.__name__, *(stop.__name__ for stop in stops)})),
-        Serializer(known, lambda type_name: _visible(module, type_name)),
+        _routes(steps, serializer),
+        _handlers(steps),
+        serializer,
     )
 
 
-def _problems(
-    steps: dict[str, Step], given: list[type[Event]], taken: list[type[Event]]
-) -> Iterator[str]:
-    if not steps:
-        yield "it has no steps: mark its methods with @step."
-        return
-    starts = [event for event in taken if issubclass(event, StartEvent)]
-    if not starts:
-        yield "no step takes a StartEvent, so nothing can begin."
-    if len(starts) > 1:
-        yield f"it can start with one type of StartEvent, not {len(starts)}: {_names(starts)}."
-    states = {step.state_type for step in steps.values() if step.state_type is not None}
-    if len(states) > 1:
-        yield f"its steps name several types of state: {_names(states)}. There can be one."
-    for state_type in states:
-        needed = [name for name, f in state_type.model_fields.items() if f.is_required()]
-        if needed:
-            yield (
-                f"its state, {state_type.__name__}, cannot begin: give defaults to "
-                f"{', '.join(needed)}."
-            )
-    if not any(issubclass(event, StopEvent) for event in given):
-        yield "no step gives a StopEvent, so it can never end."
-    for event in taken:
-        if issubclass(event, StopEvent):
-            yield f"{event.__name__} ends the run: no step can take it ({_takers(steps, event)})."
-        elif event not in given and not issubclass(event, (StartEvent, HumanResponseEvent)):
-            yield (
-                f"{event.__name__} is consumed but never produced: {_takers(steps, event)} waits "
-                "for it, and no step names it in its return annotation."
-            )
-    for event in given:
-        if event not in taken and not issubclass(event, TAKEN_ELSEWHERE):
-            yield (
-                f"{event.__name__} is produced but never consumed: {_givers(steps, event)} gives "
-                "it, and no step takes it."
-            )
+def _routes(steps: Mapping[str, Step], serializer: Serializer) -> Routes:
+    def find(event_type: str) -> Route:
+        kind = serializer.type_named(event_type)
+        if kind is None or not issubclass(kind, Event):
+            return Route()
+        takers = [s for s in steps.values() if s.accepts(kind) and not s.catches]
+        return Route(
+            tuple(s.name for s in takers if not s.signature.slots and not s.signature.collects),
+            tuple((s.name, _slots(s, kind)) for s in takers if s.signature.slots),
+            tuple(s.name for s in takers if s.signature.collects),
+            stops=issubclass(kind, StopEvent),
+            shown=issubclass(kind, (InputRequiredEvent, StopEvent)),
+        )
+
+    collecting = {s.name: s.signature.collects for s in steps.values() if s.signature.collects}
+    return Routes(
+        find,
+        {s.name: tuple(s.signature.slots) for s in steps.values() if s.signature.slots},
+        {
+            n: c.cardinality.n if isinstance(c.cardinality, Take) else None
+            for n, c in collecting.items()
+        },
+        {producer: tuple(bound) for producer, bound in collectors(steps).items()},
+    )
 
 
-def _takers(steps: dict[str, Step], event: type[Event]) -> str:
-    return ", ".join(step.name for step in steps.values() if event in step.takes)
+def _slots(step: Step, kind: type[Event]) -> tuple[str, ...]:
+    """The parameters that such an event fits, those that name its very type first."""
+    slots = step.signature.slots.items()
+    exact = tuple(name for name, taken in slots if taken is kind)
+    return exact or tuple(name for name, taken in slots if issubclass(kind, taken))
 
 
-def _givers(steps: dict[str, Step], event: type[Event]) -> str:
-    return ", ".join(step.name for step in steps.values() if event in step.gives)
+def _handlers(steps: Mapping[str, Step]) -> dict[str, str]:
+    handlers: dict[str, str] = {}
+    catching = [step for step in steps.values() if step.catches]
+    # Those for all steps come last: they get what no other has named.
+    for handler in sorted(
+        catching, key=lambda h: h.catches is not None and h.catches.for_steps is None
+    ):
+        assert handler.catches is not None
+        named = handler.catches.for_steps
+        for step in steps.values() if named is None else map(steps.__getitem__, named):
+            if not step.catches:
+                handlers.setdefault(step.name, handler.name)
+    return handlers
 
 
-def _names(kinds: Iterable[type]) -> str:
-    return ", ".join(kind.__name__ for kind in kinds)
-
-
-def _unique(events: Iterable[type[Event]]) -> list[type[Event]]:
-    return list(dict.fromkeys(events))
-
-
-def _declare(known: dict[str, T], kind: T, workflow: str) -> None:
+def _declare(known: dict[str, Any], kind: type, workflow: str) -> None:
     other = known.setdefault(kind.__name__, kind)
     if other is not kind:
         raise WorkflowValidationError(
@@ -210,6 +229,7 @@ def _reachable(hint: object, seen: set[type]) -> Iterator[type]:
 
 
 def _visible(module: str, name: str) -> type | None:
-    """A model, dataclass or enum that the workflow's module has defined or imported."""
+    """A model, dataclass, enum or exception that the workflow's module has defined or imported."""
     found = getattr(sys.modules.get(module), name, None)
-    return found if is_declarable(found) else None
+    is_error = isinstance(found, type) and issubclass(found, Exception)
+    return found if is_error or is_declarable(found) else None

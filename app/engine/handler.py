@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from app.engine.audience import Audience
 from app.engine.context import Context
-from app.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError
-from app.engine.events import Event, StopEvent
-from app.engine.facts import Received, Sent
-from app.engine.journal import Head
+from app.engine.errors import (
+    WorkflowCancelledByUser,
+    WorkflowRuntimeError,
+)
+from app.engine.events import (
+    Event,
+    StopEvent,
+    WorkflowCancelledEvent,
+    WorkflowFailedEvent,
+    WorkflowTimedOutEvent,
+)
+from app.engine.facts import Fact, Received, Sent
+from app.engine.journal import End, Head
+from app.engine.rerun import recorded
 from app.engine.runner import Runner
 from app.engine.snapshot import Snapshot
+from app.engine.stepwise import Stepping
 
 if TYPE_CHECKING:
     from app.engine.workflow import Workflow
@@ -33,11 +46,12 @@ class Handler:
     def __init__(
         self,
         workflow: Workflow,
-        ctx: Context,
+        ctx: Context[Any],
         run: UUID,
         snapshot: Snapshot | None,
         head: Head,
-        first: Received | None,
+        facts: list[Fact],
+        stepwise: bool = False,
     ) -> None:
         self.run_id = str(run)
         self.ctx = ctx
@@ -45,23 +59,49 @@ class Handler:
         self._run = run
         self._snapshot = snapshot
         self._head = head
-        self._stream: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._stream: asyncio.Queue[Event | Callable[[], Event] | None] = asyncio.Queue()
+        self._is_streamed = False
         self._runner: Runner | None = None
-        self._untold: list[Received] = [] if first is None else [first]
-        self._cancelled = asyncio.Event()
+        self._facts = facts
+        self._untold: list[Received] = []
+        self._stepping = Stepping() if stepwise else None
+        self._begun, self._cancelled = asyncio.Event(), asyncio.Event()
         # A rerun begins with its checkpoint's state: it has nobody to wait for.
-        before: list[asyncio.Task[Any]]
         before = [] if snapshot is not None else [handler._task for handler in ctx._under_way]
-        self._task: asyncio.Task[Any] = asyncio.create_task(self._drive(before))
-        ctx._under_way.append(self)
+        self._task: asyncio.Task[StopEvent] = asyncio.create_task(self._drive(before))
+        ctx._begin(self)
         self._task.add_done_callback(lambda _: ctx._under_way.remove(self))
 
     def __await__(self) -> Generator[Any, None, Any]:
-        return asyncio.shield(self._task).__await__()
+        return self._outcome().__await__()
+
+    def __str__(self) -> str:
+        return f"Handler of run {self.run_id} of {type(self._workflow).__name__}"
+
+    async def _outcome(self) -> Any:
+        return (await self.stop_event_result()).outcome
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """Where the run stands; `None` before it has begun."""
+        return self._snapshot if self._runner is None else self._runner.snapshot
+
+    # How it ended
 
     def is_done(self) -> bool:
         """Whether the run has ended."""
         return self._task.done()
+
+    done = is_done
+
+    def result(self) -> Any:
+        """What the run came to.
+
+        Raises:
+            asyncio.InvalidStateError: it has not ended.
+            Exception: why it ended, unless it completed.
+        """
+        return self._task.result().outcome
 
     def exception(self) -> BaseException | None:
         """Why the run ended, unless it completed.
@@ -71,19 +111,56 @@ class Handler:
         """
         return self._task.exception()
 
-    async def stream_events(self) -> AsyncIterator[Event]:
-        """What the run shows, as it comes; the StopEvent is the last."""
-        while (event := await self._stream.get()) is not None:
-            yield event
-        self._stream.put_nowait(None)  # for whoever asks again
+    def cancelled(self) -> bool:
+        """Whether the run has ended because it was cancelled."""
+        return self.is_done() and isinstance(self.exception(), WorkflowCancelledByUser)
 
-    def send_event(self, message: Event, step: str | None = None) -> None:
+    def get_stop_event(self) -> StopEvent | None:
+        """The event that the run ended with; `None` while it has not, or where a step failed."""
+        return self._task.result() if self.is_done() and self.exception() is None else None
+
+    async def stop_event_result(self) -> StopEvent:
+        """The event that the run ends with. Raises what awaiting the handler raises."""
+        return await asyncio.shield(self._task)
+
+    # Watching
+
+    async def stream_events(self, expose_internal: bool = False) -> AsyncIterator[Event]:
+        """What the run shows, as it comes; the last is a StopEvent: the run's, or one that says why
+        it ended without.
+
+        Args:
+            expose_internal: whether to show each step's begin and end, too
+                (`InternalDispatchEvent`).
+
+        Raises:
+            WorkflowRuntimeError: all of it has been read already.
+        """
+        if self._is_streamed:
+            raise WorkflowRuntimeError(
+                "The stream of this run has been read to its end, and is not kept. What the run "
+                "did is in its checkpoints: handler.ctx.checkpoints."
+            )
+        while (item := await self._stream.get()) is not None:
+            if isinstance(item, Event):
+                yield item
+            elif expose_internal:
+                yield item()
+        self._is_streamed = True
+
+    # Steering
+
+    def send_event(self, message: Event, step: str | None = None) -> Awaitable[None]:
         """Say something to the run: an answer it waits for, or an event for its steps.
+
+        It is said at once; what is returned may be awaited, and need not be.
 
         Raises:
             WorkflowRuntimeError: the run has ended, or the step named does not take this event.
             SerializationError: a field cannot be stored; the message names it.
         """
+        if self.has_given(message):
+            return _nothing_more()  # it is on its way already
         if self.is_done():
             raise WorkflowRuntimeError("The run has ended: nobody is there to take the event.")
         sealed = self._workflow.graph.serializer.seal(message)
@@ -94,51 +171,144 @@ class Handler:
             self._untold.append(received)
         else:
             self._runner.tell(received)
+        return _nothing_more()
 
-    async def cancel_run(self) -> None:
-        """End the run, and wait until it has ended. What was under way stays pending."""
+    def has_given(self, event: Event) -> bool:
+        """Whether the last `run_step` has returned this very event."""
+        return self._stepping is not None and self._stepping.has_given(event)
+
+    async def run_step(self) -> list[Event] | None:
+        """Execute what is pending, of a run started with `stepwise=True`, and no more.
+
+            handler = workflow.run(stepwise=True)
+            while (events := await handler.run_step()) is not None:
+                print(events)
+
+        Returns:
+            The events that the steps have returned, which are then pending; `None` once the run
+            has ended. Events may be sent on by hand (`ctx.send_event`): one that is pending
+            already is not pending twice.
+
+        Raises:
+            WorkflowRuntimeError: the run was not started with `stepwise=True`.
+            Exception: the step's, if one failed.
+        """
+        if self._stepping is None:
+            raise WorkflowRuntimeError("Start the run with run(stepwise=True) to go step by step.")
+        await self._begun.wait()
+        if self._runner is None or self.is_done():
+            self._task.result()
+            return None
+        return await self._stepping.step(self._runner, self.ctx._journal.records, self._task)
+
+    async def running_steps(self) -> list[str]:
+        """The names of the steps under way; those that wait for an event are left out."""
+        return [] if self._runner is None or self.is_done() else self._runner.running_steps()
+
+    async def cancel_run(self, *, timeout: float | None = None) -> None:
+        """End the run, and wait until it has ended. What was under way stays pending.
+
+        Args:
+            timeout: how many seconds to wait at most.
+        """
+        self.cancel()
+        await asyncio.wait([self._task], timeout=timeout)
+        if self._task.done() and not self._task.cancelled():
+            self._task.exception()  # asked for, so that nobody complains that nobody did
+
+    def cancel(self) -> None:
+        """End the run, soon."""
         self._cancelled.set()
         if self._runner is not None:
             self._runner.cancel()
-        await asyncio.wait([self._task])
-        if not self._task.cancelled():
-            self._task.exception()  # asked for, so that nobody complains that nobody did
 
-    async def _drive(self, before: Sequence[asyncio.Task[Any]]) -> Any:
+    # The run itself
+
+    async def _drive(self, before: list[asyncio.Task[StopEvent]]) -> StopEvent:
         try:
-            await self._turn(before)
-            return await self._carry()
+            if before:
+                await self._unless_cancelled(asyncio.wait(before))
+            async with AsyncExitStack() as stack:
+                limit = self._workflow._limit()
+                await self._unless_cancelled(stack.enter_async_context(limit))
+                return await self._carry()
+        except WorkflowCancelledByUser:
+            self._stream.put_nowait(WorkflowCancelledEvent())
+            raise
         finally:
+            self._begun.set()
             self._stream.put_nowait(None)
 
-    async def _turn(self, before: Sequence[asyncio.Task[Any]]) -> None:
-        """Wait for the runs before this one, or to be cancelled."""
-        if before:
-            cancelled = asyncio.create_task(self._cancelled.wait())
-            for task in before:
-                await asyncio.wait([task, cancelled], return_when=asyncio.FIRST_COMPLETED)
+    async def _unless_cancelled(self, wait: Coroutine[Any, Any, object]) -> None:
+        waiting, cancelled = (
+            asyncio.ensure_future(wait),
+            asyncio.ensure_future(self._cancelled.wait()),
+        )
+        try:
+            await asyncio.wait([waiting, cancelled], return_when=asyncio.FIRST_COMPLETED)
+        finally:
             cancelled.cancel()
-        if self._cancelled.is_set():
+            waiting.cancel()
+        if not waiting.done():
             raise WorkflowCancelledByUser("The run was cancelled before it began.")
 
-    async def _carry(self) -> Any:
-        snapshot = self._snapshot or Snapshot(state=self.ctx._state)
-        runner = self._runner = Runner(
-            self._workflow, self.ctx._journal, self._run, snapshot, self._head, self.show
-        )
+    async def _carry(self) -> StopEvent:
+        graph, journal = self._workflow.graph, self.ctx._journal
+        snapshot, head = self._snapshot or Snapshot(state=self.ctx._state), self._head
+        records = recorded(graph, self._run, head, snapshot, self._facts)
+        if records:
+            await journal.append(records, "running")
+            snapshot, head = records[-1].snapshot, Head(records[-1].id, records[-1].seq)
+        audience = Audience(graph, self.show, self._watch)
+        runner = Runner(self._workflow, journal, self._run, snapshot, head, audience)
+        if self._stepping is not None:
+            runner.held = {}
+        for record in records:
+            audience.hear(record.fact, record.delta, idle=False)
         for received in self._untold:
             runner.tell(received)
+        if self._cancelled.is_set():
+            runner.cancel()
+        self._runner = runner
+        self._begun.set()
         try:
-            await runner.drive(stay=True)
+            if snapshot.stopped is None:
+                await runner.drive(stay=True)
         finally:
             self.ctx._state = runner.snapshot.state
-        if runner.error is not None:
-            raise runner.error
+        if runner.end is not None:
+            with suppress(Exception):  # an error that cannot be shown is still raised
+                self._show_end(runner.end, runner.snapshot)
+            raise runner.end.error
         assert runner.snapshot.stopped is not None
         stop = self._workflow.graph.serializer.open(runner.snapshot.stopped)
         assert isinstance(stop, StopEvent)
-        return stop.outcome
+        return stop
 
     def show(self, event: Event) -> None:
         """Put an event into the stream."""
         self._stream.put_nowait(event)
+
+    def _watch(self, make: Callable[[], Event]) -> None:
+        self._stream.put_nowait(make)
+
+    def _show_end(self, end: End, snapshot: Snapshot) -> None:
+        timeout = self._workflow.timeout
+        if end.step is None and timeout is not None and end.status == "failed":
+            active = list(dict.fromkeys(delivery.step for delivery in snapshot.pending()))
+            self.show(WorkflowTimedOutEvent(timeout=timeout, active_steps=active))
+        elif end.step is not None and isinstance(end.error, Exception):
+            self.show(
+                WorkflowFailedEvent(
+                    step_name=end.step,
+                    exception=end.error,
+                    attempts=end.attempts,
+                    elapsed_seconds=end.elapsed_seconds,
+                )
+            )
+
+
+def _nothing_more() -> Awaitable[None]:
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done

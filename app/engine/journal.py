@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
-from app.engine.facts import Completed, Fact, Received, Waiting
+from app.engine.exceptions import message_of
+from app.engine.facts import Abandoned, Completed, Fact, Received, Waiting
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delta, Snapshot
 
@@ -31,12 +32,34 @@ class Failure(NamedTuple):
     step: str | None = None
 
 
+class End(NamedTuple):
+    """The run cannot go on: a step failed for good, the time is up, or somebody has cancelled it.
+
+    Attributes:
+        attempts: how often the step was tried.
+        elapsed_seconds: from the first attempt's beginning to the last one's end.
+    """
+
+    status: Status
+    error: BaseException
+    step: str | None = None
+    attempts: int = 0
+    elapsed_seconds: float = 0.0
+
+    @property
+    def failure(self) -> Failure:
+        """What is written of it."""
+        return Failure(type(self.error).__name__, message_of(self.error), self.step)
+
+
 class Record(NamedTuple):
     """A checkpoint as it is written: a run after one more fact.
 
     Attributes:
         seq: 1 for a run's first.
         message: the id of the message from outside that the fact consumed.
+        fact: what made the run progress.
+        first_id: where the ids begin that it has given to what it sent.
         delta: how the snapshot differs from the one of the checkpoint before.
     """
 
@@ -48,6 +71,8 @@ class Record(NamedTuple):
     input_event: SealedEvent | None
     output_event: SealedEvent | None
     message: UUID | None
+    fact: Fact
+    first_id: int
     delta: Delta
     snapshot: Snapshot
 
@@ -99,6 +124,8 @@ def record(
             given = sent.event
         case Completed(delivery, _, given):
             step, taken = before.deliveries[delivery].step, before.deliveries[delivery].event
+        case Abandoned(delivery, given):
+            taken = before.deliveries[delivery].event
         case Waiting(wait):
             taken, given = before.deliveries[wait.delivery].event, wait.asked
     return Record(
@@ -110,6 +137,8 @@ def record(
         taken,
         given,
         message,
+        fact,
+        before.next_id,
         delta,
         before.after(delta),
     )

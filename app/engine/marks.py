@@ -34,6 +34,8 @@ def plain(written: Json) -> Json:
     if tag == "int":
         number = int(value, 16)
         return number if number.bit_length() <= LONGEST_SHOWN_BITS else value
+    if tag == "Exception":
+        return {"type": value[0], "message": value[1]}
     return plain(value)
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import threading
-import time
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from uuid import UUID
@@ -15,15 +13,16 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from app.engine.advance import advance
+from app.engine.attempts import Attempts
+from app.engine.audience import Audience
 from app.engine.buffers import LiveBuffers
 from app.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError, WorkflowTimeoutError
-from app.engine.events import Event
+from app.engine.events import StepState
 from app.engine.facts import Completed, Fact, Received, Waiting
 from app.engine.flight import Flight
-from app.engine.journal import ENDED, Failure, Head, Journal, Record, Status, record
+from app.engine.journal import ENDED, End, Head, Journal, Record, Status, record
 from app.engine.retry import RetryInfo
-from app.engine.serialization import SealedEvent
-from app.engine.snapshot import Delivery, Snapshot, Wait
+from app.engine.snapshot import NOTHING, Delivery, Snapshot, Wait
 from app.engine.state import LiveState
 from app.engine.turns import Turns
 from app.engine.waiting import WaitingSteps
@@ -33,10 +32,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 INTERRUPT_SECONDS = 5.0
-RETRIED = "step %s failed at attempt %d, and is tried again in %.1f s: %s"
 
 
 class News(NamedTuple):
@@ -45,23 +42,6 @@ class News(NamedTuple):
     fact: Fact
     flight: Flight | None = None
     message: UUID | None = None
-
-
-class End(NamedTuple):
-    """The run cannot go on: a step failed, the time is up, or somebody has cancelled it."""
-
-    status: Status
-    error: BaseException
-    step: str | None = None
-
-    @property
-    def failure(self) -> Failure:
-        """What is written of it."""
-        try:
-            message = str(self.error)
-        except Exception:  # it is a user's class, and its text may be broken too
-            message = "Its message cannot be read."
-        return Failure(type(self.error).__name__, message, self.step)
 
 
 class Runner:
@@ -74,7 +54,8 @@ class Runner:
         snapshot: the run as of its newest committed checkpoint.
         head: that checkpoint.
         status: how the run stood when it was last written.
-        error: why it ended, unless it completed.
+        end: why it ended, unless it completed.
+        held: what is pending and not started, of a run that goes step by step; otherwise `None`.
     """
 
     def __init__(
@@ -84,27 +65,34 @@ class Runner:
         run: UUID,
         snapshot: Snapshot,
         head: Head,
-        show: Callable[[Event], None] = lambda _: None,
+        audience: Audience | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.head = head
         self.status: Status = "queued"
-        self.error: BaseException | None = None
-        self.show = show
-        self._workflow = workflow
-        self._graph = workflow.graph
+        self.end: End | None = None
+        self.held: dict[int, Delivery] | None = None
+        self.workflow = workflow
+        self.graph = workflow.graph
+        self.live = LiveState(snapshot.state)
+        self.buffers = LiveBuffers(snapshot)
+        self.audience = audience or Audience(workflow.graph)
+        self.draining = asyncio.Event()
         self._journal = journal
-        self._run = run
-        self._live = LiveState(snapshot.state)
-        self._buffers = LiveBuffers(snapshot)
-        self._turns = Turns({step.name: step.num_workers for step in self._graph.steps.values()})
-        self._news: list[News | End] = []
-        self._bell: asyncio.Future[None] | None = None
+        self.run = run
+        self._turns = Turns({step.name: step.num_workers for step in self.graph.steps.values()})
+        self.waiting = WaitingSteps(self._turns)
+        self._attempts = Attempts(self)
         self._flights: dict[int, Flight] = {}
-        self._waiting = WaitingSteps(self._turns)
-        self._draining = asyncio.Event()
-        self._thread = threading.current_thread()
+        self._news: list[News | End] = []
+        self._stays = True
         self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._rested: list[asyncio.Future[None]] = []
+        self._moving = True  # nobody does before it is driven
+        self._mover: asyncio.Task[None] | None = None
+        self._context = copy_context()  # a step begins with the run's, not with another step's
+        self._thread = threading.current_thread()
 
     # What may be said to it
 
@@ -118,9 +106,9 @@ class Runner:
 
     def drain(self) -> None:
         """Start nothing more: `drive` returns once what is under way has completed."""
-        self._draining.set()
+        self.draining.set()
         self._turns.close()
-        self._ring()
+        self.nudge()
 
     # Its life
 
@@ -137,201 +125,205 @@ class Runner:
         Raises:
             HeadMoved: somebody else has moved the run on.
         """
-        timer, seconds = None, self._workflow.timeout
+        self._stays = stay
+        timer, seconds = None, self.workflow.timeout
         if seconds is not None:
-            timer = asyncio.get_running_loop().call_later(seconds, self._time_out, seconds)
+            timer = self._loop.call_later(seconds, self._time_out, seconds)
         try:
             for delivery in self.snapshot.pending():
-                wait = self._parked_at(delivery)
+                wait = self.snapshot.parked_at(delivery)
                 if wait is None:
                     self._start(delivery)
                 else:
-                    self._ask(wait)
-            while not self._is_over(stay):
-                await self._go_on()
+                    self.audience.ask(wait)
+            self._moving = False
+            await self._move()
+            await self._over
         finally:
             if timer is not None:
                 timer.cancel()
             await self._interrupt()
         return self.status
 
-    def _is_over(self, stay: bool) -> bool:
-        if self.status in ENDED:
-            return True
-        if self._draining.is_set():
-            return not self._turns.working and not self._news
-        return self.status == "waiting" and not (stay or self._flights or self._news)
+    def running_steps(self) -> list[str]:
+        """The steps under way, those that wait in their middle left out."""
+        working = (f.delivery.step for f in self._flights.values() if f.worker is not None)
+        return list(dict.fromkeys(working))
 
-    async def _go_on(self) -> None:
-        stands: Status = "waiting" if self._turns.idle else "running"
-        if self._news or self.status != stands:
-            news, self._news = self._news, []
-            await self._keep(news, stands)
+    def give_back(self, flight: Flight) -> None:
+        """The step waits: another can have its worker."""
+        self.waiting.rest(flight)
+        self.nudge()
+
+    async def rest(self) -> None:
+        """Wait until nothing is under way, or the run is over."""
+        if not self._over.done():
+            rested = self._loop.create_future()
+            self._rested.append(rested)
+            self.nudge()
+            await asyncio.wait([rested, self._over], return_when=asyncio.FIRST_COMPLETED)
+
+    def release(self) -> None:
+        """Start what is held back."""
+        held, self.held = self.held or {}, None
+        for delivery in held.values():
+            self._start(delivery)
+        self.held = {}
+
+    def report(self, flight: Flight, fact: Fact) -> None:
+        """A step has more to report while it goes on."""
+        self._put(News(fact, flight))
+
+    def _put(self, news: News | End) -> None:
+        self._news.append(news)
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Something has changed: look at it soon."""
+        if not self._moving:
+            self._loop.create_task(self._move(), context=self._context.copy())
+
+    async def _move(self) -> None:
+        """Commit what has happened and act on it, until nothing is new. One task at a time does it,
+        for all: whoever has news while another is at it leaves them to that one."""
+        if self._moving or self._over.done():
+            return
+        self._moving, self._mover = True, asyncio.current_task()
+        try:
+            while self._news or self.status != self._stands:
+                news, self._news = self._news, []
+                await self._keep(news, self._stands)
+                if self.status in ENDED:
+                    break
+            self._look_around()
+        except BaseException as error:
+            if not self._over.done():  # for who drives the run: it is not the mover's own affair
+                self._over.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._moving = False
+
+    @property
+    def _stands(self) -> Status:
+        return "waiting" if self._turns.idle else "running"
+
+    def _look_around(self) -> None:
+        """Nothing is new: is it over, or at rest?"""
+        if self.status in ENDED:
+            is_over = True
+        elif self.draining.is_set():
+            is_over = not self._turns.working
         else:
-            self._bell = asyncio.get_running_loop().create_future()
-            await self._bell
+            is_over = self.status == "waiting" and not (self._stays or self._flights)
+        if is_over and not self._over.done():
+            self._over.set_result(None)
+        if self._turns.idle:
+            rested, self._rested = self._rested, []
+            for waiter in rested:
+                waiter.set_result(None)
 
     async def _keep(self, news: list[News | End], status: Status) -> None:
         """Commit what has happened, all of it at once, and only then act on it."""
-        snapshot, head, failure = self.snapshot, self.head, None
+        snapshot, head, end = self.snapshot, self.head, None
         kept: list[tuple[News, Record]] = []
         for item in news:
             status = "running"
             if isinstance(item, End):
-                status, failure, self.error = item.status, item.failure, item.error
+                status, end = item.status, item
                 break
-            delta = advance(self._graph.routes, snapshot, item.fact)
-            entry = record(uuid7(), self._run, head, item.fact, item.message, snapshot, delta)
+            delta = advance(self.graph.routes, snapshot, item.fact)
+            entry = record(uuid7(), self.run, head, item.fact, item.message, snapshot, delta)
             kept.append((item, entry))
             snapshot, head = entry.snapshot, Head(entry.id, entry.seq)
             if snapshot.stopped is not None:
                 status = "completed"
                 break
+        failure = None if end is None else end.failure
         await self._journal.append([entry for _, entry in kept], status, failure)
-        self.snapshot, self.head, self.status = snapshot, head, status
-        for item, _ in kept:
-            self._announce(item.fact)
-        if status not in ENDED:
-            for item, entry in kept:
-                self._follow(item, entry)
+        was, self.status, self.end = self.status, status, end
+        self.snapshot, self.head = snapshot, head
+        for item, entry in kept:
+            self._follow(item, entry, status in ENDED)
+        if status == "waiting" and was != status:
+            self.audience.idle()
 
-    def _announce(self, fact: Fact) -> None:
-        """Show the questions that go out, and what ends the run."""
-        for sent in (fact.sent,) if isinstance(fact, Received) else fact.sent:
-            if sent.event.type in self._graph.shown:
-                self.show(self._graph.serializer.open(sent.event))
-
-    def _follow(self, news: News, entry: Record) -> None:
+    def _follow(self, news: News, entry: Record, has_ended: bool) -> None:
         """Act on a fact that is committed."""
-        if news.flight is not None:
-            news.flight.settled.set()
-            if isinstance(news.fact, Completed):
-                self._waiting.rest(news.flight)
-                news.flight.commit(news.fact, entry.snapshot.state)
-                del self._flights[news.flight.delivery.id]
-            elif isinstance(news.fact, Waiting):
-                self._waiting.begin(news.flight, news.fact.wait)
-        for id_, delivery in entry.delta.deliveries.put.items():
-            if id_ not in self._flights:
-                self._start(delivery)
-        for wait in entry.delta.waits.put.values():
-            if wait.answer is not None:
-                flight = self._flights.get(wait.delivery)
-                if flight is None:
-                    self._start(entry.snapshot.deliveries[wait.delivery])
-                else:
-                    self._waiting.wake(flight, wait)
+        flight, fact, delta = news.flight, news.fact, entry.delta
+        if flight is not None:
+            self._land(flight, fact)
+        self.audience.hear(fact, delta, self._turns.idle)
+        if has_ended:
+            return
+        if isinstance(fact, Completed):
+            self.live.commit(fact.delivery, fact.changes or {}, entry.snapshot.state)
+        if delta.deliveries is not NOTHING:
+            for id_, delivery in delta.deliveries.put.items():
+                if id_ not in self._flights:
+                    self._start(delivery)
+        if delta.waits is not NOTHING:
+            for wait in delta.waits.put.values():
+                if wait.answer is not None:
+                    self._answered(wait, entry.snapshot)
+
+    def _land(self, flight: Flight, fact: Fact) -> None:
+        flight.settle()
+        if isinstance(fact, Waiting):
+            self.waiting.begin(flight, fact.wait)
+            return
+        given = fact.output.type if isinstance(fact, Completed) and fact.output else None
+        self.audience.step_is(StepState.NOT_RUNNING, flight.delivery, flight.worker, given)
+        del self._flights[flight.delivery.id]
+        self.waiting.rest(flight)
+
+    def _answered(self, wait: Wait, snapshot: Snapshot) -> None:
+        flight = self._flights.get(wait.delivery)
+        if flight is None:
+            self._start(snapshot.deliveries[wait.delivery])
+        else:
+            self.waiting.wake(flight, wait)
 
     # Executing a step
 
     def _start(self, delivery: Delivery) -> None:
-        if delivery.step not in self._graph.steps:
+        if self.held is not None:
+            self.held[delivery.id] = delivery
+            return
+        if delivery.step not in self.graph.steps:
             error = WorkflowRuntimeError(
                 f"A {delivery.event.type} is pending for step {delivery.step!r}, which is not in "
                 "the workflow any more. Bring the step back, then rerun from the last checkpoint."
             )
             self._put(End("failed", error, delivery.step))
             return
-        flight = Flight(delivery, self, self._graph, self._live, self._buffers, RetryInfo())
-        self._flights[delivery.id] = flight
-        self._turns.ask(delivery.step, delivery.id, partial(self._take_off, flight))
+        flight = self.flight(delivery, RetryInfo())
+        if not self._turns.ask(delivery.step, delivery.id, partial(self._take_off, flight)):
+            self.audience.step_is(StepState.PREPARING, delivery, None)
 
-    def _take_off(self, flight: Flight) -> None:
-        flight.works = True
-        flight.task = asyncio.create_task(self._fly(flight))
-
-    async def _fly(self, flight: Flight) -> None:
-        """Execute the step, as often as its retry policy says, and report what became of it."""
-        began = time.monotonic()
-        policy = self._graph.steps[flight.delivery.step].retry_policy
-        while True:
-            news = await self._try(flight)
-            flight.is_over = True
-            if isinstance(news, News):
-                break
-            flight.abandon()
-            if not isinstance(news.error, Exception):
-                break
-            retry = flight.retry.after(news.error, time.monotonic() - began)
-            try:
-                seconds = retry.delay(policy)
-            except Exception as error:
-                news = End("failed", _policy_failed(news, error), news.step)
-                break
-            if seconds is None:
-                break
-            log.warning(RETRIED, news.step, retry.retry_number, seconds, news.failure.message)
-            await self._back_off(flight, seconds)
-            flight = self._again(flight, retry)
-        self._put(news)
-
-    async def _back_off(self, flight: Flight, seconds: float) -> None:
-        """Wait before the next attempt. When the run is drained there is none: the flight gives
-        its worker back, and stands until it is interrupted."""
-        await flight.settled.wait()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._draining.wait(), seconds)
-            self._waiting.rest(flight)
-            self._ring()
-            await asyncio.Future()
-
-    async def _try(self, flight: Flight) -> News | End:
-        step = flight.delivery.step
-        try:
-            return News(await flight.execute(self._workflow), flight)
-        except Exception as error:
-            return End("failed", error, step)
-        except BaseException as error:  # whatever a step raises, it ends only its own run
-            if self._flights.get(flight.delivery.id) is not flight:
-                raise  # it was interrupted, and stays pending
-            raised = WorkflowRuntimeError(f"Step {step!r} raised {type(error).__name__}: {error}")
-            raised.__cause__ = error
-            return End("failed", raised, step)
-
-    def _again(self, failed: Flight, retry: RetryInfo) -> Flight:
-        """A new attempt at the delivery, as it stands now."""
-        delivery = self.snapshot.deliveries[failed.delivery.id]
-        flight = Flight(delivery, self, self._graph, self._live, self._buffers, retry)
-        flight.works, flight.task = failed.works, failed.task
-        self._flights[delivery.id] = flight
+    def flight(self, delivery: Delivery, retry: RetryInfo) -> Flight:
+        """A new try at the delivery."""
+        flight = self._flights[delivery.id] = Flight(delivery, self, retry)
         return flight
 
-    # Waiting in the middle of a step
+    def _take_off(self, flight: Flight, worker: int) -> None:
+        flight.worker = worker
+        self.audience.step_is(StepState.RUNNING, flight.delivery, worker)
+        flight.task = self._loop.create_task(self._fly(flight), context=self._context.copy())
 
-    def begin_wait(self, flight: Flight, waiting: Waiting) -> None:
-        """A step begins to wait."""
-        flight.settled.clear()
-        self._put(News(waiting, flight))
-
-    async def answer(self, flight: Flight, wait: Wait) -> SealedEvent:
-        """The event that the step waits for, once it is there.
-
-        Raises:
-            TimeoutError: the time is up.
-        """
-        known = self.snapshot.waits.get(wait.key)
-        if known is not None and known.answer is not None:
-            return known.answer
-        self._ask(wait)
-        if known is not None:
-            self._waiting.rest(flight)  # it began in an earlier try, and is committed
-        self._ring()
-        return await self._waiting.answer(flight, wait)
-
-    def _ask(self, wait: Wait) -> None:
-        """Show the question, if there is one, to whoever watches."""
-        if wait.asked is not None:
-            self.show(self._graph.serializer.open(wait.asked))
-
-    def _parked_at(self, delivery: Delivery) -> Wait | None:
-        """What its step, on its way through, waits for: it is started when that comes."""
-        if not delivery.waiters:
-            return None
-        waits = [self.snapshot.waits[f"{delivery.id}:{waiter}"] for waiter in delivery.waiters]
-        newest = waits[-1]
-        answered = sum(wait.answer is not None for wait in waits)
-        is_parked = answered == newest.answered and newest.timeout is None
-        return newest if is_parked else None
+    async def _fly(self, flight: Flight) -> None:
+        """Execute the step, and report what became of it."""
+        try:
+            fact = await flight.execute()
+        except BaseException as error:  # whatever a step raises, it ends only its own run
+            if self._flights.get(flight.delivery.id) is not flight:
+                return  # it was interrupted, and stays pending
+            outcome, flight = await self._attempts.after(flight, error)
+        else:
+            outcome = fact
+        flight.is_over = True
+        self._news.append(outcome if isinstance(outcome, End) else News(outcome, flight))
+        await self._move()
 
     # Steps in threads
 
@@ -349,28 +341,15 @@ class Runner:
 
     async def _interrupt(self) -> None:
         """Stop what is under way. It stays pending."""
-        tasks = [flight.task for flight in self._flights.values() if flight.task is not None]
+        tasks = {flight.task for flight in self._flights.values() if flight.task is not None}
         self._flights = {}
+        if self._mover is not None and not self._mover.done():
+            tasks.add(self._mover)
+        tasks.discard(asyncio.current_task())
         for task in tasks:
             task.cancel()
         if tasks:  # a step may refuse to be cancelled: it is not waited for any longer
             await asyncio.wait(tasks, timeout=INTERRUPT_SECONDS)
-
-    def _put(self, news: News | End) -> None:
-        self._news.append(news)
-        self._ring()
-
-    def _ring(self) -> None:
-        if self._bell is not None and not self._bell.done():
-            self._bell.set_result(None)
-
-
-def _policy_failed(failed: End, error: Exception) -> WorkflowRuntimeError:
-    raised = WorkflowRuntimeError(
-        f"The retry policy of step {failed.step!r} raised {type(error).__name__}: {error}"
-    )
-    raised.__cause__ = failed.error
-    return raised
 
 
 async def _as_coroutine(function: Callable[[], T]) -> T:

@@ -6,12 +6,13 @@ them, and are never imported.
 
 import dataclasses
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
 
 from pydantic import BaseModel, ValidationError
 
+from app.engine import exceptions
 from app.engine.errors import SerializationError
 from app.engine.events import Event
 from app.engine.marks import GROUPS, READERS, TAG, VALUE, WRITERS, Json, write_number
@@ -42,6 +43,34 @@ class SealedEvent(NamedTuple):
         return cls(
             whole["type"], whole["data"], whole.get("private"), tuple(whole.get("unset", ()))
         )
+
+
+BATCH = "EventBatch"
+
+
+def pack(events: Sequence[SealedEvent]) -> SealedEvent:
+    """The events as one, an `EventBatch`."""
+    return SealedEvent(BATCH, {"events": [_as_value(event) for event in events]})
+
+
+def unpack(batch: SealedEvent) -> list[SealedEvent]:
+    """The events of an `EventBatch`."""
+    return [
+        SealedEvent(
+            written[TAG], written[VALUE], written.get("$private"), tuple(written.get("$unset", ()))
+        )
+        for written in batch.data["events"]
+    ]
+
+
+def _as_value(event: SealedEvent) -> Json:
+    """The event as it is written where it is a value among others."""
+    written: dict[str, Json] = {TAG: event.type, VALUE: event.data}
+    if event.private:
+        written["$private"] = event.private
+    if event.unset:
+        written["$unset"] = list(event.unset)
+    return written
 
 
 class Serializer:
@@ -161,6 +190,8 @@ class Serializer:
         return items if kind is tuple else sorted(items, key=repr)
 
     def _encode_declared(self, value: Any, kind: type, depth: int) -> Json:
+        if isinstance(value, Exception):
+            return {TAG: "Exception", VALUE: exceptions.write(value)}
         shape = self._shape(kind)
         if shape is None:
             raise _Unstorable
@@ -171,13 +202,7 @@ class Serializer:
         if not isinstance(value, BaseModel):
             data = {name: self._encode(getattr(value, name), depth + 1) for name in shape.fields}
             return {TAG: shape.name, VALUE: data}
-        data, private, unset = self._fields(value, depth + 1)
-        written: dict[str, Json] = {TAG: shape.name, VALUE: data}
-        if private:
-            written["$private"] = private
-        if unset:
-            written["$unset"] = list(unset)
-        return written
+        return _as_value(SealedEvent(shape.name, *self._fields(value, depth + 1)))
 
     def _fields(
         self, model: BaseModel, depth: int
@@ -203,6 +228,8 @@ class Serializer:
             return GROUPS[tag](self.decode(item) for item in value)
         if tag in READERS:
             return READERS[tag](value)
+        if tag == "Exception":
+            return exceptions.read(value, self.type_named)
         cls = self.type_named(tag)
         if cls is None:
             raise SerializationError(f"There is no type {tag!r} in this workflow (any more).")

@@ -22,7 +22,9 @@ class Delivery(NamedTuple):
     """One event on its way to one step; pending until the step has completed.
 
     `sent` counts the events that went out when the step began to wait: should it be started
-    again, they are not sent again. `waiters` names the waits it has begun.
+    again, they are not sent again. `waiters` names the waits it has begun. `batch` is the batch
+    it belongs to, 0 for none, and `member` tells which of its events it comes from. `caught`
+    counts, by handler, the failures on the way to it that a `@catch_error` step has caught.
     """
 
     id: int
@@ -30,6 +32,9 @@ class Delivery(NamedTuple):
     event: SealedEvent
     sent: int = 0
     waiters: tuple[str, ...] = ()
+    batch: int = 0
+    member: int = 0
+    caught: Mapping[str, int] = MappingProxyType({})
 
 
 class Wait(NamedTuple):
@@ -81,14 +86,43 @@ class Buffered(NamedTuple):
         return f"{self.delivery}:{self.call}:{self.buffer}"
 
 
+class Batch(NamedTuple):
+    """The events that a step has returned as one list, and all that is returned for them in turn.
+    It is open while anything of it is pending; `within` and `member` place it in the batch
+    around it.
+
+    `pending` counts its deliveries, and the batches open within it.
+    """
+
+    id: int
+    step: str
+    within: int
+    member: int
+    pending: int
+
+
+class Queue(NamedTuple):
+    """Events that one parameter of a step has gathered, within one batch or outside of all: those
+    numbered from `first` up to `next`. One that is `closed` gathers no more."""
+
+    first: int = 0
+    next: int = 0
+    closed: bool = False
+
+
+class Gathered(NamedTuple):
+    """An event in such a queue; `member` and `caught` are as in Delivery."""
+
+    event: SealedEvent
+    member: int
+    caught: Mapping[str, int]
+
+
 class Edit(NamedTuple, Generic[K, V]):
     """What is put into a mapping, and what is dropped from it."""
 
     put: Mapping[K, V] = MappingProxyType({})
     drop: tuple[K, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.put or self.drop)
 
     @classmethod
     def of(cls, changed: Mapping[K, V | None]) -> "Edit[K, V]":
@@ -122,6 +156,9 @@ class Delta(NamedTuple):
     buffers: Edit[str, Buffered]
     calls: Edit[str, tuple[str, ...]]
     unclaimed: Edit[int, SealedEvent]
+    batches: Edit[int, Batch]
+    queues: Edit[str, Queue]
+    gathered: Edit[str, Gathered]
     state: Edit[str, Json]
     next_id: int
     stopped: SealedEvent | None
@@ -137,6 +174,9 @@ class Snapshot(NamedTuple):
         buffers: what `collect_events` has put by.
         calls: what its calls by pending deliveries have given: the keys of the entries they took.
         unclaimed: events that no step takes and no step waited for when they came.
+        batches: the lists of events that are still being worked on, by id.
+        queues: what steps with several event parameters, or one for a list, have gathered.
+        gathered: the events in these queues.
         state: the state of the context, as JSON; what completed steps have written.
         next_id: the id of the next delivery.
         stopped: the StopEvent, once there is one.
@@ -147,6 +187,9 @@ class Snapshot(NamedTuple):
     buffers: "Map[str, Buffered]" = Map()
     calls: "Map[str, tuple[str, ...]]" = Map()
     unclaimed: "Map[int, SealedEvent]" = Map()
+    batches: "Map[int, Batch]" = Map()
+    queues: "Map[str, Queue]" = Map()
+    gathered: "Map[str, Gathered]" = Map()
     state: "Map[str, Json]" = Map()
     next_id: int = 1
     stopped: SealedEvent | None = None
@@ -155,6 +198,18 @@ class Snapshot(NamedTuple):
         """The pending deliveries in the order they were sent."""
         return [delivery for _, delivery in sorted(self.deliveries.items())]
 
+    def parked_at(self, delivery: Delivery) -> Wait | None:
+        """What the delivery's step waits for, on its way through: it need not be started before
+        that comes. A wait that ends in time goes on in the step, and a step that has had its
+        answer, or its time is up, was past it."""
+        if not delivery.waiters:
+            return None
+        waits = [self.waits[f"{delivery.id}:{waiter}"] for waiter in delivery.waiters]
+        newest = waits[-1]
+        answered = sum(wait.answer is not None for wait in waits)
+        is_parked = answered == newest.answered and newest.timeout is None
+        return newest if is_parked else None
+
     def with_state(self, state: Mapping[str, Json]) -> "Snapshot":
         """This snapshot with another state."""
         return self._replace(state=Map(state))
@@ -162,15 +217,22 @@ class Snapshot(NamedTuple):
     def after(self, delta: Delta) -> "Snapshot":
         """This snapshot with the delta applied."""
         return Snapshot(
-            delta.deliveries.apply(self.deliveries) if delta.deliveries else self.deliveries,
-            delta.waits.apply(self.waits) if delta.waits else self.waits,
-            delta.buffers.apply(self.buffers) if delta.buffers else self.buffers,
-            delta.calls.apply(self.calls) if delta.calls else self.calls,
-            delta.unclaimed.apply(self.unclaimed) if delta.unclaimed else self.unclaimed,
-            delta.state.apply(self.state) if delta.state else self.state,
+            _applied(delta.deliveries, self.deliveries),
+            _applied(delta.waits, self.waits),
+            _applied(delta.buffers, self.buffers),
+            _applied(delta.calls, self.calls),
+            _applied(delta.unclaimed, self.unclaimed),
+            _applied(delta.batches, self.batches),
+            _applied(delta.queues, self.queues),
+            _applied(delta.gathered, self.gathered),
+            _applied(delta.state, self.state),
             delta.next_id,
             delta.stopped,
         )
+
+
+def _applied(edit: Edit[K, V], mapping: "Map[K, V]") -> "Map[K, V]":
+    return mapping if edit is NOTHING else edit.apply(mapping)
 
 
 def whole(snapshot: Snapshot) -> Delta:
@@ -181,6 +243,9 @@ def whole(snapshot: Snapshot) -> Delta:
         Edit(snapshot.buffers),
         Edit(snapshot.calls),
         Edit(snapshot.unclaimed),
+        Edit(snapshot.batches),
+        Edit(snapshot.queues),
+        Edit(snapshot.gathered),
         Edit(snapshot.state),
         snapshot.next_id,
         snapshot.stopped,

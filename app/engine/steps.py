@@ -1,89 +1,214 @@
-"""Steps: the methods of a workflow that take events and give events."""
+"""Steps: the functions of a workflow that take events and give events."""
+
+from __future__ import annotations
 
 import inspect
 import sys
-import types
-import typing
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from pydantic import BaseModel
-
-from app.engine.context import Context
 from app.engine.errors import WorkflowValidationError
-from app.engine.events import Event
+from app.engine.events import Event, StepFailedEvent
 from app.engine.retry import RetryPolicy
+from app.engine.signature import Signature, read
+
+if TYPE_CHECKING:
+    from app.engine.workflow import Workflow
 
 F = TypeVar("F", bound=Callable[..., Any])
+GraphCheck = Literal["reachability", "dead_end"]
 
 CONFIG = "__cairn_step__"
 
 
 @dataclass(frozen=True, slots=True)
+class Catches:
+    """Of a step that handles failures: those of which steps, `None` for all that no other handler
+    names; and how often on the way of one event."""
+
+    for_steps: tuple[str, ...] | None
+    max_recoveries: int
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """What a step's signature says.
+    """What is known of a step.
 
     Attributes:
-        name: the method's name.
-        takes: the types of event it takes.
-        gives: the types of event it may return.
-        event_parameter: the name of the parameter for the event.
-        context_parameter: that for the context, if it has one.
-        state_type: the type of state that its context is annotated with, `Context[MyState]`.
+        name: the function's name.
+        signature: what it takes and gives.
         num_workers: how many deliveries of it may be under way at once in one run.
         retry_policy: what becomes of it when it raises; `None` fails the run at once.
         is_async: whether it is a coroutine function; others are called in a thread.
+        accepts_subclasses: whether it takes events of subclasses of what it names, too.
+        skipped_checks: what `validate` does not hold against it.
+        catches: whose failures it handles, if it does.
+        description: its docstring.
     """
 
     name: str
-    takes: tuple[type[Event], ...]
-    gives: tuple[type[Event], ...]
-    event_parameter: str
-    context_parameter: str | None
-    state_type: type[BaseModel] | None
-    num_workers: int
-    retry_policy: RetryPolicy | None
-    is_async: bool
+    signature: Signature
+    num_workers: int = 4
+    retry_policy: RetryPolicy | None = None
+    is_async: bool = True
+    accepts_subclasses: bool = False
+    skipped_checks: frozenset[str] = frozenset()
+    catches: Catches | None = None
+    description: str = field(default="", compare=False)
+
+    @property
+    def takes(self) -> tuple[type[Event], ...]:
+        """The types of event it takes."""
+        return self.signature.takes
+
+    @property
+    def gives(self) -> tuple[type[Event], ...]:
+        """The types of event it may return."""
+        return self.signature.gives
+
+    def accepts(self, kind: type[Event]) -> bool:
+        """Whether it takes events of this type."""
+        return kind in self.takes or (self.accepts_subclasses and issubclass(kind, self.takes))
 
 
 @overload
 def step(function: F) -> F: ...
 @overload
-def step(*, num_workers: int = 4, retry_policy: RetryPolicy | None = None) -> Callable[[F], F]: ...
 def step(
-    function: F | None = None, *, num_workers: int = 4, retry_policy: RetryPolicy | None = None
+    *,
+    workflow: type[Workflow] | None = None,
+    num_workers: int = 4,
+    retry_policy: RetryPolicy | None = None,
+    skip_graph_checks: Sequence[GraphCheck] | None = None,
+    accept_event_subclasses: bool = False,
+) -> Callable[[F], F]: ...
+def step(
+    function: F | None = None,
+    *,
+    workflow: type[Workflow] | None = None,
+    num_workers: int = 4,
+    retry_policy: RetryPolicy | None = None,
+    skip_graph_checks: Sequence[GraphCheck] | None = None,
+    accept_event_subclasses: bool = False,
 ) -> F | Callable[[F], F]:
-    """Make a method a step of its workflow.
+    """Make a method a step of its workflow, or a function one of the workflow named.
 
         @step
         async def critique_joke(self, ev: JokeEvent) -> StopEvent: ...
 
-    The annotation of its event says which events start it (a union: any of these), the return
-    annotation which ones it gives; `None` among them means that it may give none. A parameter
-    annotated `Context` is given the context. An `async def` runs on the event loop, any other
-    function in a thread of its own.
+        @step(workflow=JokeFlow)
+        async def translate_joke(ev: JokeEvent) -> StopEvent: ...
+
+    The annotations say everything. An `async def` runs on the event loop, any other function in a
+    thread of its own.
+
+    - One event parameter starts the step with each event of its type; a union, of any of these.
+    - Several start it once one of each has arrived; they are paired in the order of arrival.
+    - `list[E]` starts it once with all the events of type E that came of one returned list, in
+      that list's order; `Annotated[list[E], Collect(Take(n))]` with the first n.
+    - `Context` is given the context, `Annotated[T, Resource(factory)]` what the factory makes, and
+      a `Workflow` class the workflow of the parameter's name (see `add_workflows`).
+    - The return annotation names the events it gives; with `None` among them it may give none. A
+      returned list is a batch: each of its events goes out, and is worked on at the same time.
 
     Args:
+        workflow: the workflow that a function outside of a class is a step of.
         num_workers: how many events it works on at once within a run.
         retry_policy: whether it is tried again when it raises, and after how long; nothing is
             kept of what the attempt that failed has written or sent.
+        skip_graph_checks: what `validate` is not to hold against this step: "reachability", that
+            no event leads to it; "dead_end", that nothing it gives leads to an end.
+        accept_event_subclasses: whether it takes events of subclasses of its event type, too.
 
     Raises:
-        WorkflowValidationError: the signature does not say what it takes and gives.
+        WorkflowValidationError: the signature does not say what it takes and gives, or an argument
+            is not what it must be.
     """
-    if not (isinstance(num_workers, int) and num_workers >= 1):
-        raise WorkflowValidationError(f"num_workers must be 1 or more, not {num_workers!r}.")
+    _check_options(num_workers, retry_policy, skip_graph_checks)
+    scope = sys._getframe(1)
 
-    if retry_policy is not None and not isinstance(retry_policy, RetryPolicy):
+    def decorate(function: F) -> F:
+        config = Step(
+            _name(function),
+            read(function, scope),
+            num_workers,
+            retry_policy,
+            inspect.iscoroutinefunction(function),
+            accept_event_subclasses,
+            frozenset(skip_graph_checks or ()),
+            description=inspect.getdoc(function) or "",
+        )
+        setattr(function, CONFIG, config)
+        if workflow is not None:
+            workflow.add_step(function)
+        elif _is_free(function):
+            raise WorkflowValidationError(
+                f"Step {config.name!r} is in no class: say whose step it is, "
+                "@step(workflow=MyWorkflow)."
+            )
+        return function
+
+    return decorate if function is None else decorate(function)
+
+
+@overload
+def catch_error(function: F) -> F: ...
+@overload
+def catch_error(
+    *, for_steps: list[str] | None = None, max_recoveries: int = 1
+) -> Callable[[F], F]: ...
+def catch_error(
+    function: F | None = None, *, for_steps: list[str] | None = None, max_recoveries: int = 1
+) -> F | Callable[[F], F]:
+    """Make a method the step that goes on where others have failed for good.
+
+        @catch_error(for_steps=["fetch"])
+        async def use_cache(self, ev: StepFailedEvent) -> Fetched | StopEvent: ...
+
+    It is started with a `StepFailedEvent` when such a step has raised and its retry policy, if it
+    has one, has given up. Nothing is kept of what the failed attempt has done. If the handler
+    raises, the run fails.
+
+    Args:
+        for_steps: the names of the steps whose failures it handles; `None` is all that no other
+            handler names.
+        max_recoveries: how often it may handle a failure on the way of one event; at the next one
+            the run fails.
+
+    Raises:
+        WorkflowValidationError: it does not take a StepFailedEvent, or an argument is not what it
+            must be.
+    """
+    if (
+        isinstance(max_recoveries, bool)
+        or not isinstance(max_recoveries, int)
+        or max_recoveries < 1
+    ):
+        raise WorkflowValidationError(f"max_recoveries must be 1 or more, not {max_recoveries!r}.")
+    if for_steps is not None and not (
+        isinstance(for_steps, list) and all(isinstance(name, str) for name in for_steps)
+    ):
         raise WorkflowValidationError(
-            f"retry_policy must have a method `next`, as retry_policy(...) makes it; "
-            f"{retry_policy!r} has none."
+            f"for_steps must be a list of steps' names, not {for_steps!r}."
         )
     scope = sys._getframe(1)
 
     def decorate(function: F) -> F:
-        setattr(function, CONFIG, _read(function, num_workers, retry_policy, scope))
+        signature = read(function, scope)
+        if signature.takes != (StepFailedEvent,) or signature.slots or signature.collects:
+            raise WorkflowValidationError(
+                f"{_name(function)!r} handles failures: its event must be a StepFailedEvent."
+            )
+        config = Step(
+            _name(function),
+            signature,
+            num_workers=1,
+            is_async=inspect.iscoroutinefunction(function),
+            catches=Catches(None if for_steps is None else tuple(for_steps), max_recoveries),
+            description=inspect.getdoc(function) or "",
+        )
+        setattr(function, CONFIG, config)
         return function
 
     return decorate if function is None else decorate(function)
@@ -95,79 +220,32 @@ def step_of(function: object) -> Step | None:
     return config if isinstance(config, Step) else None
 
 
-def _read(
-    function: Callable[..., Any],
-    num_workers: int,
-    retry_policy: RetryPolicy | None,
-    scope: types.FrameType,
-) -> Step:
-    name = getattr(function, "__name__", repr(function))
-    hints = _hints(function, name, scope)
-    parameters = [p for p in inspect.signature(function).parameters if p != "self"]
-    context = [p for p in parameters if _is_context(hints.get(p))]
-    events = [p for p in parameters if p not in context]
-    if len(events) != 1 or events[0] not in hints:
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", repr(function))
+
+
+def _is_free(function: Callable[..., Any]) -> bool:
+    """Whether it is defined outside of any class (PEP 3155)."""
+    outer = getattr(function, "__qualname__", "").rpartition(".")[0]
+    return not outer or outer.endswith("<locals>")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _check_options(
+    num_workers: object, retry_policy: object, skip_graph_checks: Sequence[str] | None
+) -> None:
+    if not _is_count(num_workers):
+        raise WorkflowValidationError(f"num_workers must be 1 or more, not {num_workers!r}.")
+    if retry_policy is not None and not isinstance(retry_policy, RetryPolicy):
         raise WorkflowValidationError(
-            f"Step {name!r} must have one parameter annotated with the event it takes, and may "
-            f"have one annotated Context; it has ({', '.join(parameters)})."
+            f"retry_policy must have a method `next`, as retry_policy(...) makes it; "
+            f"{retry_policy!r} has none."
         )
-    if "return" not in hints:
+    unknown = set(skip_graph_checks or ()) - {"reachability", "dead_end"}
+    if unknown:
         raise WorkflowValidationError(
-            f"Step {name!r} must say what it returns: the events it gives, or None."
+            f"skip_graph_checks knows 'reachability' and 'dead_end', not {sorted(unknown)}."
         )
-    return Step(
-        name,
-        _event_types(hints[events[0]], f"the event of step {name!r}"),
-        _event_types(hints["return"], f"the return of step {name!r}", or_none=True),
-        events[0],
-        context[0] if context else None,
-        _state_type(hints[context[0]], name) if context else None,
-        num_workers,
-        retry_policy,
-        inspect.iscoroutinefunction(function),
-    )
-
-
-def _hints(function: Callable[..., Any], name: str, scope: types.FrameType) -> dict[str, Any]:
-    # Annotations kept as text name classes that may be local to the function around the class.
-    around = scope.f_back
-    local_names = {**(around.f_locals if around else {}), **scope.f_locals}
-    try:
-        return typing.get_type_hints(function, localns=local_names)
-    except NameError as error:
-        raise WorkflowValidationError(
-            f"An annotation of step {name!r} names something that is not defined above it: {error}."
-        ) from error
-
-
-def _is_context(hint: object) -> bool:
-    origin = typing.get_origin(hint) or hint
-    return isinstance(origin, type) and issubclass(origin, Context)
-
-
-def _state_type(hint: object, name: str) -> type[BaseModel] | None:
-    if not typing.get_args(hint):
-        return None
-    (state_type,) = typing.get_args(hint)
-    if not (isinstance(state_type, type) and issubclass(state_type, BaseModel)):
-        raise WorkflowValidationError(
-            f"Step {name!r} must annotate its context with a pydantic model as the type of its "
-            f"state, Context[MyState], not with {state_type!r}."
-        )
-    return state_type
-
-
-def _event_types(hint: object, what: str, or_none: bool = False) -> tuple[type[Event], ...]:
-    members = typing.get_args(hint) if _is_union(hint) else (hint,)
-    events = tuple(m for m in members if isinstance(m, type) and issubclass(m, Event))
-    others = [m for m in members if m not in events and not (or_none and m is types.NoneType)]
-    if others or not (events or or_none):
-        shown = ", ".join(getattr(m, "__name__", str(m)) for m in others) or str(hint)
-        raise WorkflowValidationError(
-            f"The annotation of {what} must name subclasses of Event; {shown} is none."
-        )
-    return events
-
-
-def _is_union(hint: object) -> bool:
-    return typing.get_origin(hint) in (typing.Union, types.UnionType)

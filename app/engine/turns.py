@@ -1,19 +1,20 @@
 """Who may start: deliveries in the order they were sent, `num_workers` at a time for each step."""
 
 import heapq
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-Turn = tuple[int, int, Callable[[], None]]
+Go = Callable[[int], None]
+Turn = tuple[int, int, Go]
 
 
 class Turns:
     """The workers of a run's steps, and the queues before them."""
 
     def __init__(self, num_workers: Mapping[str, int]) -> None:
-        self._limits = num_workers
+        # The free workers of each step, by number; the lowest is taken first.
+        self._free = {step: list(range(number)) for step, number in num_workers.items()}
         self._queues: defaultdict[str, list[Turn]] = defaultdict(list)
-        self._working: Counter[str] = Counter()
         self._count = 0  # tells equal entries of a queue apart
         self._closed = False
         self.working = 0
@@ -24,30 +25,28 @@ class Turns:
         """Nobody works, and nobody is about to."""
         return not self.working and not self.queued
 
-    def ask(self, step: str, delivery: int, go: Callable[[], None]) -> None:
-        """Call `go` as soon as a worker of the step is free, which it then has."""
-        if self._working[step] < self._limits[step] and not self._closed:
-            self._take(step)
-            go()
-            return
+    def ask(self, step: str, delivery: int, go: Go) -> bool:
+        """Call `go` with the number of a worker of the step as soon as one is free, which it then
+        has. Returns whether one is now."""
+        if self._free[step] and not self._closed:
+            self.working += 1
+            go(heapq.heappop(self._free[step]))
+            return True
         self._count += 1
         self.queued += 1
         heapq.heappush(self._queues[step], (delivery, self._count, go))
+        return False
 
-    def leave(self, step: str) -> None:
+    def leave(self, step: str, worker: int) -> None:
         """Give the worker back; the next in the queue has it."""
-        self._working[step] -= 1
-        self.working -= 1
         queue = self._queues.get(step)
-        if queue and self._working[step] < self._limits[step] and not self._closed:
+        if queue and not self._closed:
             self.queued -= 1
-            self._take(step)
-            heapq.heappop(queue)[2]()
+            heapq.heappop(queue)[2](worker)
+        else:
+            self.working -= 1
+            heapq.heappush(self._free[step], worker)
 
     def close(self) -> None:
         """Nobody else starts."""
         self._closed = True
-
-    def _take(self, step: str) -> None:
-        self._working[step] += 1
-        self.working += 1

@@ -34,8 +34,8 @@ class WaitingSteps:
                 return await self._answers[wait.key]
         except TimeoutError:
             del self._answers[wait.key]
-            if not flight.works:
-                has_worker = asyncio.get_running_loop().create_future()
+            if flight.worker is None:
+                has_worker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 self._ask(flight, partial(has_worker.set_result, None))
                 await has_worker
             raise
@@ -49,23 +49,23 @@ class WaitingSteps:
 
     def wake(self, flight: Flight, wait: Wait) -> None:
         """The event is there: the step goes on, once a worker is free."""
-        if flight.works:
+        if flight.worker is not None:
             self._hand_over(wait)
         else:
             self._ask(flight, partial(self._hand_over, wait))
 
     def rest(self, flight: Flight) -> None:
-        """The step has completed, or waits: its worker is free."""
-        if flight.works:
-            flight.works = False
-            self._turns.leave(flight.delivery.step)
+        """The step has ended, or waits: its worker is free."""
+        worker, flight.worker = flight.worker, None
+        if worker is not None:
+            self._turns.leave(flight.delivery.step, worker)
 
     def _ask(self, flight: Flight, go: Callable[[], None]) -> None:
-        def with_worker() -> None:
-            if flight.works or flight.is_over:  # it did not come to need this one
-                self._turns.leave(flight.delivery.step)
+        def with_worker(worker: int) -> None:
+            if flight.worker is not None or flight.is_over:  # it did not come to need this one
+                self._turns.leave(flight.delivery.step, worker)
             else:
-                flight.works = True
+                flight.worker = worker
             go()
 
         self._turns.ask(flight.delivery.step, flight.delivery.id, with_worker)

@@ -5,23 +5,40 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, ClassVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from pydantic import ValidationError
 from uuid_utils.compat import uuid7
 
 from app.engine.checkpoint import WORKFLOWS, Checkpoint, qualified
 from app.engine.context import Context
-from app.engine.errors import WorkflowConfigurationError, WorkflowRuntimeError
-from app.engine.events import Event, InputRequiredEvent, StartEvent
-from app.engine.facts import Received, Sent
+from app.engine.errors import (
+    WorkflowConfigurationError,
+    WorkflowRuntimeError,
+    WorkflowValidationError,
+)
+from app.engine.events import (
+    Event,
+    HumanResponseEvent,
+    InputRequiredEvent,
+    StartEvent,
+    StopEvent,
+)
+from app.engine.facts import Fact, Received, Sent
 from app.engine.graph import Graph, graph_of
 from app.engine.handler import Handler
 from app.engine.journal import Head
+from app.engine.rerun import InFlight, beginning
+from app.engine.resource import ResourceConfig, ResourceManager
+from app.engine.resource import problems as resource_problems
+from app.engine.serializers import JsonSerializer
 from app.engine.snapshot import Snapshot
 from app.engine.steps import Step, step_of
+from app.engine.validation import ALL_CHECKS, CHECKS
 
 
 class Workflow:
@@ -48,16 +65,70 @@ class Workflow:
     name: ClassVar[str]
     types: ClassVar[Iterable[type]] = ()
 
-    def __init__(self, timeout: float | None = None) -> None:
+    # As without arguments, for a class whose own `__init__` does not call this one.
+    timeout: float | None = None
+    verbose: bool = False
+    num_concurrent_runs: int | None = None
+    serializer: JsonSerializer | None = None
+    _skipped: frozenset[str] = frozenset()
+    _graph: ClassVar[Graph | None] = None
+    _own_graph: Graph | None = None
+    _resources: ResourceManager | None = None
+    _workflows: Mapping[str, Workflow] = {}
+
+    def __init__(
+        self,
+        timeout: float | None = None,
+        disable_validation: bool = False,
+        verbose: bool = False,
+        resource_manager: ResourceManager | None = None,
+        num_concurrent_runs: int | None = None,
+        workflow_name: str | None = None,
+        skip_graph_checks: Collection[str] = (),
+        serializer: JsonSerializer | None = None,
+    ) -> None:
         """Make a workflow; one object serves any number of runs.
 
         Args:
             timeout: how many seconds a run may take, `None` is without end; counted anew when a
                 service takes it up again, after a crash or because an event came.
+            disable_validation: whether to leave unchecked how steps and events fit together.
+            verbose: whether to print what the steps do.
+            resource_manager: keeps what the factories of the steps' resources have made; one of
+                its own by default.
+            num_concurrent_runs: how many runs of this object are under way at once at most; others
+                wait. `None` is without limit.
+            workflow_name: what to call it instead of its class's `name`.
+            skip_graph_checks: what `validate` is not to hold against it: "reachability",
+                "terminal_event" (an event that no step takes) or "dead_end".
+            serializer: how values are written; by default as JSON. A `PickleSerializer` stores
+                anything, and never runs in a service.
+
+        Raises:
+            WorkflowConfigurationError: an argument is not what it must be.
         """
         if timeout is not None and timeout <= 0:
             raise WorkflowConfigurationError(f"timeout must be more than 0 seconds, not {timeout}.")
+        if num_concurrent_runs is not None and (
+            isinstance(num_concurrent_runs, bool)
+            or not isinstance(num_concurrent_runs, int)
+            or num_concurrent_runs < 1
+        ):
+            raise WorkflowConfigurationError(
+                f"num_concurrent_runs must be 1 or more, or None, not {num_concurrent_runs!r}."
+            )
+        if unknown := set(skip_graph_checks) - set(CHECKS):
+            raise WorkflowConfigurationError(
+                f"skip_graph_checks knows {', '.join(CHECKS)}; not {', '.join(sorted(unknown))}."
+            )
         self.timeout = timeout
+        self.verbose = verbose
+        self.num_concurrent_runs = num_concurrent_runs
+        self.serializer = serializer
+        self.workflow_name = workflow_name or type(self).name
+        self._resources = resource_manager
+        self._skipped = frozenset(ALL_CHECKS if disable_validation else skip_graph_checks)
+        self._limits: WeakKeyDictionary[Any, asyncio.Semaphore] = WeakKeyDictionary()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -65,7 +136,7 @@ class Workflow:
             cls.name = _snake_case(cls.__name__)
         WORKFLOWS[qualified(cls)] = cls
 
-    timeout: float | None = None
+    # What it is made of
 
     @classmethod
     def graph_of_class(cls) -> Graph:
@@ -77,9 +148,43 @@ class Workflow:
         graph = cls.__dict__.get("_graph")
         if graph is None:
             graph = graph_of(cls.__name__, cls.__module__, _steps(cls), cls.types)
-            cls._graph = graph  # type: ignore[attr-defined]
+            cls._graph = graph
         assert isinstance(graph, Graph)
         return graph
+
+    @classmethod
+    def add_step(cls, function: Callable[..., Any]) -> None:
+        """Make a function, marked with `step`, a step of all workflows of this class.
+
+        Raises:
+            WorkflowValidationError: it is not marked, or there is a step of its name already.
+        """
+        config = step_of(function)
+        if config is None:
+            raise WorkflowValidationError(f"{function!r} is no step: mark it with @step.")
+        if config.name in _steps(cls):
+            raise WorkflowValidationError(
+                f"{cls.__name__} has a step {config.name!r} already: choose another name."
+            )
+        setattr(cls, config.name, staticmethod(function))
+        _forget_graphs(cls)
+
+    @property
+    def graph(self) -> Graph:
+        """The steps, the events between them, and where each event goes.
+
+        Raises:
+            WorkflowValidationError: they do not fit together; the message lists all that is wrong.
+        """
+        if not self._skipped and self.serializer is None:
+            return self.graph_of_class()
+        if self._own_graph is None or self._own_graph.steps != _steps(type(self)):
+            cls = type(self)
+            bind = (self.serializer or JsonSerializer()).bind
+            self._own_graph = graph_of(
+                cls.__name__, cls.__module__, _steps(cls), cls.types, self._skipped, bind
+            )
+        return self._own_graph
 
     @property
     def description(self) -> str:
@@ -87,75 +192,183 @@ class Workflow:
         return inspect.cleandoc(type(self).__doc__ or "")
 
     @property
-    def graph(self) -> Graph:
-        """The steps, the events between them, and where each event goes."""
-        return self.graph_of_class()
+    def start_event_class(self) -> type[StartEvent]:
+        """The type of event that a run begins with."""
+        return self.graph.start
 
-    def validate(self) -> None:
+    @property
+    def stop_event_class(self) -> type[StopEvent]:
+        """The type of event that a run ends with; the first that a step names, of several."""
+        return self.graph.stops[0]
+
+    @property
+    def events(self) -> list[type[Event]]:
+        """The types of event that its steps take and give."""
+        graph = self.graph
+        return list(dict.fromkeys(e for s in graph.steps.values() for e in (*s.takes, *s.gives)))
+
+    def validate(
+        self, *, validate_resource_configs: bool = True, validate_resources: bool = False
+    ) -> bool:
         """Check that steps and events fit together, as the first run does.
+
+        Args:
+            validate_resource_configs: whether to read the files of `ResourceConfig`s, too.
+            validate_resources: whether to look for factories that need each other, too; none is
+                called.
+
+        Returns:
+            Whether a person takes part: an event is asked for, or answered.
 
         Raises:
             WorkflowValidationError: they do not; the message lists all that is wrong.
         """
-        self.graph_of_class()
+        graph = self.graph
+        wrong = [
+            f"step {step.name!r}, parameter {name!r}: {problem}"
+            for step in graph.steps.values()
+            for name, resource in step.signature.resources.items()
+            if (
+                validate_resource_configs
+                if isinstance(resource, ResourceConfig)
+                else validate_resources
+            )
+            for problem in resource_problems(resource, self.resources)
+        ]
+        if wrong:
+            raise WorkflowValidationError(
+                f"{type(self).__name__} cannot run:\n" + "\n".join(f"- {p}" for p in wrong)
+            )
+        people = (InputRequiredEvent, HumanResponseEvent)
+        return any(issubclass(event, people) for event in self.events)
+
+    # What its steps are given
+
+    @property
+    def resources(self) -> ResourceManager:
+        """What the factories of its steps' resources have made."""
+        if self._resources is None:
+            self._resources = ResourceManager()
+        return self._resources
+
+    def add_workflows(self, **workflows: Workflow) -> None:
+        """Make other workflows known to its steps: one with a parameter of such a name, annotated
+        with the workflow's class, is given it."""
+        self._workflows = {**self._workflows, **workflows}
+
+    def function(self, step: str) -> Callable[..., Any]:
+        """The function of a step."""
+        found: Callable[..., Any] = getattr(self, step)
+        return found
+
+    async def provide(self, step: Step) -> dict[str, Any]:
+        """The resources and the other workflows that a step is given, by parameter.
+
+        Raises:
+            WorkflowConfigurationError: one of these workflows has not been added.
+        """
+        provided = await self.resources.all_for(step.signature.resources)
+        for name, parameter in step.signature.workflows.items():
+            if name in self._workflows:
+                provided[name] = self._workflows[name]
+            elif parameter.default is inspect.Parameter.empty:
+                raise WorkflowConfigurationError(
+                    f"Step {step.name!r} needs a workflow {name!r}: add it, "
+                    f"workflow.add_workflows({name}=...)."
+                )
+        return provided
+
+    # Running it
 
     def run(
-        self, *, ctx: Context | None = None, start_event: StartEvent | None = None, **fields: Any
+        self,
+        ctx: Context[Any] | None = None,
+        start_event: StartEvent | None = None,
+        *,
+        stepwise: bool = False,
+        **fields: Any,
     ) -> Handler:
         """Start a run, with a start event or with its fields.
 
-        A context takes one run at a time: a second one waits for the first.
+        A context takes one run at a time: a second one waits for the first. One that was made by
+        `Context.from_dict` in the middle of a run goes on with that run, once; the start event
+        counts for nothing then.
 
         Args:
             ctx: the context to run in; a new one by default.
+            stepwise: whether nothing is started before `handler.run_step()` says so.
 
         Raises:
             WorkflowValidationError: the workflow cannot run.
             WorkflowRuntimeError: the fields do not make a start event, or no event loop runs.
             WorkflowConfigurationError: the context was made for another workflow.
         """
+        ctx = Context(self) if ctx is None else ctx
+        resumed = ctx._resume()
+        if resumed is not None:
+            return self._handler(ctx, resumed, Head(), [], stepwise)
         event = start_event if start_event is not None else self._start_event(fields)
-        if start_event is not None and (fields or type(start_event) is not self.graph.start):
+        if start_event is not None and (fields or not isinstance(start_event, self.graph.start)):
             raise WorkflowRuntimeError(
                 f"Start with a {self.graph.start.__name__}, or with its fields; not with a "
                 f"{type(start_event).__name__}{' and fields besides' if fields else ''}."
             )
         received = Received(Sent(self.graph.serializer.seal(event)))
-        return self._handler(ctx, None, Head(), received)
+        return self._handler(ctx, None, Head(), [received], stepwise)
 
-    def run_from(self, checkpoint: Checkpoint, ctx: Context | None = None) -> Handler:
+    def run_from(
+        self,
+        checkpoint: Checkpoint,
+        ctx: Context[Any] | None = None,
+        *,
+        in_flight: InFlight = "rerun",
+        output_event: Event | None = None,
+        state: Mapping[str, Any] | None = None,
+        stepwise: bool = False,
+    ) -> Handler:
         """Start a run where the checkpoint stands: with what was pending there.
 
         It begins with the checkpoint's state, whatever the context has become since.
 
         Args:
             ctx: the context to run in; a new one by default.
+            in_flight: what becomes of the steps that were under way, or queued, while the
+                checkpoint's own step completed: "rerun" executes them again; "adopt" takes the
+                results they had in the run itself, and executes those that had none; "drop" leaves
+                them out.
+            output_event: stands for the event that the checkpoint's step gave: other data, or
+                another type that the step's annotation names.
+            state: values that stand for those the checkpoint holds, by key.
+            stepwise: whether nothing is started before `handler.run_step()` says so.
 
         Raises:
-            WorkflowRuntimeError: nothing is left to run from there, or no event loop runs.
+            WorkflowRuntimeError: nothing is left to run from there, what is to be changed does not
+                fit, or no event loop runs.
             WorkflowConfigurationError: the checkpoint or the context is of another workflow.
+            SerializationError: what is to be changed cannot be stored.
         """
         if checkpoint.workflow != qualified(type(self)):
             raise WorkflowConfigurationError(
                 f"This checkpoint is one of {checkpoint.workflow}, not of {type(self).__name__}."
             )
-        if checkpoint.snapshot.stopped is not None:
-            raise WorkflowRuntimeError(
-                "The run had ended at this checkpoint: nothing is left to run from there. "
-                "Take an earlier one."
-            )
-        head = Head(UUID(checkpoint.id_))
-        handler = self._handler(ctx, checkpoint.snapshot, head, None)
-        asked = checkpoint.output_event
+        begins = beginning(self.graph, checkpoint, in_flight, output_event, state)
+        ctx = Context(self) if ctx is None else ctx
+        head, facts = Head(UUID(checkpoint.id_)), list(begins.facts)
+        handler = self._handler(ctx, begins.snapshot, head, facts, stepwise)
+        asked = output_event or checkpoint.output_event
         # Whoever watches this run is asked, too; a step that waits in its middle asks by itself.
         if isinstance(asked, InputRequiredEvent) and checkpoint.last_completed_step is not None:
             handler.show(asked)
         return handler
 
     def _handler(
-        self, ctx: Context | None, snapshot: Snapshot | None, head: Head, first: Received | None
+        self,
+        ctx: Context[Any],
+        snapshot: Snapshot | None,
+        head: Head,
+        facts: list[Fact],
+        stepwise: bool,
     ) -> Handler:
-        ctx = Context(self) if ctx is None else ctx
         ctx._check(self)
         try:
             asyncio.get_running_loop()
@@ -164,7 +377,7 @@ class Workflow:
                 "A run needs a running event loop: call it in a coroutine, as in "
                 "`asyncio.run(main())`."
             ) from None
-        return Handler(self, ctx, uuid7(), snapshot, head, first)
+        return Handler(self, ctx, uuid7(), snapshot, head, facts, stepwise)
 
     def _start_event(self, fields: dict[str, Any]) -> Event:
         try:
@@ -178,12 +391,26 @@ class Workflow:
                 f"fields do not make one: {problems}."
             ) from error
 
+    def _limit(self) -> AbstractAsyncContextManager[object]:
+        """Taken by each run, so that no more are under way than may be."""
+        if self.num_concurrent_runs is None:
+            return nullcontext()
+        loop = asyncio.get_running_loop()
+        return self._limits.setdefault(loop, asyncio.Semaphore(self.num_concurrent_runs))
+
 
 def _steps(cls: type[Workflow]) -> dict[str, Step]:
     """The steps of the class and of those it inherits from, in the order of definition."""
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
     found = ((name, step_of(getattr(cls, name))) for name in names)
     return {name: config for name, config in found if config is not None}
+
+
+def _forget_graphs(cls: type[Workflow]) -> None:
+    """A step has been added: the graphs of the class and of those that inherit it are made anew."""
+    cls._graph = None
+    for derived in cls.__subclasses__():
+        _forget_graphs(derived)
 
 
 def _snake_case(name: str) -> str:

@@ -172,8 +172,8 @@ class Worker:
             driven.runner = None
             slot.leave()
         if status in ENDED:
-            if runner.error is not None:
-                log.warning("run ended", run=str(run_id), status=status, exc_info=runner.error)
+            if runner.end is not None:
+                log.warning("run ended", run=str(run_id), status=status, exc_info=runner.end.error)
             await self._pass_on(run_id)
 
     async def _pass_on(self, run_id: UUID) -> None:

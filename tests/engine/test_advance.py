@@ -1,15 +1,16 @@
 """The heart, in plain values: what each fact makes of a snapshot."""
 
-from app.engine.advance import Routes, advance
+from app.engine.advance import advance
 from app.engine.deltas import from_json, to_json
 from app.engine.facts import Completed, Fact, Received, Sent, Waiting
 from app.engine.merging import ABSENT, Change
+from app.engine.routes import Route, Routes
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Buffered, Edit, Snapshot, Wait, whole
 
+STEPS = {"Start": ("begin",), "Part": ("work",), "Both": ("left", "right"), "Answer": ()}
 ROUTES = Routes(
-    {"Start": ("begin",), "Part": ("work",), "Both": ("left", "right"), "Answer": ()},
-    frozenset({"Stop"}),
+    lambda kind: Route(STEPS.get(kind, ()), stops=kind == "Stop"), joins={}, takes={}, bound={}
 )
 
 

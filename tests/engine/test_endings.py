@@ -12,7 +12,9 @@ from app.engine import (
     StopEvent,
     Workflow,
     WorkflowCancelledByUser,
+    WorkflowCancelledEvent,
     WorkflowConfigurationError,
+    WorkflowFailedEvent,
     WorkflowRuntimeError,
     WorkflowTimeoutError,
     step,
@@ -73,7 +75,7 @@ async def test_whatever_a_step_raises_only_its_own_run_fails(error: BaseExceptio
     handler = Raises(error).run()
     async with asyncio.timeout(BOUND):
         stream = [event async for event in handler.stream_events()]
-    assert stream == []
+    assert [type(event) for event in stream] == [WorkflowFailedEvent]
     assert handler.is_done()
     assert handler.exception() is not None
     assert completed(own(handler)) == {"begin": 1}
@@ -92,7 +94,8 @@ async def test_whatever_a_step_in_a_thread_raises_only_its_own_run_fails(
 
     handler = InThread().run()
     async with asyncio.timeout(BOUND):
-        assert [event async for event in handler.stream_events()] == []
+        stream = [event async for event in handler.stream_events()]
+    assert [type(event) for event in stream] == [WorkflowFailedEvent]
     assert handler.is_done()
     assert handler.exception() is not None
 
@@ -154,13 +157,14 @@ async def test_cancelling_a_run_that_has_ended_changes_nothing() -> None:
     assert await ended(handler) == result
 
 
-async def test_the_stream_of_a_cancelled_run_ends() -> None:
+async def test_the_stream_of_a_cancelled_run_ends_with_that() -> None:
     workflow = Standing()
     handler = workflow.run()
     await until(workflow.reached)
     await handler.cancel_run()
     async with asyncio.timeout(BOUND):
-        assert [event async for event in handler.stream_events()] == []
+        stream = [event async for event in handler.stream_events()]
+    assert stream == [WorkflowCancelledEvent()]
 
 
 async def test_a_run_that_waits_for_an_event_may_be_cancelled() -> None:

@@ -12,6 +12,7 @@ from app.engine import (
     StartEvent,
     StopEvent,
     Workflow,
+    WorkflowFailedEvent,
     step,
 )
 from tests.engine.runs import BOUND, ended, until
@@ -81,9 +82,13 @@ async def test_what_a_step_shows_is_seen_at_once_and_the_stop_event_last() -> No
     assert await ended(handler) == "shown"
 
 
-async def test_the_stream_of_a_run_that_fails_ends() -> None:
+async def test_the_stream_of_a_run_that_fails_ends_with_that() -> None:
     handler, stream = await watch(Showing(fails=True))
-    assert stream == [Progress(percent=1), Progress(percent=2)]
+    assert stream[:-1] == [Progress(percent=1), Progress(percent=2)]
+    failed = stream[-1]
+    assert isinstance(failed, WorkflowFailedEvent)
+    assert (failed.step_name, failed.attempts) == ("begin", 1)
+    assert str(failed.exception) == str(handler.exception())
     with pytest.raises(LookupError, match="lost"):
         await ended(handler)
 

@@ -1,0 +1,109 @@
+"""Attempts: what becomes of a delivery whose step has failed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from app.engine.errors import WorkflowRuntimeError
+from app.engine.events import StepFailedEvent
+from app.engine.exceptions import message_of
+from app.engine.facts import Abandoned, Completed
+from app.engine.journal import End
+from app.engine.retry import RetryInfo
+
+if TYPE_CHECKING:
+    from app.engine.flight import Flight
+    from app.engine.runner import Runner
+
+Outcome = Completed | Abandoned | End
+
+log = logging.getLogger(__name__)
+
+RETRIED = "step %s failed at attempt %d, and is tried again in %.1f s: %s"
+
+
+class Attempts:
+    """Tries a step again as its retry policy says; then another step may catch its failure; then
+    the run fails."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    async def after(self, flight: Flight, error: BaseException) -> tuple[Outcome, Flight]:
+        """What became of the delivery in the end, and the try that it was."""
+        began = time.monotonic() - flight.seconds
+        while True:
+            flight.is_over = True
+            flight.abandon()
+            if not isinstance(error, Exception):
+                return self._burst(flight, error), flight
+            retry = flight.retry.after(error, time.monotonic() - began)
+            try:
+                seconds = retry.delay(self._runner.graph.steps[flight.delivery.step].retry_policy)
+            except Exception as raised:
+                return End("failed", _policy_failed(flight, error, raised)), flight
+            if seconds is None:
+                return self._give_up(flight, error, retry), flight
+            log.warning(
+                RETRIED, flight.delivery.step, retry.retry_number, seconds, message_of(error)
+            )
+            await self._back_off(flight, seconds)
+            flight = self._again(flight, retry)
+            try:
+                return await flight.execute(), flight
+            except BaseException as raised:
+                error = raised
+
+    async def _back_off(self, flight: Flight, seconds: float) -> None:
+        """Wait before the next attempt. When the run is drained there is none: the flight gives
+        its worker back, and stands until it is interrupted."""
+        await flight.settled()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._runner.draining.wait(), seconds)
+            self._runner.give_back(flight)
+            await asyncio.Future()
+
+    def _again(self, failed: Flight, retry: RetryInfo) -> Flight:
+        """A new try at the delivery, as it stands now."""
+        delivery = self._runner.snapshot.deliveries[failed.delivery.id]
+        flight = self._runner.flight(delivery, retry)
+        flight.worker, flight.task = failed.worker, failed.task
+        return flight
+
+    def _give_up(self, flight: Flight, error: Exception, retry: RetryInfo) -> Abandoned | End:
+        graph, delivery = self._runner.graph, flight.delivery
+        handler = graph.handlers.get(delivery.step)
+        if handler is not None:
+            catches = graph.steps[handler].catches
+            if catches and delivery.caught.get(handler, 0) < catches.max_recoveries:
+                failure = StepFailedEvent(
+                    step_name=delivery.step,
+                    input_event=graph.serializer.open(delivery.event),
+                    exception=error,
+                    attempts=retry.retry_number,
+                    elapsed_seconds=retry.elapsed_seconds,
+                    failed_at=retry.last_failed_at or datetime.now(UTC),
+                )
+                return flight.abandoned(graph.serializer.seal(failure), handler)
+        return End("failed", error, delivery.step, retry.retry_number, retry.elapsed_seconds)
+
+    def _burst(self, flight: Flight, error: BaseException) -> End:
+        """It raised what is no `Exception`."""
+        step = flight.delivery.step
+        raised = WorkflowRuntimeError(f"Step {step!r} raised {type(error).__name__}: {error}")
+        raised.__cause__ = error
+        return End("failed", raised, step, flight.retry.retry_number + 1)
+
+
+def _policy_failed(flight: Flight, error: Exception, raised: Exception) -> WorkflowRuntimeError:
+    failed = WorkflowRuntimeError(
+        f"The retry policy of step {flight.delivery.step!r} raised {type(raised).__name__}: "
+        f"{raised}"
+    )
+    failed.__cause__ = error
+    return failed

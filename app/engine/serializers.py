@@ -1,0 +1,78 @@
+"""Serializers to choose from: JSON, or pickle for what JSON has no room for."""
+
+import base64
+import pickle
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from app.engine.errors import SerializationError
+from app.engine.marks import TAG, VALUE, Json
+from app.engine.serialization import Serializer
+
+Find = Callable[[str], type | None]
+
+
+class JsonSerializer:
+    """Writes JSON's types, dates, sets, tuples, bytes, and the types it is given; reads them back
+    equal. The names of types stand for those given, and are never imported."""
+
+    def __init__(self, types: Iterable[type] = ()) -> None:
+        self._types = {kind.__name__: kind for kind in types}
+
+    def serialize(self, value: Any) -> str:
+        """The value as text.
+
+        Raises:
+            SerializationError: something in it cannot be stored; the message says where and what.
+        """
+        return orjson.dumps(self.bind({}, lambda _: None).encode(value)).decode()
+
+    def deserialize(self, text: str) -> Any:
+        """The value that was written.
+
+        Raises:
+            SerializationError: it is no such text, or holds a type that is not known.
+        """
+        try:
+            written = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise SerializationError(
+                f"This is not what a serializer has written: {error}"
+            ) from None
+        return self.bind({}, lambda _: None).decode(written)
+
+    def bind(self, types: Mapping[str, type], find: Find) -> Serializer:
+        """What writes and reads the values of a workflow with these types."""
+        return Serializer({**self._types, **types}, find)
+
+
+class PickleSerializer(JsonSerializer):
+    """As JsonSerializer; what it cannot write is pickled. For use as a library only: reading a
+    pickle executes what is in it, so that nothing from elsewhere may be read."""
+
+    def bind(self, types: Mapping[str, type], find: Find) -> Serializer:
+        """What writes and reads the values of a workflow with these types."""
+        return _Pickling({**self._types, **types}, find)
+
+
+JsonPickleSerializer = PickleSerializer
+
+PICKLED = "pickle"
+
+
+class _Pickling(Serializer):
+    def _encode_declared(self, value: Any, kind: type, depth: int) -> Json:
+        if self._shape(kind) is not None or isinstance(value, Exception):
+            return super()._encode_declared(value, kind, depth)
+        try:
+            pickled = pickle.dumps(value)
+        except Exception:  # nothing writes it: the message of the other says what it is
+            return super()._encode_declared(value, kind, depth)
+        return {TAG: PICKLED, VALUE: base64.b64encode(pickled).decode()}
+
+    def _decode_tagged(self, tag: str, written: dict[str, Json]) -> Any:
+        if tag == PICKLED:
+            return pickle.loads(base64.b64decode(written[VALUE]))
+        return super()._decode_tagged(tag, written)

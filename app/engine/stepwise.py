@@ -1,0 +1,48 @@
+"""Step by step: a run in which nothing is started before its caller says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from app.engine.events import Event, EventBatch, StopEvent
+from app.engine.journal import ENDED, Record
+
+if TYPE_CHECKING:
+    from app.engine.runner import Runner
+
+
+class Stepping:
+    """What the caller of a run that goes step by step has been given."""
+
+    def __init__(self) -> None:
+        self._given: list[Event] = []
+
+    def has_given(self, event: Event) -> bool:
+        """Whether this very event came of the last step, and is on its way already."""
+        return any(given is event for given in self._given)
+
+    async def step(
+        self, runner: Runner, records: Sequence[Record], run: asyncio.Task[StopEvent]
+    ) -> list[Event]:
+        """Execute what is pending; the events that the steps have returned.
+
+        Args:
+            records: the checkpoints of the run's context, which grow as it goes on.
+
+        Raises:
+            Exception: a step's, if it failed.
+        """
+        await runner.rest()  # what has been said to the run by hand is pending then, too
+        start, self._given = len(records), []
+        runner.release()
+        await runner.rest()
+        for record in records[start:]:
+            if record.last_completed_step and record.output_event and record.run == runner.run:
+                event = runner.graph.serializer.open(record.output_event)
+                self._given += event.events if isinstance(event, EventBatch) else [event]
+        if runner.status in ENDED:
+            await asyncio.wait([run])
+            run.result()
+        return self._given

@@ -1,0 +1,199 @@
+"""What is wrong with a workflow: each way in which steps and events may not fit together."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from app.engine import levels
+from app.engine.events import (
+    Event,
+    HumanResponseEvent,
+    InputRequiredEvent,
+    StartEvent,
+    StepFailedEvent,
+    StopEvent,
+)
+from app.engine.steps import Step
+
+TAKEN_ELSEWHERE = (StopEvent, InputRequiredEvent, HumanResponseEvent)
+"""What no step need take: the run's end, a question, and an answer that a step may wait for."""
+
+FROM_OUTSIDE = (StartEvent, HumanResponseEvent, StepFailedEvent)
+"""What no step need give."""
+
+CHECKS = ("reachability", "terminal_event", "dead_end")
+"""What can be skipped, by the names that users of the language know."""
+
+ALL_CHECKS = frozenset({*CHECKS, "all"})
+"""Skips everything."""
+
+
+def problems(steps: Mapping[str, Step], skipped: frozenset[str] = frozenset()) -> Iterator[str]:
+    """All that is wrong, a sentence each."""
+    if not steps:
+        yield "it has no steps: mark its methods with @step."
+        return
+    given = dict.fromkeys(event for step in steps.values() for event in step.gives)
+    taken = dict.fromkeys(event for step in steps.values() for event in step.takes)
+    yield from _ends(given, taken)
+    yield from _states(steps)
+    yield from _events(steps, given, taken, skipped)
+    yield from _handlers(steps)
+    yield from _collecting(steps)
+    yield from _ways(steps, skipped)
+
+
+def _ends(given: Iterable[type[Event]], taken: Iterable[type[Event]]) -> Iterator[str]:
+    starts = [event for event in taken if issubclass(event, StartEvent)]
+    if not starts:
+        yield "no step takes a StartEvent, so nothing can begin."
+    if len(starts) > 1:
+        yield f"it can start with one type of StartEvent, not {len(starts)}: {_names(starts)}."
+    if not any(issubclass(event, StopEvent) for event in given):
+        yield "no step gives a StopEvent, so it can never end."
+
+
+def _states(steps: Mapping[str, Step]) -> Iterator[str]:
+    states = {s.signature.state_type for s in steps.values() if s.signature.state_type}
+    if len(states) > 1:
+        yield f"its steps name several types of state: {_names(states)}. There can be one."
+    for state_type in states:
+        needed = [name for name, f in state_type.model_fields.items() if f.is_required()]
+        if needed:
+            yield (
+                f"its state, {state_type.__name__}, cannot begin: give defaults to "
+                f"{', '.join(needed)}."
+            )
+
+
+def _events(
+    steps: Mapping[str, Step],
+    given: Iterable[type[Event]],
+    taken: Iterable[type[Event]],
+    skipped: frozenset[str],
+) -> Iterator[str]:
+    for event in taken:
+        takers = ", ".join(step.name for step in steps.values() if event in step.takes)
+        is_given = any(
+            step.accepts(kind) for step in steps.values() for kind in given if event in step.takes
+        )
+        if issubclass(event, StopEvent):
+            yield f"{event.__name__} ends the run: no step can take it ({takers})."
+        elif not is_given and not issubclass(event, FROM_OUTSIDE) and event is not Event:
+            yield (
+                f"{event.__name__} is consumed but never produced: {takers} waits for it, and no "
+                "step names it in its return annotation."
+            )
+    for event in given:
+        is_taken = any(step.accepts(event) for step in steps.values())
+        if (
+            not is_taken
+            and not issubclass(event, TAKEN_ELSEWHERE)
+            and "terminal_event" not in skipped
+        ):
+            givers = ", ".join(step.name for step in steps.values() if event in step.gives)
+            yield (
+                f"{event.__name__} is produced but never consumed: {givers} gives it, and no step "
+                "takes it."
+            )
+
+
+def _handlers(steps: Mapping[str, Step]) -> Iterator[str]:
+    handlers = [step for step in steps.values() if step.catches]
+    for_all = [h.name for h in handlers if h.catches and h.catches.for_steps is None]
+    if len(for_all) > 1:
+        names = ", ".join(for_all)
+        yield f"one step can catch the errors of all others, not {names}: name for_steps."
+    owners: dict[str, str] = {}
+    for handler in handlers:
+        for name in (handler.catches and handler.catches.for_steps) or ():
+            if name not in steps:
+                yield f"{handler.name} catches the errors of {name!r}, and there is no such step."
+            elif steps[name].catches:
+                yield f"{handler.name} cannot catch the errors of {name}, which catches errors."
+            elif owners.setdefault(name, handler.name) != handler.name:
+                yield f"both {owners[name]} and {handler.name} catch the errors of {name}."
+    for step in steps.values():
+        if StepFailedEvent in step.takes and not step.catches:
+            yield f"{step.name} takes a StepFailedEvent: mark it with @catch_error, not @step."
+
+
+def _collecting(steps: Mapping[str, Step]) -> Iterator[str]:
+    bound = {name for names in levels.collectors(steps).values() for name in names}
+    for step in steps.values():
+        if step.signature.collects and step.name not in bound:
+            yield (
+                f"{step.name} collects a list of {_names(step.takes)}, and they come of no list "
+                "that a step returns: annotate a return with list[...]."
+            )
+        if step.signature.slots:
+            yield from _joining(steps, step)
+
+
+def _joining(steps: Mapping[str, Step], step: Step) -> Iterator[str]:
+    """Several events meet only within one batch, or outside of all."""
+    outside = levels.of(
+        steps, [e for s in steps.values() for e in s.takes if issubclass(e, FROM_OUTSIDE)]
+    )
+    places = [outside] + [
+        levels.of_batch(steps, s.name) for s in steps.values() if s.signature.gives_lists
+    ]
+    takes = step.signature.slots.values()
+    if not any(all(_fits(kind, place, step) for kind in takes) for place in places):
+        yield (
+            f"{step.name} waits for {_names(takes)} together, and they never meet: some come of a "
+            "returned list, others do not. Collect that list first."
+        )
+
+
+def _fits(kind: type[Event], place: Iterable[type[Event]], step: Step) -> bool:
+    return any(k is kind or (step.accepts_subclasses and issubclass(k, kind)) for k in place)
+
+
+def _ways(steps: Mapping[str, Step], skipped: frozenset[str]) -> Iterator[str]:
+    """Every step is led to from a beginning, and leads to an end."""
+    begins: set[type[Event]] = {
+        e for s in steps.values() for e in s.takes if issubclass(e, FROM_OUTSIDE)
+    }
+    reached = _follow(begins, steps)
+    for step in steps.values():
+        if (
+            not any(map(step.accepts, reached))
+            and "reachability" not in skipped | step.skipped_checks
+        ):
+            yield (
+                f"{step.name} is never started: nothing that a run begins with leads to "
+                f"{_names(step.takes)}."
+            )
+    leading = {
+        name
+        for name, step in steps.items()
+        if any(issubclass(e, TAKEN_ELSEWHERE) for e in step.gives)
+    }
+    while more := {
+        name
+        for name, step in steps.items()
+        if name not in leading
+        and (not step.gives or any(steps[n].accepts(e) for n in leading for e in step.gives))
+    }:
+        leading |= more
+    for name, step in steps.items():
+        if name not in leading and "dead_end" not in skipped | step.skipped_checks:
+            yield (
+                f"{name} leads to no end: nothing that comes of {_names(step.gives)} gives a "
+                "StopEvent or asks a person."
+            )
+
+
+def _follow(kinds: set[type[Event]], steps: Mapping[str, Step]) -> set[type[Event]]:
+    """All the types of event that can come of these."""
+    found = set(kinds)
+    to_do = list(kinds)
+    while to_do:
+        kind = to_do.pop()
+        more = {e for step in steps.values() if step.accepts(kind) for e in step.gives} - found
+        found |= more
+        to_do += more
+    return found
+
+
+def _names(kinds: Iterable[type]) -> str:
+    return ", ".join(kind.__name__ for kind in kinds)

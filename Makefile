@@ -8,7 +8,7 @@ ifneq "$(shell test -x .venv/bin/python && cat .venv/.ready 2>/dev/null)" "$(CUR
 .PHONY: .venv/.ready
 endif
 
-.PHONY: help setup demo serve test check format openapi lock clean
+.PHONY: help setup demo serve test bench check format openapi lock clean
 
 help: ## List the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ serve: setup ## Serve the workflows in workflows/
 test: check ## Check, then run every test (ARGS="-k rerun" for some)
 	@echo "test: pytest"
 	@.venv/bin/pytest $(ARGS)
+
+bench: setup ## Measure the engine beside a bare queue and others (ARGS="--quick" for a look)
+	@.venv/bin/python -m tests.benchmarks.engine $(ARGS)
 
 check: setup ## Lint, formatting, types and architecture
 	@echo "check: ruff"
@@ -57,5 +60,5 @@ lock: setup ## Pin what pyproject.toml asks for in requirements/ (UPGRADE=1 for 
 		--output-file requirements/production.txt
 
 clean: ## Remove .venv, caches and builds
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis build dist
+	@rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What is measured, and beside what. Measurements, not tests: no time is ever asserted."""

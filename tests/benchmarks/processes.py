@@ -1,0 +1,73 @@
+"""Asking the contestants, each in its process, within a limit of time."""
+
+import asyncio
+import json
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+from tests.benchmarks.cells import Cell
+from tests.benchmarks.contestants import Contestant
+
+ROOT = Path(__file__).parents[2]
+
+
+class LeftOut(Exception):
+    """A contestant has no time to show; the message says why."""
+
+
+class Worker:
+    """A contestant's process. It lives from question to question, and is started anew if need be.
+
+    Args:
+        contestant: who is asked.
+        python: the interpreter of its environment; `None` if there is none.
+    """
+
+    def __init__(self, contestant: Contestant, python: Path | None) -> None:
+        self.name = contestant.name
+        self._python = python
+        self._process: Process | None = None
+
+    async def seconds(self, cell: Cell, runs: int, limit: float) -> float:
+        """How long it took for as many runs of the cell, in seconds.
+
+        Args:
+            limit: how many seconds it may take to answer.
+
+        Raises:
+            LeftOut: it did not answer in time, or not with a time.
+        """
+        process = self._process = self._process or await self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        question = {"shape": cell.shape, "size": cell.size, "runs": runs}
+        try:
+            process.stdin.write(json.dumps(question).encode() + b"\n")
+            async with asyncio.timeout(limit):
+                line = await process.stdout.readline()
+        except TimeoutError:
+            await self.stop()
+            raise LeftOut(f"takes more than {limit:g} s") from None
+        if not line:
+            await self.stop()
+            raise LeftOut("its process has ended")
+        reply = json.loads(line)
+        if "error" in reply:
+            raise LeftOut(reply["error"])
+        return float(reply["seconds"])
+
+    async def stop(self) -> None:
+        """End the process, if there is one."""
+        process, self._process = self._process, None
+        if process is not None:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+    async def _start(self) -> Process:
+        if self._python is None:
+            raise LeftOut("could not be installed")
+        arguments = ["-W", "ignore", "-m", "tests.benchmarks.worker", self.name]
+        return await asyncio.create_subprocess_exec(
+            self._python, *arguments, cwd=ROOT, stdin=PIPE, stdout=PIPE
+        )

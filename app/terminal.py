@@ -8,13 +8,13 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 from rich.console import Console
-from uuid_utils.compat import uuid7
 
 from app import catalog
 from app.engine import Event, HumanResponseEvent, StopEvent, Workflow
 from app.engine.audience import Audience
 from app.engine.checkpoint import shown
 from app.engine.facts import Received, Sent
+from app.engine.ids import new_id
 from app.engine.journal import Failure, Head, Record, Status
 from app.engine.runner import Runner
 from app.engine.snapshot import Snapshot
@@ -42,7 +42,7 @@ async def run_here(folder: Path, name: str, fields: dict[str, Any]) -> int:
         )
     journal = _Shown()
     audience = Audience(workflow.graph, _print_event)
-    runner = Runner(workflow, journal, uuid7(), Snapshot(), Head(), audience)
+    runner = Runner(workflow, journal, new_id(), Snapshot(), Head(), audience)
     runner.tell(_received(workflow, workflow.graph.start, fields))
     driving = asyncio.create_task(runner.drive(stay=True))
     while not driving.done():

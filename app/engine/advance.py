@@ -3,7 +3,7 @@
 from app.engine.draft import Draft
 from app.engine.facts import Abandoned, Completed, Fact, Received, Waiting
 from app.engine.routes import Routes
-from app.engine.snapshot import Delta, Snapshot
+from app.engine.snapshot import NOTHING, Delivery, Delta, Edit, Snapshot
 
 
 def advance(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
@@ -12,26 +12,49 @@ def advance(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
     A delta rather than the next snapshot, since it is what storage writes: its size depends on
     the fact, not on all that is pending.
     """
+    if type(fact) is Completed and (plain := _plainly(routes, snapshot, fact)) is not None:
+        return plain
     draft = Draft(routes, snapshot)
     match fact:
-        case Received(sent):
-            draft.send(sent)
-        case Completed(delivery, sent, output, changes, buffers, calls):
-            draft.buffers, draft.calls = buffers, calls
+        case Completed():
+            delivery, sent, output, changes, draft.buffers, draft.calls = fact
             done = draft.take_out(delivery)
             if changes:
                 draft.write(changes)
-            draft.send_all(sent, done)
-            draft.give(output, done)
+            if sent:
+                draft.send_all(sent, done)
+            if output is not None:
+                draft.give(output, done)
             draft.leave(done.batch)
-        case Waiting(wait, sent, buffers, calls):
-            draft.buffers, draft.calls = buffers, calls
+        case Received(received):
+            draft.send(received)
+        case Waiting():
+            wait, sent, draft.buffers, draft.calls = fact
             draft.send_all(sent, snapshot.deliveries[wait.delivery])
             draft.wait(wait, len(sent))
-        case Abandoned(delivery, failure, handler, buffers, calls):
-            draft.buffers, draft.calls = buffers, calls
+        case Abandoned():
+            delivery, failure, handler, draft.buffers, draft.calls = fact
             done = draft.take_out(delivery)
             if failure is not None:
                 draft.hand_over(failure, handler, done)
             draft.leave(done.batch)
     return draft.delta()
+
+
+def _plainly(routes: Routes, snapshot: Snapshot, fact: Completed) -> Delta | None:
+    """Where an event just takes the place of another, as it does with most steps: the delta that a
+    draft comes to, in half the time. `None` where there is more to it."""
+    delivery, sent, output, changes, buffers, calls = fact
+    done = snapshot.deliveries[delivery]
+    if output is None or sent or changes or done.batch or done.waiters or snapshot.waits:
+        return None
+    steps, slots, _, stops, _ = routes[output.type]
+    if not steps or slots or stops:
+        return None
+    id_, caught = snapshot.next_id, done.caught
+    put = {
+        new: Delivery(new, step, output, 0, (), 0, 0, caught) for new, step in enumerate(steps, id_)
+    }
+    deliveries = Edit(put, (delivery,))
+    no = NOTHING
+    return Delta(deliveries, no, buffers, calls, no, no, no, no, no, id_ + len(put), None)

@@ -36,7 +36,7 @@ class Attempts:
 
     async def after(self, flight: Flight, error: BaseException) -> tuple[Outcome, Flight]:
         """What became of the delivery in the end, and the try that it was."""
-        began = time.monotonic() - flight.seconds
+        began = flight.began
         while True:
             flight.is_over = True
             flight.abandon()

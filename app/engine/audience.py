@@ -1,16 +1,17 @@
 """Audience: who watches a run, and what is shown to them."""
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
 
 from app.engine.events import Event, StepState, StepStateChanged, UnhandledEvent, WorkflowIdleEvent
-from app.engine.facts import Fact, gone_out
+from app.engine.facts import Completed, Fact, gone_out
 from app.engine.graph import Graph
 from app.engine.serialization import SealedEvent
-from app.engine.snapshot import NOTHING, Delivery, Delta, Wait
+from app.engine.snapshot import Delivery, Wait
 
 Show = Callable[[Event], None]
-Watch = Callable[[Callable[[], Event]], None]
+Inside = tuple[str, str, int | None, str, str | None]
+"""That a step has begun or ended, as plain values: few want to know, and there are many. See
+`StepStateChanged`, whose fields they are."""
 
 
 class Audience:
@@ -18,11 +19,15 @@ class Audience:
 
     Args:
         show: is given each event that the run shows.
-        watch: is given, for each change of the run's inside, a function that makes the event which
-            tells of it: few want to know, and it is not made for the others.
+        watch: is given what the run tells of its inside.
     """
 
-    def __init__(self, graph: Graph, show: Show | None = None, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        show: Show | None = None,
+        watch: Callable[[Event | Inside], None] | None = None,
+    ) -> None:
         self._graph = graph
         self._show = show
         self._watch = watch
@@ -37,37 +42,36 @@ class Audience:
         if wait.asked is not None:
             self._open(wait.asked)
 
-    def hear(self, fact: Fact, delta: Delta, idle: bool) -> None:
+    def hear(self, fact: Fact) -> None:
         """A fact is committed: questions go out, and what ends the run."""
         if self._show is not None:
             for event in gone_out(fact):
                 if self._graph.routes[event.type].shown:
                     self._open(event)
-        if self._watch is not None and delta.unclaimed is not NOTHING:
-            for event in delta.unclaimed.put.values():
+
+    def unhandled(self, events: Iterable[SealedEvent], idle: bool) -> None:
+        """These events have gone out, and nobody has taken them."""
+        if self._watch is not None:
+            for event in events:
                 if not self._graph.routes[event.type].shown:
-                    self._watch(partial(self._unhandled, event, idle))
+                    self._watch(self._unhandled(event, idle))
 
     def idle(self) -> None:
         """Nothing is left to do but wait."""
         if self._watch is not None:
-            self._watch(WorkflowIdleEvent)
+            self._watch(WorkflowIdleEvent())
 
-    def step_is(
-        self, state: StepState, delivery: Delivery, worker: int | None, output: str | None = None
-    ) -> None:
-        """A step has begun or ended."""
+    def step_begins(self, delivery: Delivery, worker: int | None) -> None:
+        """A step has a worker, or waits for one."""
         if self._watch is not None:
-            self._watch(
-                partial(
-                    StepStateChanged,
-                    name=delivery.step,
-                    step_state=state,
-                    worker_id="" if worker is None else str(worker),
-                    input_event_name=delivery.event.type,
-                    output_event_name=output,
-                )
-            )
+            state = PREPARING if worker is None else RUNNING
+            self._watch((state, delivery.step, worker, delivery.event.type, None))
+
+    def step_ends(self, delivery: Delivery, worker: int | None, fact: Fact) -> None:
+        """A step has ended."""
+        if self._watch is not None:
+            given = fact.output.type if type(fact) is Completed and fact.output else None
+            self._watch((DONE, delivery.step, worker, delivery.event.type, given))
 
     def _open(self, event: SealedEvent) -> None:
         if self._show is not None:
@@ -77,3 +81,18 @@ class Audience:
         kind = self._graph.event_type(event.type)
         module = "" if kind is None else f"{kind.__module__}."
         return UnhandledEvent(event_type=event.type, qualified_name=module + event.type, idle=idle)
+
+
+PREPARING, RUNNING, DONE = (state.value for state in StepState)
+
+
+def told_of(inside: Inside) -> Event:
+    """The event that tells of it."""
+    state, name, worker, taken, given = inside
+    return StepStateChanged(
+        name=name,
+        step_state=StepState(state),
+        worker_id="" if worker is None else str(worker),
+        input_event_name=taken,
+        output_event_name=given,
+    )

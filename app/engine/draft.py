@@ -29,10 +29,28 @@ OUTSIDE = Delivery(0, "", SealedEvent("", {}))
 class Draft:
     """What changes of a snapshot, part by part; `None` drops an entry."""
 
+    __slots__ = (
+        "batches",
+        "before",
+        "buffers",
+        "calls",
+        "done",
+        "gathered",
+        "next_id",
+        "pending",
+        "queues",
+        "routes",
+        "state",
+        "stopped",
+        "unclaimed",
+        "waits",
+    )
+
     def __init__(self, routes: Routes, before: Snapshot) -> None:
         self.routes = routes
         self.before = before
-        self.deliveries: dict[int, Delivery | None] = {}
+        self.pending: dict[int, Delivery] = {}
+        self.done: list[int] = []
         self.waits: dict[str, Wait | None] = {}
         self.buffers: Edit[str, Buffered] = NOTHING
         self.calls: Edit[str, tuple[str, ...]] = NOTHING
@@ -51,7 +69,7 @@ class Draft:
         done = self.before.deliveries[id_]
         for waiter in done.waiters:
             self.waits[f"{id_}:{waiter}"] = None
-        self.deliveries[id_] = None
+        self.done.append(id_)
         return done
 
     def write(self, changes: Mapping[str, Sequence[Change]]) -> None:
@@ -67,7 +85,9 @@ class Draft:
 
     def send(self, sent: Sent, source: Delivery = OUTSIDE) -> None:
         """An event goes out: to the steps that take it, and to the waits that want it."""
-        event, step = sent
+        self._send(sent.event, sent.step, source)
+
+    def _send(self, event: SealedEvent, step: str | None, source: Delivery) -> None:
         if self.stopped is not None:
             return
         route = self.routes[event.type]
@@ -95,12 +115,10 @@ class Draft:
             self.unclaimed[self.next_id] = event
             self.next_id += 1
 
-    def give(self, output: SealedEvent | None, source: Delivery) -> None:
+    def give(self, output: SealedEvent, source: Delivery) -> None:
         """A step has returned this; the events of a list are a batch of their own."""
-        if output is None:
-            return
         if output.type != BATCH:
-            self.send(Sent(output), source)
+            self._send(output, None, source)
             return
         if self.stopped is not None:
             return
@@ -110,7 +128,7 @@ class Draft:
         if source.batch:
             self._count(source.batch, 1)
         for member, event in enumerate(unpack(output)):
-            self.send(Sent(event), source._replace(batch=batch.id, member=member))
+            self._send(event, None, source._replace(batch=batch.id, member=member))
         self._end(batch.id)
 
     def hand_over(self, failure: SealedEvent, handler: str, source: Delivery) -> None:
@@ -131,9 +149,7 @@ class Draft:
         waiters = (*delivery.waiters, wait.waiter)
         begun = [self.before.waits[f"{delivery.id}:{waiter}"] for waiter in delivery.waiters]
         wait = wait._replace(answered=sum(each.answer is not None for each in begun))
-        self.deliveries[wait.delivery] = delivery._replace(
-            sent=delivery.sent + sent, waiters=waiters
-        )
+        self.pending[wait.delivery] = delivery._replace(sent=delivery.sent + sent, waiters=waiters)
         unclaimed = {**self.before.unclaimed, **self.unclaimed}
         for id_, event in sorted(unclaimed.items(), key=itemgetter(0)):
             if event is not None and wait.wants(event):
@@ -145,15 +161,15 @@ class Draft:
     def delta(self) -> Delta:
         """All that has changed."""
         return Delta(
-            Edit.of(self.deliveries),
-            Edit.of(self.waits),
+            Edit(self.pending, tuple(self.done)) if self.pending or self.done else NOTHING,
+            Edit.of(self.waits) if self.waits else NOTHING,
             self.buffers,
             self.calls,
-            Edit.of(self.unclaimed),
-            Edit.of(self.batches),
-            Edit.of(self.queues),
-            Edit.of(self.gathered),
-            self._state_edit(),
+            Edit.of(self.unclaimed) if self.unclaimed else NOTHING,
+            Edit.of(self.batches) if self.batches else NOTHING,
+            Edit.of(self.queues) if self.queues else NOTHING,
+            Edit.of(self.gathered) if self.gathered else NOTHING,
+            self._state_edit() if self.state else NOTHING,
             self.next_id,
             self.stopped,
         )
@@ -162,9 +178,7 @@ class Draft:
 
     def _deliver(self, step: str, event: SealedEvent, source: Delivery) -> None:
         id_, batch = self.next_id, source.batch
-        self.deliveries[id_] = Delivery(
-            id_, step, event, 0, (), batch, source.member, source.caught
-        )
+        self.pending[id_] = Delivery(id_, step, event, 0, (), batch, source.member, source.caught)
         self.next_id += 1
         if batch:
             self._count(batch, 1)
@@ -181,7 +195,7 @@ class Draft:
         """Nothing is left to do: what was pending is dropped."""
         before = self.before
         self.stopped = event
-        self.deliveries = dict.fromkeys(before.deliveries)
+        self.pending, self.done = {}, list(before.deliveries)
         self.waits = dict.fromkeys(before.waits)
         self.buffers = Edit(drop=tuple(before.buffers)) if before.buffers else NOTHING
         self.calls = Edit(drop=tuple(before.calls)) if before.calls else NOTHING
@@ -191,8 +205,6 @@ class Draft:
         self.gathered = dict.fromkeys(before.gathered)
 
     def _state_edit(self) -> Edit[str, Json]:
-        if not self.state:
-            return NOTHING
         return Edit(
             {key: value for key, value in self.state.items() if value is not ABSENT},
             tuple(key for key, value in self.state.items() if value is ABSENT),

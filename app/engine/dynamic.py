@@ -22,7 +22,11 @@ class Dynamic(BaseModel):
         def __setattr__(self, field: str, value: Any) -> None: ...
 
     def __init__(self, /, **fields: Any) -> None:
-        private = {name: fields.pop(name) for name in self.__private_attributes__ if name in fields}
+        attributes = self.__private_attributes__
+        if not attributes:
+            super().__init__(**fields)
+            return
+        private = {name: fields.pop(name) for name in attributes if name in fields}
         super().__init__(**fields)
         for name, value in private.items():
             setattr(self, name, value)

@@ -75,13 +75,14 @@ Fact = Received | Completed | Waiting | Abandoned
 def gone_out(fact: Fact) -> Sequence[SealedEvent]:
     """The events that a fact has brought into the run, those of a returned list one by one."""
     match fact:
-        case Received(sent):
-            return (sent.event,)
-        case Completed(_, sent, output):
-            events = [each.event for each in sent]
+        case Received(received):
+            return (received.event,)
+        case Completed():
+            _, sent, output, *_ = fact
+            given: Sequence[SealedEvent] = ()
             if output is not None:
-                events += unpack(output) if output.type == BATCH else (output,)
-            return events
+                given = unpack(output) if output.type == BATCH else (output,)
+            return [*(each.event for each in sent), *given] if sent else given
         case Waiting(_, sent):
             return [each.event for each in sent]
     return ()

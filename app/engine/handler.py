@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from app.engine.audience import Audience
+from app.engine.audience import Audience, Inside, told_of
 from app.engine.context import Context
 from app.engine.errors import (
     WorkflowCancelledByUser,
@@ -16,6 +16,7 @@ from app.engine.errors import (
 )
 from app.engine.events import (
     Event,
+    InternalDispatchEvent,
     StopEvent,
     WorkflowCancelledEvent,
     WorkflowFailedEvent,
@@ -27,6 +28,7 @@ from app.engine.rerun import recorded
 from app.engine.runner import Runner
 from app.engine.snapshot import Snapshot
 from app.engine.stepwise import Stepping
+from app.engine.stream import Stream
 
 if TYPE_CHECKING:
     from app.engine.workflow import Workflow
@@ -59,7 +61,7 @@ class Handler:
         self._run = run
         self._snapshot = snapshot
         self._head = head
-        self._stream: asyncio.Queue[Event | Callable[[], Event] | None] = asyncio.Queue()
+        self._stream: Stream[Event | Inside] = Stream()
         self._is_streamed = False
         self._runner: Runner | None = None
         self._facts = facts
@@ -141,11 +143,10 @@ class Handler:
                 "The stream of this run has been read to its end, and is not kept. What the run "
                 "did is in its checkpoints: handler.ctx.checkpoints."
             )
-        while (item := await self._stream.get()) is not None:
-            if isinstance(item, Event):
-                yield item
-            elif expose_internal:
-                yield item()
+        async for item in self._stream.read():
+            event = item if isinstance(item, Event) else told_of(item)
+            if expose_internal or not isinstance(event, InternalDispatchEvent):
+                yield event
         self._is_streamed = True
 
     # Steering
@@ -233,11 +234,11 @@ class Handler:
                 await self._unless_cancelled(stack.enter_async_context(limit))
                 return await self._carry()
         except WorkflowCancelledByUser:
-            self._stream.put_nowait(WorkflowCancelledEvent())
+            self.show(WorkflowCancelledEvent())
             raise
         finally:
             self._begun.set()
-            self._stream.put_nowait(None)
+            self._stream.close()
 
     async def _unless_cancelled(self, wait: Coroutine[Any, Any, object]) -> None:
         waiting, cancelled = (
@@ -259,12 +260,12 @@ class Handler:
         if records:
             await journal.append(records, "running")
             snapshot, head = records[-1].snapshot, Head(records[-1].id, records[-1].seq)
-        audience = Audience(graph, self.show, self._watch)
+        audience = Audience(graph, self.show, self._stream.put)
         runner = Runner(self._workflow, journal, self._run, snapshot, head, audience)
         if self._stepping is not None:
             runner.held = {}
         for record in records:
-            audience.hear(record.fact, record.delta, idle=False)
+            audience.hear(record.fact)
         for received in self._untold:
             runner.tell(received)
         if self._cancelled.is_set():
@@ -287,10 +288,7 @@ class Handler:
 
     def show(self, event: Event) -> None:
         """Put an event into the stream."""
-        self._stream.put_nowait(event)
-
-    def _watch(self, make: Callable[[], Event]) -> None:
-        self._stream.put_nowait(make)
+        self._stream.put(event)
 
     def _show_end(self, end: End, snapshot: Snapshot) -> None:
         timeout = self._workflow.timeout

@@ -23,6 +23,11 @@ class Head(NamedTuple):
     checkpoint: UUID | None = None
     seq: int = 0
 
+    @property
+    def number(self) -> int | None:
+        """The checkpoint's id as a number."""
+        return None if self.checkpoint is None else self.checkpoint.int
+
 
 class Failure(NamedTuple):
     """Why a run failed."""
@@ -56,17 +61,19 @@ class Record(NamedTuple):
     """A checkpoint as it is written: a run after one more fact.
 
     Attributes:
+        number: the checkpoint's id, as a number.
         seq: 1 for a run's first.
+        parent_number: the id of the checkpoint before.
         message: the id of the message from outside that the fact consumed.
         fact: what made the run progress.
         first_id: where the ids begin that it has given to what it sent.
         delta: how the snapshot differs from the one of the checkpoint before.
     """
 
-    id: UUID
+    number: int
     run: UUID
     seq: int
-    parent: UUID | None
+    parent_number: int | None
     last_completed_step: str | None
     input_event: SealedEvent | None
     output_event: SealedEvent | None
@@ -75,6 +82,16 @@ class Record(NamedTuple):
     first_id: int
     delta: Delta
     snapshot: Snapshot
+
+    @property
+    def id(self) -> UUID:
+        """What tells the checkpoint from every other."""
+        return UUID(int=self.number)
+
+    @property
+    def parent(self) -> UUID | None:
+        """The checkpoint before it."""
+        return None if self.parent_number is None else UUID(int=self.parent_number)
 
 
 class Journal(Protocol):
@@ -107,9 +124,10 @@ class MemoryJournal:
 
 
 def record(
-    id_: UUID,
+    number: int,
     run: UUID,
-    head: Head,
+    parent: int | None,
+    seq: int,
     fact: Fact,
     message: UUID | None,
     before: Snapshot,
@@ -120,19 +138,20 @@ def record(
     taken: SealedEvent | None = None
     given: SealedEvent | None = None
     match fact:
+        case Completed():
+            done = before.deliveries[fact.delivery]
+            step, taken, given = done.step, done.event, fact.output
         case Received(sent):
             given = sent.event
-        case Completed(delivery, _, given):
-            step, taken = before.deliveries[delivery].step, before.deliveries[delivery].event
-        case Abandoned(delivery, given):
-            taken = before.deliveries[delivery].event
+        case Abandoned():
+            taken, given = before.deliveries[fact.delivery].event, fact.failure
         case Waiting(wait):
             taken, given = before.deliveries[wait.delivery].event, wait.asked
     return Record(
-        id_,
+        number,
         run,
-        head.seq + 1,
-        head.checkpoint,
+        seq,
+        parent,
         step,
         taken,
         given,

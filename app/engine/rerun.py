@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from app.engine.advance import advance
 from app.engine.checkpoint import Checkpoint
 from app.engine.draft import Draft
@@ -13,6 +11,7 @@ from app.engine.errors import WorkflowRuntimeError
 from app.engine.events import Event, StopEvent
 from app.engine.facts import Abandoned, Completed, Fact, Sent, Waiting
 from app.engine.graph import Graph
+from app.engine.ids import new_number
 from app.engine.journal import Head, Record, record
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Buffered, Edit, Snapshot
@@ -71,12 +70,13 @@ def recorded(
 ) -> list[Record]:
     """The checkpoints that the facts leave, one after the other."""
     records: list[Record] = []
+    parent, seq = head.number, head.seq
     for fact in facts:
         if snapshot.stopped is not None:
             break
         delta = advance(graph.routes, snapshot, fact)
-        records.append(record(uuid7(), run, head, fact, None, snapshot, delta))
-        snapshot, head = records[-1].snapshot, Head(records[-1].id, records[-1].seq)
+        records.append(record(new_number(), run, parent, seq + 1, fact, None, snapshot, delta))
+        snapshot, parent, seq = records[-1].snapshot, records[-1].number, seq + 1
     return records
 
 

@@ -124,6 +124,9 @@ class RetryInfo:
         return policy.next(self.elapsed_seconds, self.retry_number, self.last_exception)
 
 
+FIRST_TRY = RetryInfo()
+
+
 @dataclass(frozen=True, slots=True)
 class _TenacityPolicy:
     condition: retry_base

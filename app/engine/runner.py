@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
-
-from uuid_utils.compat import uuid7
 
 from app.engine.advance import advance
 from app.engine.attempts import Attempts
 from app.engine.audience import Audience
 from app.engine.buffers import LiveBuffers
 from app.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError, WorkflowTimeoutError
-from app.engine.events import StepState
 from app.engine.facts import Completed, Fact, Received, Waiting
 from app.engine.flight import Flight
+from app.engine.ids import new_number
 from app.engine.journal import ENDED, End, Head, Journal, Record, Status, record
-from app.engine.retry import RetryInfo
+from app.engine.retry import FIRST_TRY, RetryInfo
 from app.engine.snapshot import NOTHING, Delivery, Snapshot, Wait
 from app.engine.state import LiveState
 from app.engine.turns import Turns
@@ -36,12 +34,8 @@ T = TypeVar("T")
 INTERRUPT_SECONDS = 5.0
 
 
-class News(NamedTuple):
-    """A fact that is not committed yet, with what it came from."""
-
-    fact: Fact
-    flight: Flight | None = None
-    message: UUID | None = None
+News = tuple[Fact, Flight | None, UUID | None]
+"""A fact that is not committed yet; and the try at a delivery, or the message, that it came of."""
 
 
 class Runner:
@@ -52,7 +46,6 @@ class Runner:
 
     Attributes:
         snapshot: the run as of its newest committed checkpoint.
-        head: that checkpoint.
         status: how the run stood when it was last written.
         end: why it ended, unless it completed.
         held: what is pending and not started, of a run that goes step by step; otherwise `None`.
@@ -68,7 +61,7 @@ class Runner:
         audience: Audience | None = None,
     ) -> None:
         self.snapshot = snapshot
-        self.head = head
+        self._parent, self._seq = head.number, head.seq
         self.status: Status = "queued"
         self.end: End | None = None
         self.held: dict[int, Delivery] | None = None
@@ -98,7 +91,7 @@ class Runner:
 
     def tell(self, received: Received, message: UUID | None = None) -> None:
         """An event came from outside."""
-        self._put(News(received, message=message))
+        self._put((received, None, message))
 
     def cancel(self) -> None:
         """End the run. What is under way is stopped, and stays pending."""
@@ -172,7 +165,7 @@ class Runner:
 
     def report(self, flight: Flight, fact: Fact) -> None:
         """A step has more to report while it goes on."""
-        self._put(News(fact, flight))
+        self._put((fact, flight, None))
 
     def _put(self, news: News | End) -> None:
         self._news.append(news)
@@ -183,19 +176,25 @@ class Runner:
         if not self._moving:
             self._loop.create_task(self._move(), context=self._context.copy())
 
-    async def _move(self) -> None:
+    async def _move(self, mover: asyncio.Task[None] | None = None) -> None:
         """Commit what has happened and act on it, until nothing is new. One task at a time does it,
         for all: whoever has news while another is at it leaves them to that one."""
         if self._moving or self._over.done():
             return
-        self._moving, self._mover = True, asyncio.current_task()
+        self._moving, self._mover = True, mover or asyncio.current_task()
         try:
-            while self._news or self.status != self._stands:
-                news, self._news = self._news, []
-                await self._keep(news, self._stands)
-                if self.status in ENDED:
+            turns = self._turns
+            while True:
+                stands: Status = "running" if turns.working or turns.queued else "waiting"
+                if self.status in ENDED or (self.status == stands and not self._news):
                     break
-            self._look_around()
+                news, self._news = self._news, []
+                records, status, end = self._draw_up(news, stands)
+                await self._journal.append(records, status, None if end is None else end.failure)
+                self.end = end
+                self._act(news, records, status)
+            if self.status != "running" or self.draining.is_set():
+                self._look_around()
         except BaseException as error:
             if not self._over.done():  # for who drives the run: it is not the mover's own affair
                 self._over.set_exception(error)
@@ -203,10 +202,6 @@ class Runner:
                 raise
         finally:
             self._moving = False
-
-    @property
-    def _stands(self) -> Status:
-        return "waiting" if self._turns.idle else "running"
 
     def _look_around(self) -> None:
         """Nothing is new: is it over, or at rest?"""
@@ -223,41 +218,49 @@ class Runner:
             for waiter in rested:
                 waiter.set_result(None)
 
-    async def _keep(self, news: list[News | End], status: Status) -> None:
-        """Commit what has happened, all of it at once, and only then act on it."""
-        snapshot, head, end = self.snapshot, self.head, None
-        kept: list[tuple[News, Record]] = []
+    def _draw_up(
+        self, news: Sequence[News | End], stands: Status
+    ) -> tuple[list[Record], Status, End | None]:
+        """What is to be committed of the news, and how the run stands then."""
+        snapshot, parent, seq = self.snapshot, self._parent, self._seq
+        records: list[Record] = []
         for item in news:
-            status = "running"
             if isinstance(item, End):
-                status, end = item.status, item
-                break
-            delta = advance(self.graph.routes, snapshot, item.fact)
-            entry = record(uuid7(), self.run, head, item.fact, item.message, snapshot, delta)
-            kept.append((item, entry))
-            snapshot, head = entry.snapshot, Head(entry.id, entry.seq)
+                return records, item.status, item
+            stands = "running"
+            fact, _, message = item
+            delta = advance(self.graph.routes, snapshot, fact)
+            entry = record(new_number(), self.run, parent, seq + 1, fact, message, snapshot, delta)
+            records.append(entry)
+            snapshot, parent, seq = entry.snapshot, entry.number, seq + 1
             if snapshot.stopped is not None:
-                status = "completed"
-                break
-        failure = None if end is None else end.failure
-        await self._journal.append([entry for _, entry in kept], status, failure)
-        was, self.status, self.end = self.status, status, end
-        self.snapshot, self.head = snapshot, head
-        for item, entry in kept:
-            self._follow(item, entry, status in ENDED)
+                return records, "completed", None
+        return records, stands, None
+
+    def _act(self, news: Sequence[News | End], records: Sequence[Record], status: Status) -> None:
+        """It is committed: what follows from it begins."""
+        was, self.status = self.status, status
+        if records:
+            newest = records[-1]
+            self.snapshot, self._parent, self._seq = newest.snapshot, newest.number, newest.seq
+        for item, entry in zip(news, records, strict=False):
+            if not isinstance(item, End):  # which has no record
+                self._follow(item[1], entry, status in ENDED)
         if status == "waiting" and was != status:
             self.audience.idle()
 
-    def _follow(self, news: News, entry: Record, has_ended: bool) -> None:
+    def _follow(self, flight: Flight | None, entry: Record, has_ended: bool) -> None:
         """Act on a fact that is committed."""
-        flight, fact, delta = news.flight, news.fact, entry.delta
+        fact, delta = entry.fact, entry.delta
         if flight is not None:
             self._land(flight, fact)
-        self.audience.hear(fact, delta, self._turns.idle)
+        self.audience.hear(fact)
+        if delta.unclaimed is not NOTHING:
+            self.audience.unhandled(delta.unclaimed.put.values(), self._turns.idle)
         if has_ended:
             return
-        if isinstance(fact, Completed):
-            self.live.commit(fact.delivery, fact.changes or {}, entry.snapshot.state)
+        if type(fact) is Completed and fact.changes:
+            self.live.commit(fact.delivery, fact.changes, entry.snapshot.state)
         if delta.deliveries is not NOTHING:
             for id_, delivery in delta.deliveries.put.items():
                 if id_ not in self._flights:
@@ -269,11 +272,10 @@ class Runner:
 
     def _land(self, flight: Flight, fact: Fact) -> None:
         flight.settle()
-        if isinstance(fact, Waiting):
+        if type(fact) is Waiting:
             self.waiting.begin(flight, fact.wait)
             return
-        given = fact.output.type if isinstance(fact, Completed) and fact.output else None
-        self.audience.step_is(StepState.NOT_RUNNING, flight.delivery, flight.worker, given)
+        self.audience.step_ends(flight.delivery, flight.worker, fact)
         del self._flights[flight.delivery.id]
         self.waiting.rest(flight)
 
@@ -297,9 +299,9 @@ class Runner:
             )
             self._put(End("failed", error, delivery.step))
             return
-        flight = self.flight(delivery, RetryInfo())
+        flight = self.flight(delivery, FIRST_TRY)
         if not self._turns.ask(delivery.step, delivery.id, partial(self._take_off, flight)):
-            self.audience.step_is(StepState.PREPARING, delivery, None)
+            self.audience.step_begins(delivery, None)
 
     def flight(self, delivery: Delivery, retry: RetryInfo) -> Flight:
         """A new try at the delivery."""
@@ -308,7 +310,7 @@ class Runner:
 
     def _take_off(self, flight: Flight, worker: int) -> None:
         flight.worker = worker
-        self.audience.step_is(StepState.RUNNING, flight.delivery, worker)
+        self.audience.step_begins(flight.delivery, worker)
         flight.task = self._loop.create_task(self._fly(flight), context=self._context.copy())
 
     async def _fly(self, flight: Flight) -> None:
@@ -322,8 +324,8 @@ class Runner:
         else:
             outcome = fact
         flight.is_over = True
-        self._news.append(outcome if isinstance(outcome, End) else News(outcome, flight))
-        await self._move()
+        self._news.append(outcome if isinstance(outcome, End) else (outcome, flight, None))
+        await self._move(flight.task)
 
     # Steps in threads
 

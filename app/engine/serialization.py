@@ -45,6 +45,11 @@ class SealedEvent(NamedTuple):
         )
 
 
+AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
+"""Of these types JSON holds the values as they are."""
+WRITTEN_AS_THEY_ARE = frozenset({bool, type(None)})
+"""Of these there is none that JSON has no room for."""
+
 BATCH = "EventBatch"
 
 
@@ -89,6 +94,7 @@ class Serializer:
         self._types = dict(types)
         self._find = find
         self._shapes: dict[type, _Shape] = {}
+        self._events: dict[str, type[Event]] = {}
 
     def seal(self, event: Event) -> SealedEvent:
         """Take the event as it is now.
@@ -96,7 +102,7 @@ class Serializer:
         Raises:
             SerializationError: a field's value cannot be stored; the message names it.
         """
-        shape = self._shape(type(event))
+        shape = self._shapes.get(type(event)) or self._shape(type(event))
         if shape is None:
             raise SerializationError(_unknown(type(event), type(event).__name__))
         try:
@@ -112,14 +118,8 @@ class Serializer:
             SerializationError: its type is not known (any more), or has changed so that the
                 stored fields do not fit it.
         """
-        cls = self.type_named(sealed.type)
-        if cls is None or not issubclass(cls, Event):
-            raise SerializationError(
-                f"There is no event type {sealed.type!r} in this workflow (any more). "
-                "Bring the class back, or rerun from a checkpoint before it."
-            )
-        event = self._model(cls, sealed.data, sealed.private, sealed.unset)
-        assert isinstance(event, Event)
+        cls = self._events.get(sealed.type) or self._event_type(sealed.type)
+        event: Event = self._model(cls, sealed.data, sealed.private, sealed.unset)
         return event
 
     def encode(self, value: Any, called: str = "value") -> Json:
@@ -209,7 +209,11 @@ class Serializer:
     ) -> tuple[dict[str, Json], dict[str, Json] | None, tuple[str, ...]]:
         names = self._shapes[type(model)].fields
         values, encode = model.__dict__, self._encode
-        data = {name: encode(values[name], depth) for name in names}
+        data: dict[str, Json] = {}
+        for name in names:
+            value = values[name]
+            is_plain = value.isascii() if type(value) is str else type(value) in WRITTEN_AS_THEY_ARE
+            data[name] = value if is_plain else encode(value, depth)
         if model.__pydantic_extra__:
             data |= {name: encode(v, depth) for name, v in model.__pydantic_extra__.items()}
         private = None
@@ -248,20 +252,21 @@ class Serializer:
         written: Mapping[str, Json],
         private: Mapping[str, Json] | None,
         unset: tuple[str, ...],
-    ) -> BaseModel:
+    ) -> Any:
         """Restore the model as it was, unvalidated: validators may not be repeatable.
 
         Only a class whose fields have changed since is validated, so that new fields get their
         defaults.
         """
-        shape = self._shape(cls)
+        shape = self._shapes.get(cls) or self._shape(cls)
         assert shape is not None
         decode = self.decode
-        data = {name: decode(item) for name, item in written.items()}
-        fields, keeps_extra = shape.fields, cls.model_config.get("extra") == "allow"
-        if any(name not in data for name in fields) or (
-            len(data) > len(fields) and not keeps_extra
-        ):
+        data = {
+            name: item if type(item) in AS_THEY_ARE else decode(item)
+            for name, item in written.items()
+        }
+        has_more = len(data) > len(shape.fields)
+        if not shape.names.issubset(data) or (has_more and not shape.keeps_extra):
             try:
                 return cls.model_validate(data)
             except ValidationError as error:
@@ -269,21 +274,25 @@ class Serializer:
                     f"A stored {shape.name} does not fit its class any more: "
                     + "; ".join(f"{e['loc']}: {e['msg']}" for e in error.errors())
                 ) from None
+        fields_set = set(data)
+        fields_set.difference_update(unset)
+        extra: dict[str, Any] = {}
+        if has_more:
+            extra = {name: data.pop(name) for name in list(data) if name not in shape.names}
         model = cls.__new__(cls)
-        extra = {name: data.pop(name) for name in list(data) if name not in shape.names}
-        fields_set = {*data, *extra}.difference(unset)
-        object.__setattr__(model, "__dict__", data)
-        object.__setattr__(model, "__pydantic_extra__", extra if keeps_extra else None)
-        object.__setattr__(model, "__pydantic_fields_set__", fields_set)
-        object.__setattr__(model, "__pydantic_private__", self._private(cls, private))
+        put = object.__setattr__
+        put(model, "__dict__", data)
+        put(model, "__pydantic_extra__", extra if shape.keeps_extra else None)
+        put(model, "__pydantic_fields_set__", fields_set)
+        put(
+            model,
+            "__pydantic_private__",
+            self._private(cls, private) if shape.has_private else None,
+        )
         return model
 
-    def _private(
-        self, cls: type[BaseModel], written: Mapping[str, Json] | None
-    ) -> dict[str, Any] | None:
+    def _private(self, cls: type[BaseModel], written: Mapping[str, Json] | None) -> dict[str, Any]:
         attributes = cls.__private_attributes__
-        if not attributes:
-            return None
         stored = {name: self.decode(item) for name, item in (written or {}).items()}
         fresh = {
             name: attr.get_default() for name, attr in attributes.items() if name not in stored
@@ -305,6 +314,16 @@ class Serializer:
         for name, item in data.items():
             object.__setattr__(value, name, item)
         return value
+
+    def _event_type(self, name: str) -> type[Event]:
+        cls = self.type_named(name)
+        if cls is None or not issubclass(cls, Event):
+            raise SerializationError(
+                f"There is no event type {name!r} in this workflow (any more). "
+                "Bring the class back, or rerun from a checkpoint before it."
+            )
+        self._events[name] = cls
+        return cls
 
     def _shape(self, cls: type) -> "_Shape | None":
         shape = self._shapes.get(cls)
@@ -362,12 +381,17 @@ class _Shape:
     name: str
     fields: tuple[str, ...]
     names: frozenset[str]
+    keeps_extra: bool = False
+    has_private: bool = False
 
     @classmethod
     def of(cls, declared: type) -> "_Shape":
         if issubclass(declared, BaseModel):
             fields = tuple(declared.model_fields)
-        elif dataclasses.is_dataclass(declared):
+            keeps_extra = declared.model_config.get("extra") == "allow"
+            has_private = bool(declared.__private_attributes__)
+            return cls(declared.__name__, fields, frozenset(fields), keeps_extra, has_private)
+        if dataclasses.is_dataclass(declared):
             fields = tuple(field.name for field in dataclasses.fields(declared))
         else:
             fields = ()

@@ -126,13 +126,11 @@ class Edit(NamedTuple, Generic[K, V]):
 
     @classmethod
     def of(cls, changed: Mapping[K, V | None]) -> "Edit[K, V]":
-        """What has changed, as an edit; `None` drops."""
-        if not changed:
-            return NOTHING
-        return cls(
-            {key: value for key, value in changed.items() if value is not None},
-            tuple(key for key, value in changed.items() if value is None),
-        )
+        """What has changed, as an edit; `None` drops. Where nothing has, take `NOTHING`."""
+        put = {key: value for key, value in changed.items() if value is not None}
+        if len(put) == len(changed):
+            return cls(put)
+        return cls(put, tuple([key for key, value in changed.items() if value is None]))
 
     def apply(self, mapping: "Map[K, V]") -> "Map[K, V]":
         """The mapping after this edit."""
@@ -216,23 +214,20 @@ class Snapshot(NamedTuple):
 
     def after(self, delta: Delta) -> "Snapshot":
         """This snapshot with the delta applied."""
+        d = delta  # spelled out: each step makes one
         return Snapshot(
-            _applied(delta.deliveries, self.deliveries),
-            _applied(delta.waits, self.waits),
-            _applied(delta.buffers, self.buffers),
-            _applied(delta.calls, self.calls),
-            _applied(delta.unclaimed, self.unclaimed),
-            _applied(delta.batches, self.batches),
-            _applied(delta.queues, self.queues),
-            _applied(delta.gathered, self.gathered),
-            _applied(delta.state, self.state),
-            delta.next_id,
-            delta.stopped,
+            self.deliveries if d.deliveries is NOTHING else d.deliveries.apply(self.deliveries),
+            self.waits if d.waits is NOTHING else d.waits.apply(self.waits),
+            self.buffers if d.buffers is NOTHING else d.buffers.apply(self.buffers),
+            self.calls if d.calls is NOTHING else d.calls.apply(self.calls),
+            self.unclaimed if d.unclaimed is NOTHING else d.unclaimed.apply(self.unclaimed),
+            self.batches if d.batches is NOTHING else d.batches.apply(self.batches),
+            self.queues if d.queues is NOTHING else d.queues.apply(self.queues),
+            self.gathered if d.gathered is NOTHING else d.gathered.apply(self.gathered),
+            self.state if d.state is NOTHING else d.state.apply(self.state),
+            d.next_id,
+            d.stopped,
         )
-
-
-def _applied(edit: Edit[K, V], mapping: "Map[K, V]") -> "Map[K, V]":
-    return mapping if edit is NOTHING else edit.apply(mapping)
 
 
 def whole(snapshot: Snapshot) -> Delta:

@@ -60,8 +60,6 @@ class LiveState:
     ) -> None:
         """The delivery has completed, and its changes are in the committed state."""
         self._committed = committed
-        if not changed:
-            return
         for key, mine in changed.items():
             # First of all in line, they come first in the committed state too: nothing is seen
             # to change. Only later ones may have been put before others.

@@ -12,7 +12,6 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from pydantic import ValidationError
-from uuid_utils.compat import uuid7
 
 from app.engine.checkpoint import WORKFLOWS, Checkpoint, qualified
 from app.engine.context import Context
@@ -31,6 +30,7 @@ from app.engine.events import (
 from app.engine.facts import Fact, Received, Sent
 from app.engine.graph import Graph, graph_of
 from app.engine.handler import Handler
+from app.engine.ids import new_id
 from app.engine.journal import Head
 from app.engine.rerun import InFlight, beginning
 from app.engine.resource import ResourceConfig, ResourceManager
@@ -256,11 +256,6 @@ class Workflow:
         with the workflow's class, is given it."""
         self._workflows = {**self._workflows, **workflows}
 
-    def function(self, step: str) -> Callable[..., Any]:
-        """The function of a step."""
-        found: Callable[..., Any] = getattr(self, step)
-        return found
-
     async def provide(self, step: Step) -> dict[str, Any]:
         """The resources and the other workflows that a step is given, by parameter.
 
@@ -377,7 +372,7 @@ class Workflow:
                 "A run needs a running event loop: call it in a coroutine, as in "
                 "`asyncio.run(main())`."
             ) from None
-        return Handler(self, ctx, uuid7(), snapshot, head, facts, stepwise)
+        return Handler(self, ctx, new_id(), snapshot, head, facts, stepwise)
 
     def _start_event(self, fields: dict[str, Any]) -> Event:
         try:

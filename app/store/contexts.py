@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from sqlmodel import Session
-from uuid_utils.compat import uuid7
 
+from app.engine.ids import new_id
 from app.errors import NotFound
 from app.store import requests
 from app.store.requests import Repeatable
@@ -16,7 +16,7 @@ def create(session: Session, workflow: str, request: Repeatable | None = None) -
     made = requests.made_by(session, request)
     if made is not None:
         return find(session, made)
-    context = Context(id=uuid7(), workflow=workflow)
+    context = Context(id=new_id(), workflow=workflow)
     session.add(context)
     session.flush()
     requests.remember(session, request, context.id)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlmodel import Session, and_, col, not_, or_, select
-from uuid_utils.compat import uuid7
 
+from app.engine.ids import new_id
 from app.engine.journal import ENDED, Head
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Snapshot, whole
@@ -66,7 +66,7 @@ def start(
             f"A run is under way in context {context.id}. Wait for it, "
             'or start with "if_busy": "queue" to be next.'
         )
-    run_id = uuid7()
+    run_id = new_id()
     packer = Packer()
     payload = packer.event(event)
     session.add(
@@ -80,7 +80,7 @@ def start(
         )
     )
     session.flush()
-    session.add(Message(id=uuid7(), run_id=run_id, event=payload))
+    session.add(Message(id=new_id(), run_id=run_id, event=payload))
     packer.store(session)
     requests.remember(session, request, run_id)
     return run_id
@@ -106,7 +106,7 @@ def rerun(session: Session, checkpoint_id: UUID, request: Repeatable | None) -> 
     source = session.get_one(Run, origin.run_id)
     packer = Packer()
     run = Run(
-        id=uuid7(),
+        id=new_id(),
         workflow=source.workflow,
         context_id=source.context_id,
         status="queued",
@@ -193,7 +193,7 @@ def tell(
             "Rerun it from one of its checkpoints."
         )
     packer = Packer()
-    said = Said(uuid7(), event)
+    said = Said(new_id(), event)
     session.add(Message(id=said.id, run_id=run_id, event=packer.event(event)))
     packer.store(session)
     requests.remember(session, request, run_id)

@@ -1,0 +1,42 @@
+"""Stream: what a run has shown and nobody has read yet."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Stream(Generic[T]):
+    """A queue with one reader, and an end. Most runs have no reader, and put much into it."""
+
+    def __init__(self) -> None:
+        self._items: deque[T] = deque()
+        self._is_closed = False
+        self._reader: asyncio.Future[None] | None = None
+
+    def put(self, item: T) -> None:
+        """Append the item."""
+        self._items.append(item)
+        if self._reader is not None:
+            self._wake()
+
+    def close(self) -> None:
+        """Nothing comes any more."""
+        self._is_closed = True
+        self._wake()
+
+    async def read(self) -> AsyncIterator[T]:
+        """The items, as they come, to the end."""
+        while self._items or not self._is_closed:
+            if self._items:
+                yield self._items.popleft()
+            else:
+                self._reader = asyncio.get_running_loop().create_future()
+                await self._reader
+
+    def _wake(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None and not reader.done():
+            reader.set_result(None)

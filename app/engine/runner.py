@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
-from contextvars import copy_context
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from app.engine.advance import advance
 from app.engine.attempts import Attempts
 from app.engine.audience import Audience
 from app.engine.buffers import LiveBuffers
 from app.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError, WorkflowTimeoutError
 from app.engine.facts import Completed, Fact, Received, Waiting
 from app.engine.flight import Flight
-from app.engine.ids import new_number
-from app.engine.journal import ENDED, End, Head, Journal, Record, Status, record
+from app.engine.journal import ENDED, End, Head, Journal, Record, Status
+from app.engine.progress import Progress
 from app.engine.retry import FIRST_TRY, RetryInfo
 from app.engine.snapshot import NOTHING, Delivery, Snapshot, Wait
 from app.engine.state import LiveState
@@ -34,20 +32,13 @@ T = TypeVar("T")
 INTERRUPT_SECONDS = 5.0
 
 
-News = tuple[Fact, Flight | None, UUID | None]
-"""A fact that is not committed yet; and the try at a delivery, or the message, that it came of."""
-
-
-class Runner:
+class Runner(Progress):
     """One run, under way in this process.
 
     It does one thing: start what is pending. That is how a run begins, goes on, is taken over
     after a crash and is rerun.
 
     Attributes:
-        snapshot: the run as of its newest committed checkpoint.
-        status: how the run stood when it was last written.
-        end: why it ended, unless it completed.
         held: what is pending and not started, of a run that goes step by step; otherwise `None`.
     """
 
@@ -60,31 +51,20 @@ class Runner:
         head: Head,
         audience: Audience | None = None,
     ) -> None:
-        self.snapshot = snapshot
-        self._parent, self._seq = head.number, head.seq
-        self.status: Status = "queued"
-        self.end: End | None = None
+        graph = workflow.graph
+        turns = Turns({step.name: step.num_workers for step in graph.steps.values()})
+        super().__init__(journal, graph.routes, run, snapshot, head, turns)
         self.held: dict[int, Delivery] | None = None
         self.workflow = workflow
-        self.graph = workflow.graph
+        self.graph = graph
         self.live = LiveState(snapshot.state)
         self.buffers = LiveBuffers(snapshot)
-        self.audience = audience or Audience(workflow.graph)
+        self.waiting = WaitingSteps(turns)
+        self.audience = audience or Audience(graph)
         self.draining = asyncio.Event()
-        self._journal = journal
-        self.run = run
-        self._turns = Turns({step.name: step.num_workers for step in self.graph.steps.values()})
-        self.waiting = WaitingSteps(self._turns)
         self._attempts = Attempts(self)
         self._flights: dict[int, Flight] = {}
-        self._news: list[News | End] = []
         self._stays = True
-        self._loop = asyncio.get_running_loop()
-        self._over: asyncio.Future[None] = self._loop.create_future()
-        self._rested: list[asyncio.Future[None]] = []
-        self._moving = True  # nobody does before it is driven
-        self._mover: asyncio.Task[None] | None = None
-        self._context = copy_context()  # a step begins with the run's, not with another step's
         self._thread = threading.current_thread()
 
     # What may be said to it
@@ -129,9 +109,7 @@ class Runner:
                     self._start(delivery)
                 else:
                     self.audience.ask(wait)
-            self._moving = False
-            await self._move()
-            await self._over
+            await self._begin()
         finally:
             if timer is not None:
                 timer.cancel()
@@ -148,14 +126,6 @@ class Runner:
         self.waiting.rest(flight)
         self.nudge()
 
-    async def rest(self) -> None:
-        """Wait until nothing is under way, or the run is over."""
-        if not self._over.done():
-            rested = self._loop.create_future()
-            self._rested.append(rested)
-            self.nudge()
-            await asyncio.wait([rested, self._over], return_when=asyncio.FIRST_COMPLETED)
-
     def release(self) -> None:
         """Start what is held back."""
         held, self.held = self.held or {}, None
@@ -167,90 +137,17 @@ class Runner:
         """A step has more to report while it goes on."""
         self._put((fact, flight, None))
 
-    def _put(self, news: News | End) -> None:
-        self._news.append(news)
-        self.nudge()
-
-    def nudge(self) -> None:
-        """Something has changed: look at it soon."""
-        if not self._moving:
-            self._loop.create_task(self._move(), context=self._context.copy())
-
-    async def _move(self, mover: asyncio.Task[None] | None = None) -> None:
-        """Commit what has happened and act on it, until nothing is new. One task at a time does it,
-        for all: whoever has news while another is at it leaves them to that one."""
-        if self._moving or self._over.done():
-            return
-        self._moving, self._mover = True, mover or asyncio.current_task()
-        try:
-            turns = self._turns
-            while True:
-                stands: Status = "running" if turns.working or turns.queued else "waiting"
-                if self.status in ENDED or (self.status == stands and not self._news):
-                    break
-                news, self._news = self._news, []
-                records, status, end = self._draw_up(news, stands)
-                await self._journal.append(records, status, None if end is None else end.failure)
-                self.end = end
-                self._act(news, records, status)
-            if self.status != "running" or self.draining.is_set():
-                self._look_around()
-        except BaseException as error:
-            if not self._over.done():  # for who drives the run: it is not the mover's own affair
-                self._over.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            self._moving = False
-
-    def _look_around(self) -> None:
-        """Nothing is new: is it over, or at rest?"""
+    def _is_over(self) -> bool:
         if self.status in ENDED:
-            is_over = True
-        elif self.draining.is_set():
-            is_over = not self._turns.working
-        else:
-            is_over = self.status == "waiting" and not (self._stays or self._flights)
-        if is_over and not self._over.done():
-            self._over.set_result(None)
-        if self._turns.idle:
-            rested, self._rested = self._rested, []
-            for waiter in rested:
-                waiter.set_result(None)
+            return True
+        if self.draining.is_set():
+            return not self._turns.working
+        return self.status == "waiting" and not (self._stays or self._flights)
 
-    def _draw_up(
-        self, news: Sequence[News | End], stands: Status
-    ) -> tuple[list[Record], Status, End | None]:
-        """What is to be committed of the news, and how the run stands then."""
-        snapshot, parent, seq = self.snapshot, self._parent, self._seq
-        records: list[Record] = []
-        for item in news:
-            if isinstance(item, End):
-                return records, item.status, item
-            stands = "running"
-            fact, _, message = item
-            delta = advance(self.graph.routes, snapshot, fact)
-            entry = record(new_number(), self.run, parent, seq + 1, fact, message, snapshot, delta)
-            records.append(entry)
-            snapshot, parent, seq = entry.snapshot, entry.number, seq + 1
-            if snapshot.stopped is not None:
-                return records, "completed", None
-        return records, stands, None
-
-    def _act(self, news: Sequence[News | End], records: Sequence[Record], status: Status) -> None:
-        """It is committed: what follows from it begins."""
-        was, self.status = self.status, status
-        if records:
-            newest = records[-1]
-            self.snapshot, self._parent, self._seq = newest.snapshot, newest.number, newest.seq
-        for item, entry in zip(news, records, strict=False):
-            if not isinstance(item, End):  # which has no record
-                self._follow(item[1], entry, status in ENDED)
-        if status == "waiting" and was != status:
-            self.audience.idle()
+    def _rests(self) -> None:
+        self.audience.idle()
 
     def _follow(self, flight: Flight | None, entry: Record, has_ended: bool) -> None:
-        """Act on a fact that is committed."""
         fact, delta = entry.fact, entry.delta
         if flight is not None:
             self._land(flight, fact)

@@ -1,0 +1,160 @@
+"""Progress: what happens in a run is committed first, and acted on then."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextvars import copy_context
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from app.engine.advance import advance
+from app.engine.facts import Fact
+from app.engine.ids import new_number
+from app.engine.journal import ENDED, End, Head, Journal, Record, Status, record
+from app.engine.routes import Routes
+from app.engine.snapshot import Snapshot
+from app.engine.turns import Turns
+
+if TYPE_CHECKING:
+    from app.engine.flight import Flight
+
+News = tuple[Fact, "Flight | None", UUID | None]
+"""A fact that is not committed yet; and the try at a delivery, or the message, that it came of."""
+
+
+class Progress(ABC):
+    """Where a run stands, and how it moves on.
+
+    Attributes:
+        snapshot: the run as of its newest committed checkpoint.
+        status: how the run stood when it was last written.
+        end: why it ended, unless it completed.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        routes: Routes,
+        run: UUID,
+        snapshot: Snapshot,
+        head: Head,
+        turns: Turns,
+    ) -> None:
+        self.run = run
+        self.snapshot = snapshot
+        self.status: Status = "queued"
+        self.end: End | None = None
+        self._journal = journal
+        self._routes = routes
+        self._parent, self._seq = head.number, head.seq
+        self._turns = turns
+        self._news: list[News | End] = []
+        self._is_moving = True  # nobody may move it before it has begun
+        self._mover: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._rested: list[asyncio.Future[None]] = []
+        self._context = copy_context()  # each task has the run's, not another task's
+
+    async def rest(self) -> None:
+        """Wait until nothing is under way, or the run is over."""
+        if not self._over.done():
+            rested = self._loop.create_future()
+            self._rested.append(rested)
+            self.nudge()
+            await asyncio.wait([rested, self._over], return_when=asyncio.FIRST_COMPLETED)
+
+    def nudge(self) -> None:
+        """Something has changed: look at it soon."""
+        if not self._is_moving:
+            self._loop.create_task(self._move(), context=self._context.copy())
+
+    def _put(self, news: News | End) -> None:
+        self._news.append(news)
+        self.nudge()
+
+    async def _begin(self) -> None:
+        self._is_moving = False
+        await self._move()
+        await self._over
+
+    async def _move(self, mover: asyncio.Task[None] | None = None) -> None:
+        """Commit what has happened and act on it, until nothing is new. One task at a time does it,
+        for all: whoever has news while another is at it leaves them to that one."""
+        if self._is_moving or self._over.done():
+            return
+        self._is_moving, self._mover = True, mover or asyncio.current_task()
+        turns = self._turns
+        try:
+            while True:
+                stands: Status = "running" if turns.working or turns.queued else "waiting"
+                if self.status in ENDED or (self.status == stands and not self._news):
+                    break
+                news, self._news = self._news, []
+                records, status, end = self._draw_up(news, stands)
+                await self._journal.append(records, status, None if end is None else end.failure)
+                self._moved(news, records, status, end)
+            self._look_around()
+        except BaseException as error:
+            if not self._over.done():  # for who drives the run: it is not the mover's own affair
+                self._over.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._is_moving = False
+
+    def _draw_up(
+        self, news: Sequence[News | End], stands: Status
+    ) -> tuple[list[Record], Status, End | None]:
+        """What is to be committed of the news, and how the run stands then."""
+        snapshot, parent, seq = self.snapshot, self._parent, self._seq
+        records: list[Record] = []
+        for item in news:
+            if isinstance(item, End):
+                return records, item.status, item
+            stands = "running"
+            fact, _, message = item
+            delta = advance(self._routes, snapshot, fact)
+            entry = record(new_number(), self.run, parent, seq + 1, fact, message, snapshot, delta)
+            records.append(entry)
+            snapshot, parent, seq = entry.snapshot, entry.number, seq + 1
+            if snapshot.stopped is not None:
+                return records, "completed", None
+        return records, stands, None
+
+    def _moved(
+        self, news: Sequence[News | End], records: Sequence[Record], status: Status, end: End | None
+    ) -> None:
+        """It is committed: what follows from it begins."""
+        was, self.status, self.end = self.status, status, end
+        if records:
+            newest = records[-1]
+            self.snapshot, self._parent, self._seq = newest.snapshot, newest.number, newest.seq
+        for item, entry in zip(news, records, strict=False):
+            if not isinstance(item, End):  # which has no record
+                self._follow(item[1], entry, status in ENDED)
+        if status == "waiting" and was != status:
+            self._rests()
+
+    def _look_around(self) -> None:
+        """Nothing is new: is it over, or at rest?"""
+        if self._is_over() and not self._over.done():
+            self._over.set_result(None)
+        if self._rested and self._turns.idle:
+            rested, self._rested = self._rested, []
+            for waiter in rested:
+                waiter.set_result(None)
+
+    @abstractmethod
+    def _follow(self, flight: Flight | None, entry: Record, has_ended: bool) -> None:
+        """Act on a fact that is committed."""
+
+    @abstractmethod
+    def _rests(self) -> None:
+        """Nothing is left to do but wait."""
+
+    @abstractmethod
+    def _is_over(self) -> bool:
+        """Whether nothing more is to be done here."""

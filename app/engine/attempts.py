@@ -102,8 +102,8 @@ class Attempts:
 
 def _policy_failed(flight: Flight, error: Exception, raised: Exception) -> WorkflowRuntimeError:
     failed = WorkflowRuntimeError(
-        f"The retry policy of step {flight.delivery.step!r} raised {type(raised).__name__}: "
-        f"{raised}"
+        f"The retry policy of step {flight.delivery.step!r} failed with "
+        f"{type(raised).__name__}: {raised}"
     )
     failed.__cause__ = error
     return failed

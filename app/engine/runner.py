@@ -17,7 +17,7 @@ from app.engine.facts import Completed, Fact, Received, Waiting
 from app.engine.flight import Flight
 from app.engine.journal import ENDED, End, Head, Journal, Record, Status
 from app.engine.progress import Progress
-from app.engine.retry import FIRST_TRY, RetryInfo
+from app.engine.retry import RetryInfo
 from app.engine.snapshot import NOTHING, Delivery, Snapshot, Wait
 from app.engine.state import LiveState
 from app.engine.turns import Turns
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 INTERRUPT_SECONDS = 5.0
+FIRST_TRY = RetryInfo()
 
 
 class Runner(Progress):

@@ -239,7 +239,8 @@ def _check_options(
 ) -> None:
     if not _is_count(num_workers):
         raise WorkflowValidationError(f"num_workers must be 1 or more, not {num_workers!r}.")
-    if retry_policy is not None and not isinstance(retry_policy, RetryPolicy):
+    is_policy = isinstance(retry_policy, RetryPolicy) and not isinstance(retry_policy, type)
+    if retry_policy is not None and not is_policy:
         raise WorkflowValidationError(
             f"retry_policy must have a method `next`, as retry_policy(...) makes it; "
             f"{retry_policy!r} has none."

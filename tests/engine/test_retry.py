@@ -1,6 +1,10 @@
 """A failed step is tried again, as its retry policy says; nothing of the failed try stays."""
 
 import asyncio
+import math
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -32,6 +36,19 @@ from app.engine.retry import (
 from tests.engine.runs import BOUND, ended, own, shown
 
 AT_ONCE = retry_policy(wait=wait_none(), stop=stop_after_attempt(3))
+
+
+class Own:
+    """A policy of a user's own, that knows nothing of seeds."""
+
+    def __init__(self, answer: Callable[[int], Any]) -> None:
+        self.answer = answer
+
+    def next(self, elapsed_time: float, attempts: int, error: Exception) -> float | None:
+        assert elapsed_time >= 0
+        assert isinstance(error, ConnectionError)
+        answer: float | None = self.answer(attempts)
+        return answer
 
 
 class Part(Event):
@@ -112,6 +129,40 @@ def test_a_policy_says_how_long_to_wait(policy: RetryPolicy, delays: list[float 
     error = ValueError("wrong")
     found = [policy.next(float(n), n, error) for n in range(1, len(delays) + 1)]
     assert found == delays
+
+
+def test_the_policies_by_delay_show_what_they_were_made_with() -> None:
+    constant = ConstantDelayRetryPolicy(4, 0.5)
+    assert (constant.maximum_attempts, constant.delay) == (4, 0.5)
+    growing = ExponentialBackoffRetryPolicy(4, 1, 3, 5, False)
+    assert (growing.maximum_attempts, growing.initial_delay, growing.jitter) == (4, 1, False)
+
+
+def test_equal_seeds_give_equal_delays() -> None:
+    policy = ExponentialBackoffRetryPolicy(maximum_attempts=9, initial_delay=2)
+    error = ValueError("wrong")
+    for attempts in range(1, 9):
+        delays = {policy.next(0.0, attempts, error, seed=seed % 10) for seed in range(100)}
+        assert len(delays) == 10
+        assert all(delay is not None and 0 <= delay <= 2**attempts for delay in delays)
+
+
+async def test_an_object_of_a_users_own_is_a_policy() -> None:
+    assert await ended(failing(Own(lambda n: 0 if n < 3 else None), 2).run()) == 3
+    with pytest.raises(ConnectionError, match="failure 3"):
+        await ended(failing(Own(lambda n: 0 if n < 3 else None), 3).run())
+    assert await ended(failing(Own(lambda _: Fraction(1, 1000)), 1).run()) == 2
+
+
+@pytest.mark.parametrize(
+    "answer", [-0.1, math.nan, math.inf, -math.inf, "1", True, Decimal(0), [], 10**400]
+)
+async def test_a_policy_that_answers_with_no_time_fails_the_run(answer: Any) -> None:
+    workflow = failing(Own(lambda _: answer), 1)
+    with pytest.raises(WorkflowRuntimeError, match="retry policy of step 'work' failed") as raised:
+        await ended(workflow.run())
+    assert isinstance(raised.value.__cause__, ConnectionError)
+    assert len(workflow.infos) == 1  # type: ignore[attr-defined]
 
 
 def test_what_is_no_policy_is_refused_when_the_step_is_defined() -> None:

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import structlog
 
-from app.engine import Workflow
+from app.engine import PickleSerializer, Workflow
 from app.engine.steps import step_of
 
 log = structlog.get_logger(__name__)
@@ -41,6 +41,11 @@ class Catalog:
         try:
             workflow = kind()
             workflow.validate()
+            if isinstance(workflow.serializer, PickleSerializer):
+                raise ValueError(
+                    "a PickleSerializer is for use as a library: what a service reads must not be "
+                    "executed. Take it out, and declare the types in `types`."
+                )
         except Exception as error:  # whatever is wrong in a user's file, the others are served
             self.report(file, f"{kind.__name__}: {_described(error)}")
             return

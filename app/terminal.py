@@ -13,6 +13,7 @@ from app import catalog
 from app.engine import Event, HumanResponseEvent, StopEvent, Workflow
 from app.engine.audience import Audience
 from app.engine.checkpoint import shown
+from app.engine.events import outcome
 from app.engine.facts import Received, Sent
 from app.engine.ids import new_id
 from app.engine.journal import Failure, Head, Record, Status
@@ -62,7 +63,7 @@ async def run_here(folder: Path, name: str, fields: dict[str, Any]) -> int:
     assert runner.snapshot.stopped is not None
     stop = workflow.graph.serializer.open(runner.snapshot.stopped)
     assert isinstance(stop, StopEvent)
-    _print_result(stop.outcome)
+    _print_result(outcome(stop))
     return 0
 
 

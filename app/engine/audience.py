@@ -20,6 +20,7 @@ class Audience:
     Args:
         show: is given each event that the run shows.
         watch: is given what the run tells of its inside.
+        verbose: whether that is printed, too.
     """
 
     def __init__(
@@ -27,10 +28,11 @@ class Audience:
         graph: Graph,
         show: Show | None = None,
         watch: Callable[[Event | Inside], None] | None = None,
+        verbose: bool = False,
     ) -> None:
         self._graph = graph
         self._show = show
-        self._watch = watch
+        self._watch = _printing(watch) if verbose else watch
 
     def show(self, event: Event) -> None:
         """A step shows this."""
@@ -81,6 +83,20 @@ class Audience:
         kind = self._graph.event_type(event.type)
         module = "" if kind is None else f"{kind.__module__}."
         return UnhandledEvent(event_type=event.type, qualified_name=module + event.type, idle=idle)
+
+
+def _printing(watch: Callable[[Event | Inside], None] | None) -> Callable[[Event | Inside], None]:
+    def watch_and_print(told: Event | Inside) -> None:
+        if isinstance(told, tuple):
+            state, name, worker, taken, given = told
+            if state == RUNNING:
+                print(f"[{name}:{worker}] works on {taken}")
+            elif state == DONE:
+                print(f"[{name}:{worker}] gave {given or 'nothing'}")
+        if watch is not None:
+            watch(told)
+
+    return watch_and_print
 
 
 PREPARING, RUNNING, DONE = (state.value for state in StepState)

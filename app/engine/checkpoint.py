@@ -1,7 +1,7 @@
 """Checkpoint: a run after one more fact, as the user sees it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -19,7 +19,7 @@ from app.engine.deltas import from_json, to_json
 from app.engine.errors import SerializationError
 from app.engine.events import Event
 from app.engine.journal import Record
-from app.engine.marks import Json, plain
+from app.engine.marks import Json, copied, plain
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delta, Snapshot, whole
 
@@ -36,6 +36,9 @@ changed."""
 
 TRAIL = 100
 """How far back a `ctx_state` looks: a checkpoint must not grow with the run's history."""
+
+LOGGED = 200
+"""How many characters of an event's field its log shows."""
 
 
 class Checkpoint(BaseModel):
@@ -67,6 +70,8 @@ class Checkpoint(BaseModel):
     _trail: "Trail | None" = PrivateAttr(default=None)
     _ctx_state: dict[str, Json] | None = PrivateAttr(default=None)
     _first_id: int = PrivateAttr(default=0)
+    _taken: SealedEvent | None = PrivateAttr(default=None)
+    _given: SealedEvent | None = PrivateAttr(default=None)
     _record: Record | None = PrivateAttr(default=None)
     _records: Sequence[Record] = PrivateAttr(default=())
 
@@ -80,7 +85,7 @@ class Checkpoint(BaseModel):
         """What the context held at this point, as JSON, made when asked for."""
         if self._ctx_state is None:
             self._ctx_state = ctx_state(self._graph.steps, self._snapshot, self._trail or ())
-        return self._ctx_state
+        return cast("dict[str, Json]", copied(self._ctx_state))
 
     @property
     def first_id(self) -> int:
@@ -95,6 +100,22 @@ class Checkpoint(BaseModel):
         run, seq = self._record.run, self._record.seq
         return [record for record in self._records if record.run == run and record.seq > seq]
 
+    @property
+    def taken(self) -> SealedEvent | None:
+        """The input event as it was, whatever has become of the one shown."""
+        return self._taken
+
+    @property
+    def given(self) -> SealedEvent | None:
+        """The output event as it was, whatever has become of the one shown."""
+        return self._given
+
+    def has_answered(self, event: SealedEvent) -> bool:
+        """Whether the event, which this checkpoint's fact has sent, is what a step waited for."""
+        # Of one that was JSON it is not known when an equal event came.
+        waits = self._snapshot.waits if self._record is None else self._record.delta.waits.put
+        return any(wait.answer == event for wait in waits.values())
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Checkpoint) and self.model_dump() == other.model_dump()
 
@@ -103,20 +124,18 @@ class Checkpoint(BaseModel):
 
     @model_serializer(mode="plain")
     def _write(self) -> dict[str, Json]:
-        seal = self._graph.serializer.seal
-        return {
+        written = {
             "id_": self.id_,
             "last_completed_step": self.last_completed_step,
-            "input_event": None if self.input_event is None else seal(self.input_event).to_json(),
-            "output_event": (
-                None if self.output_event is None else seal(self.output_event).to_json()
-            ),
+            "input_event": None if self._taken is None else self._taken.to_json(),
+            "output_event": None if self._given is None else self._given.to_json(),
             "ctx_state": self.ctx_state,
             "run_id": self.run_id,
             "workflow": self.workflow,
             "snapshot": to_json(whole(self._snapshot)),
             "first_id": self._first_id,
         }
+        return cast("dict[str, Json]", copied(written))  # what is recorded is nobody else's
 
     @model_validator(mode="wrap")
     @classmethod
@@ -125,15 +144,19 @@ class Checkpoint(BaseModel):
     ) -> Self:
         if not isinstance(data, dict) or "snapshot" not in data:
             return handler(data)
+        data = copied(data)
         graph = _graph_for(str(data.get("workflow")), info.context or {})
-        events = {
-            name: data[name] and graph.serializer.open(SealedEvent.from_json(data[name]))
+        taken, given = (
+            data[name] and SealedEvent.from_json(data[name])
             for name in ("input_event", "output_event")
-        }
+        )
+        open_ = graph.serializer.open
+        events = {"input_event": taken and open_(taken), "output_event": given and open_(given)}
         names = ("id_", "last_completed_step", "run_id", "workflow")
         checkpoint = handler({name: data[name] for name in names} | events)
         checkpoint._snapshot = Snapshot().after(from_json(data["snapshot"]))
         checkpoint._graph = graph
+        checkpoint._taken, checkpoint._given = taken, given
         checkpoint._ctx_state = data["ctx_state"]
         checkpoint._first_id = data["first_id"]
         return checkpoint
@@ -195,7 +218,7 @@ def ctx_state(steps: Iterable[str], snapshot: Snapshot, trail: Trail) -> dict[st
         "stepwise": False,
         "events_buffer": buffers,
         "accepted_events": [[step, taken] for step, taken, _ in trail if step],
-        "broker_log": [shown(event) for event in _gone_out(trail)],
+        "broker_log": [_in_short(shown(event)) for event in _gone_out(trail)],
         "is_running": snapshot.stopped is None,
     }
 
@@ -203,6 +226,16 @@ def ctx_state(steps: Iterable[str], snapshot: Snapshot, trail: Trail) -> dict[st
 def shown(event: SealedEvent) -> Json:
     """An event as readers see it: its type's name, and its fields as ordinary JSON."""
     return {"type": event.type, "data": {name: plain(value) for name, value in event.data.items()}}
+
+
+def _in_short(event: Json) -> Json:
+    """An event as a log shows it: a checkpoint must not hold all that was before it."""
+    for name, value in event["data"].items():
+        if isinstance(value, str) and len(value) > LOGGED:
+            event["data"][name] = f"{value[:LOGGED]}…"
+        elif isinstance(value, (dict, list)) and len(str(value)) > LOGGED:
+            event["data"][name] = "…"
+    return event
 
 
 class _Trail(Sequence[tuple[str | None, str | None, Delta]]):
@@ -246,6 +279,7 @@ def _checkpoint(workflow: "Workflow", record: Record, trail: Trail) -> Checkpoin
     checkpoint._graph = workflow.graph
     checkpoint._trail = trail
     checkpoint._record = record
+    checkpoint._taken, checkpoint._given = record.input_event, record.output_event
     checkpoint._first_id = record.first_id
     return checkpoint
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from immutables import Map
@@ -21,7 +22,7 @@ from app.engine.journal import MemoryJournal
 from app.engine.marks import Json
 from app.engine.resting import RestingState
 from app.engine.retry import RetryInfo
-from app.engine.serializers import JsonSerializer
+from app.engine.serializers import BaseSerializer
 from app.engine.snapshot import Snapshot
 from app.engine.store import Cells, DictState, StateStore
 
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
     from app.engine.flight import Flight
     from app.engine.graph import Graph
     from app.engine.handler import Handler
+    from app.engine.state import LiveState
     from app.engine.workflow import Workflow
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S", bound=BaseModel, default=DictState)
 MISSING: Any = ...
+
+UNDER_WAY: ContextVar[Flight | None] = ContextVar("UNDER_WAY", default=None)
+"""The step that is being executed, for functions that it calls."""
 
 
 class Context(Generic[S]):
@@ -55,7 +60,7 @@ class Context(Generic[S]):
         self,
         workflow: Workflow,
         previous_context: Mapping[str, Any] | None = None,
-        serializer: JsonSerializer | None = None,
+        serializer: BaseSerializer | None = None,
     ) -> None:
         """Make a context for the runs of a workflow.
 
@@ -126,29 +131,61 @@ class Context(Generic[S]):
         are left out."""
         if self._flight is not None:
             return self._flight.running_steps()
-        names = [name for handler in self._under_way for name in await handler.running_steps()]
+        handlers = self._under_way or [self._of_newest("running_steps")]
+        names = [name for handler in handlers for name in await handler.running_steps()]
         return list(dict.fromkeys(names))
 
-    def to_dict(self, serializer: JsonSerializer | None = None) -> dict[str, Any]:
+    def stream_events(self, expose_internal: bool = False) -> AsyncIterator[Event]:
+        """What the run started last in this context shows; see `Handler.stream_events`.
+
+        Raises:
+            ContextStateError: none has been started.
+        """
+        return self._of_newest("stream_events").stream_events(expose_internal)
+
+    def get_result(self) -> Any:
+        """What the run started last in this context came to; see `Handler.result`.
+
+        Raises:
+            ContextStateError: none has been started.
+        """
+        return self._of_newest("get_result").result()
+
+    @staticmethod
+    def get_step_context() -> Context[Any]:
+        """The context of the step that is being executed, for functions that it calls.
+
+        Raises:
+            WorkflowRuntimeError: this is called in no step.
+        """
+        flight = UNDER_WAY.get()
+        if flight is None:
+            raise WorkflowRuntimeError("get_step_context can only be used in a step.")
+        return flight.context
+
+    def to_dict(
+        self, serializer: BaseSerializer | None = None, *, include_state: bool = True
+    ) -> dict[str, Any]:
         """The context as a dict of JSON's types: its state, and what is pending of the run under
-        way. Its checkpoints are not part of it.
+        way, or of one that was cancelled last. Its checkpoints are not part of it.
 
         Args:
-            serializer: writes the whole as text in the dict; by default it is spelled out.
+            serializer: writes the parts as text in the dict; by default they are spelled out.
+            include_state: whether the state is written; what is read begins without one otherwise.
 
         Raises:
             ContextStateError: this is the context of a step.
         """
         if self._flight is not None:
             raise ContextStateError("A step cannot write its context: its own is half done.")
-        return write_context(*self._stands(), serializer)
+        return write_context(*self._stands(), serializer, include_state)
 
     @classmethod
     def from_dict(
         cls,
         workflow: Workflow,
         data: Mapping[str, Any],
-        serializer: JsonSerializer | None = None,
+        serializer: BaseSerializer | None = None,
     ) -> Context[S]:
         """The context that `to_dict` has written. If a run was under way, the next `run` in it goes
         on with that one.
@@ -168,7 +205,13 @@ class Context(Generic[S]):
             return (Snapshot(state=self._state) if snapshot is None else snapshot), True
         if self._unfinished is not None:
             return self._unfinished, True
+        if self._newest is not None and self._newest.cancelled() and self._newest.snapshot:
+            return self._newest.snapshot, True
         return Snapshot(state=self._state), False
+
+    def _live_state(self) -> LiveState | None:
+        """The state as the steps of the run under way see it, if there is one."""
+        return self._under_way[-1].live if self._under_way else None
 
     def _resume(self) -> Snapshot | None:
         """What is pending of a run that was under way when the context was written; once."""
@@ -250,7 +293,8 @@ class Context(Generic[S]):
             The events in the order of `expected`, those of one type in the order they were sent,
             or `None` while some are missing. What is left over stays for the next call.
         """
-        return self._step("collect_events").collect(ev, expected, buffer_id or "default")
+        flight = self._step("collect_events")
+        return flight.collect(ev, expected, buffer_id or "default") if expected else []
 
     async def wait_for_event(
         self,
@@ -301,6 +345,18 @@ class Context(Generic[S]):
         """A run begins in this context."""
         self._under_way.append(handler)
         self._newest = handler
+
+    def _end(self, handler: Handler) -> None:
+        """The run has ended."""
+        if handler in self._under_way:
+            self._under_way.remove(handler)
+
+    def _of_newest(self, what: str) -> Handler:
+        if self._newest is None:
+            raise ContextStateError(
+                f"{what} needs a run: start one in this context first, workflow.run(ctx=ctx)."
+            )
+        return self._newest
 
     def _was_just_given(self, event: Event) -> bool:
         """Whether a run that went step by step, and has ended, gave this event as its last."""

@@ -5,24 +5,26 @@ from typing import Any
 
 from app.engine.deltas import from_json, to_json
 from app.engine.errors import ContextSerdeError, SerializationError
-from app.engine.serializers import JsonSerializer
+from app.engine.marks import copied
+from app.engine.serializers import BaseSerializer, JsonSerializer
 from app.engine.snapshot import Snapshot, whole
 
 VERSION = 1
 
 
 def write_context(
-    snapshot: Snapshot, is_running: bool, serializer: JsonSerializer | None
+    snapshot: Snapshot, is_running: bool, serializer: BaseSerializer | None, include_state: bool
 ) -> dict[str, Any]:
     """A context that stands there as a dict."""
-    written: Any = to_json(whole(snapshot))
+    state: Any = copied(dict(snapshot.state)) if include_state else {}
+    pending: Any = copied(to_json(whole(snapshot.with_state({}))))
     if serializer is not None:
-        written = serializer.serialize(written)
-    return {"version": VERSION, "is_running": is_running, "snapshot": written}
+        state, pending = serializer.serialize(state), serializer.serialize(pending)
+    return {"version": VERSION, "is_running": is_running, "state": state, "snapshot": pending}
 
 
 def read_context(
-    data: Mapping[str, Any], serializer: JsonSerializer | None
+    data: Mapping[str, Any], serializer: BaseSerializer | None
 ) -> tuple[Snapshot, bool]:
     """Where the context stood, and whether a run was under way there.
 
@@ -30,15 +32,18 @@ def read_context(
         ContextSerdeError: it is no such dict.
     """
     try:
-        version, is_running, written = data["version"], data["is_running"], data["snapshot"]
+        version, is_running = data["version"], data["is_running"]
+        state, pending = data["state"], data["snapshot"]
         if version != VERSION:
             raise ContextSerdeError(
                 f"This context was written in version {version!r} of its format, and version "
                 f"{VERSION} is read here."
             )
-        if isinstance(written, str):
-            written = (serializer or JsonSerializer()).deserialize(written)
-        return Snapshot().after(from_json(written)), bool(is_running)
+        if isinstance(pending, str):
+            read = (serializer or JsonSerializer()).deserialize
+            state, pending = read(state), read(pending)
+        snapshot = Snapshot().after(from_json(copied(pending)))
+        return snapshot.with_state(copied(state)), bool(is_running)
     except (KeyError, TypeError, ValueError, AttributeError, SerializationError) as error:
         raise ContextSerdeError(
             "This is not what Context.to_dict has made, or it was made with another serializer: "

@@ -5,16 +5,16 @@ class WorkflowError(Exception):
     """Anything the engine itself refuses or gives up on."""
 
 
-class WorkflowValidationError(WorkflowError):
+class WorkflowConfigurationError(WorkflowError):
+    """A workflow, a context or a checkpoint is used with something that it does not fit."""
+
+
+class WorkflowValidationError(WorkflowConfigurationError):
     """The workflow is put together wrongly: a step's signature, or how steps and events meet."""
 
 
 class WorkflowStepDoesNotExistError(WorkflowValidationError):
     """The workflow has no step of that name."""
-
-
-class WorkflowConfigurationError(WorkflowError):
-    """A workflow, a context or a checkpoint was used with something that it does not fit."""
 
 
 class WorkflowRuntimeError(WorkflowError):

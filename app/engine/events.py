@@ -1,10 +1,11 @@
 """Events: what steps take and give, and what a run shows of itself."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from pydantic import SerializeAsAny
+from pydantic import SerializeAsAny, SerializerFunctionWrapHandler, model_serializer
 
 from app.engine.dynamic import Dynamic
 
@@ -42,10 +43,25 @@ class StopEvent(Event):
     def __init__(self, result: Any = UNSET, **fields: Any) -> None:
         super().__init__(**fields, **({} if result is UNSET else {"result": result}))
 
-    @property
-    def outcome(self) -> Any:
-        """What the run came to: the plain event's `result`; of a subclass, the event."""
-        return self.result if type(self) is StopEvent else self
+    @model_serializer(mode="wrap")
+    def _dump(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {k: v for k, v in write(self).items() if k != "result" or self._has_result()}
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return [it for it in super().__repr_args__() if it[0] != "result" or self._has_result()]
+
+    def __str__(self) -> str:
+        return str(self.result) if self._has_result() else repr(self)
+
+    def _has_result(self) -> bool:
+        """Whether it was given one: many subclasses have fields of their own instead."""
+        return "result" in self.model_fields_set
+
+
+def outcome(stop: StopEvent) -> Any:
+    """What a run came to that ended with this: a plain event's `result`; of a subclass, the
+    event."""
+    return stop.result if type(stop) is StopEvent else stop
 
 
 class InputRequiredEvent(Event):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from app.engine.context import Context
+from app.engine.context import UNDER_WAY, Context
 from app.engine.errors import WorkflowRuntimeError
 from app.engine.events import Event
 from app.engine.facts import Abandoned, Completed, Sent, Waiting
@@ -35,6 +35,7 @@ class Flight:
 
     __slots__ = (
         "_collects",
+        "_context",
         "_graph",
         "_runner",
         "_sent",
@@ -60,6 +61,7 @@ class Flight:
         self._runner = runner
         self._graph = runner.graph
         self._view: StateView | None = None
+        self._context: Context[Any] | None = None
         self._collects = 0
         self._sent: list[Sent] = []
         self._waits: dict[str, int] | None = None
@@ -69,6 +71,7 @@ class Flight:
     async def execute(self) -> Completed:
         """Execute the step: what it has done when it returns."""
         self.began = time.monotonic()
+        UNDER_WAY.set(self)
         step = self._graph.steps[self.delivery.step]
         function: Callable[..., Any] = getattr(self._runner.workflow, step.name)
         arguments = self._arguments(step.signature)
@@ -90,8 +93,15 @@ class Flight:
         else:
             arguments = {signature.event_parameter: event.events}
         if signature.context_parameter is not None:
-            arguments[signature.context_parameter] = Context._within(self, self._graph)
+            arguments[signature.context_parameter] = self.context
         return arguments
+
+    @property
+    def context(self) -> Context[Any]:
+        """The context that the step is given."""
+        if self._context is None:
+            self._context = Context._within(self, self._graph)
+        return self._context
 
     # Whether all that it has reported is committed
 
@@ -150,6 +160,7 @@ class Flight:
     ) -> Event:
         """Wait for an event that fits; begun once, however often the step is started."""
         serializer = self._graph.serializer
+        serializer.learn(kind)  # it is what comes; that no step takes it needs no annotation
         wanted: dict[str, Json] = {
             name: serializer.encode(value, f"requirements[{name!r}]")
             for name, value in requirements.items()

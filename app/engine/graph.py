@@ -27,7 +27,7 @@ from app.engine.routes import Route, Routes
 from app.engine.serialization import Serializer, is_declarable
 from app.engine.steps import Step
 from app.engine.store import DictState
-from app.engine.validation import ALL_CHECKS, problems
+from app.engine.validation import ALL_CHECKS, problems, refused, state_types
 
 ALWAYS = (InputRequiredEvent, HumanResponseEvent, StopEvent, EventBatch, StepFailedEvent)
 """Types of event that any run may hold, whether a step names them or not."""
@@ -125,7 +125,7 @@ def graph_of(
     if not wrong and not starts:
         wrong = ["no step takes a StartEvent, so nothing can begin."]
     if wrong:
-        raise WorkflowValidationError(f"{name} cannot run:\n" + "\n".join(f"- {p}" for p in wrong))
+        raise refused(name, wrong)
     used = [event for s in steps.values() for event in (*s.takes, *s.gives)]
     events: dict[str, type[Event]] = {}
     for event in used:
@@ -133,8 +133,8 @@ def graph_of(
     for event in ALWAYS:
         _declare(events, event, name)
     known: dict[str, type] = dict(events)
-    state_types = {s.signature.state_type for s in steps.values() if s.signature.state_type}
-    for kind in (*declared, *events.values(), *state_types):
+    states = state_types(steps)
+    for kind in (*declared, *events.values(), *states):
         for part in _reachable(kind, set()):
             _declare(known, part, name)
     serializer = make_serializer(known, partial(_visible, module))
@@ -145,7 +145,7 @@ def graph_of(
             dict.fromkeys(e for s in steps.values() for e in s.gives if issubclass(e, StopEvent))
         ),
         events,
-        state_types.pop() if state_types else DictState,
+        states[0] if states else DictState,
         _routes(steps, serializer),
         _handlers(steps),
         serializer,

@@ -21,6 +21,7 @@ from app.engine.events import (
     WorkflowCancelledEvent,
     WorkflowFailedEvent,
     WorkflowTimedOutEvent,
+    outcome,
 )
 from app.engine.facts import Fact, Received, Sent
 from app.engine.journal import End, Head
@@ -31,6 +32,7 @@ from app.engine.stepwise import Stepping
 from app.engine.stream import Stream
 
 if TYPE_CHECKING:
+    from app.engine.state import LiveState
     from app.engine.workflow import Workflow
 
 
@@ -72,7 +74,7 @@ class Handler:
         before = [] if snapshot is not None else [handler._task for handler in ctx._under_way]
         self._task: asyncio.Task[StopEvent] = asyncio.create_task(self._drive(before))
         ctx._begin(self)
-        self._task.add_done_callback(lambda _: ctx._under_way.remove(self))
+        self._task.add_done_callback(lambda _: ctx._end(self))
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._outcome().__await__()
@@ -81,12 +83,17 @@ class Handler:
         return f"Handler of run {self.run_id} of {type(self._workflow).__name__}"
 
     async def _outcome(self) -> Any:
-        return (await self.stop_event_result()).outcome
+        return outcome(await self.stop_event_result())
 
     @property
     def snapshot(self) -> Snapshot | None:
         """Where the run stands; `None` before it has begun."""
         return self._snapshot if self._runner is None else self._runner.snapshot
+
+    @property
+    def live(self) -> LiveState | None:
+        """The state as its steps see it; `None` before it has begun."""
+        return None if self._runner is None else self._runner.live
 
     # How it ended
 
@@ -103,7 +110,7 @@ class Handler:
             asyncio.InvalidStateError: it has not ended.
             Exception: why it ended, unless it completed.
         """
-        return self._task.result().outcome
+        return outcome(self._task.result())
 
     def exception(self) -> BaseException | None:
         """Why the run ended, unless it completed.
@@ -164,9 +171,11 @@ class Handler:
             return _nothing_more()  # it is on its way already
         if self.is_done():
             raise WorkflowRuntimeError("The run has ended: nobody is there to take the event.")
-        sealed = self._workflow.graph.serializer.seal(message)
+        graph = self._workflow.graph
+        graph.serializer.learn(type(message))
+        sealed = graph.serializer.seal(message)
         if step is not None:
-            self._workflow.graph.check_step(step, sealed.type)
+            graph.check_step(step, sealed.type)
         received = Received(Sent(sealed, step))
         if self._runner is None:
             self._untold.append(received)
@@ -186,8 +195,8 @@ class Handler:
                 print(events)
 
         Returns:
-            The events that the steps have returned, which are then pending; `None` once the run
-            has ended. Events may be sent on by hand (`ctx.send_event`): one that is pending
+            The events that the steps have sent and returned, which are then pending; `None` once
+            the run has ended. Events may be sent on by hand (`ctx.send_event`): one that is pending
             already is not pending twice.
 
         Raises:
@@ -237,6 +246,7 @@ class Handler:
             self.show(WorkflowCancelledEvent())
             raise
         finally:
+            self.ctx._end(self)
             self._begun.set()
             self._stream.close()
 
@@ -260,7 +270,7 @@ class Handler:
         if records:
             await journal.append(records, "running")
             snapshot, head = records[-1].snapshot, Head(records[-1].id, records[-1].seq)
-        audience = Audience(graph, self.show, self._stream.put)
+        audience = Audience(graph, self.show, self._stream.put, self._workflow.verbose)
         runner = Runner(self._workflow, journal, self._run, snapshot, head, audience)
         if self._stepping is not None:
             runner.held = {}

@@ -20,6 +20,14 @@ VALUE = "$value"
 LONGEST_SHOWN_BITS = 4_000  # Python writes integers of up to 4,300 decimal digits
 
 
+def copied(written: Json) -> Json:
+    """A copy of JSON that shares nothing with it."""
+    kind = type(written)
+    if kind is dict:
+        return {key: copied(item) for key, item in written.items()}
+    return [copied(item) for item in written] if kind is list else written
+
+
 def plain(written: Json) -> Json:
     """Encoded JSON as a reader would write it by hand: without the marks that make it exact."""
     if isinstance(written, list):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from app.engine.resource_config import ResourceError
@@ -61,6 +61,15 @@ class ResourceManager:
             self._plan(resource)
         fresh: Fresh = {}
         return {name: await self._get(resource, fresh) for name, resource in resources.items()}
+
+    def try_to_make(self, resource: ResourceDescriptor) -> list[str]:
+        """Make the resource, as `get` does, now: what is wrong with it, if it cannot be made."""
+        try:
+            with ThreadPoolExecutor(1) as aside:  # this thread may have an event loop that runs
+                aside.submit(asyncio.run, self.get(resource)).result()
+        except Exception as error:
+            return [f"{type(error).__name__}: {error}"]
+        return []
 
     async def set(self, name: str, value: Any) -> None:
         """Put the value in the place of all resources of that name, cached or not.

@@ -1,10 +1,12 @@
-"""The state of a context while none of its runs is under way."""
+"""The state of a context for whoever holds it, outside of steps."""
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from app.engine.errors import WorkflowRuntimeError
+from app.engine.merging import ABSENT
 
 if TYPE_CHECKING:
     from app.engine.context import Context
@@ -13,7 +15,8 @@ MISSING: Any = ...
 
 
 class RestingState:
-    """What the run that ended last has left, and what whoever holds the context has written."""
+    """What the run that ended last has left, and what whoever holds the context has written; while
+    a run is under way, what its steps have written so far, to read."""
 
     def __init__(self, ctx: Context[Any]) -> None:
         self._ctx = ctx
@@ -21,12 +24,17 @@ class RestingState:
 
     def keys(self) -> list[str]:
         """The keys there are."""
-        return list(self._ctx._state)
+        live = self._ctx._live_state()
+        return list(self._ctx._state) if live is None else live.keys()
 
     def get(self, key: str, default: Any = MISSING, *, follow: bool = True) -> Any:  # noqa: ARG002
         """A copy of the value, or `default`; KeyError where there is neither."""
-        if key in self._ctx._state or default is MISSING:
-            return self._serializer.decode(self._ctx._state[key])
+        live = self._ctx._live_state()
+        found = self._ctx._state.get(key, ABSENT) if live is None else live.read(key)
+        if found is not ABSENT:
+            return self._serializer.decode(found)
+        if default is MISSING:
+            raise KeyError(key)
         return default
 
     def set(self, key: str, value: Any) -> None:
@@ -35,9 +43,17 @@ class RestingState:
         encoded = self._serializer.encode(value, f"state[{key!r}]")
         self._ctx._state = self._ctx._state.set(key, encoded)
 
-    def update(self, key: str, value: Any) -> None:
+    def last(self, key: str) -> Any:
+        """As `get`: nobody else can have changed it."""
+        return self.get(key)
+
+    def update(self, key: str, value: Any, was: Any = None) -> None:  # noqa: ARG002
         """Write the value: nobody else can have changed it."""
         self.set(key, value)
+
+    def editing(self) -> AbstractAsyncContextManager[None]:
+        """Nobody else edits it."""
+        return nullcontext()
 
     def delete(self, key: str) -> None:
         """Take the key away."""

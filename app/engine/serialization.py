@@ -340,6 +340,11 @@ class Serializer:
                 self._types[name] = cls
         return cls
 
+    def learn(self, cls: type) -> None:
+        """Know the type from now on, if nothing else has its name."""
+        if is_declarable(cls) and self.type_named(cls.__name__) is None:
+            self._types[cls.__name__] = cls
+
     def _explain(self, value: Any, called: str) -> SerializationError:
         """Find what cannot be stored: walked only when something is known to be wrong."""
         where, culprit = self._culprit(value, called, 0)

@@ -2,21 +2,40 @@
 
 import base64
 import pickle
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakValueDictionary
 
 import orjson
 
 from app.engine.errors import SerializationError
 from app.engine.marks import TAG, VALUE, Json
-from app.engine.serialization import Serializer
+from app.engine.serialization import Serializer, is_declarable
 
 Find = Callable[[str], type | None]
 
 
-class JsonSerializer:
-    """Writes JSON's types, dates, sets, tuples, bytes, and the types it is given; reads them back
-    equal. The names of types stand for those given, and are never imported."""
+class BaseSerializer(ABC):
+    """Writes values as text, and reads them back equal: what `Context.to_dict` can be given."""
+
+    @abstractmethod
+    def serialize(self, value: Any) -> str:
+        """The value as text."""
+
+    @abstractmethod
+    def deserialize(self, text: str) -> Any:
+        """The value that was written."""
+
+
+class JsonSerializer(BaseSerializer):
+    """Writes JSON's types, dates, sets, tuples, bytes, and pydantic models, dataclasses and enums.
+
+    Types are read back by their names: those given, and those that this process has written. They
+    are never imported.
+    """
+
+    _written: ClassVar[WeakValueDictionary[str, type]] = WeakValueDictionary()
 
     def __init__(self, types: Iterable[type] = ()) -> None:
         self._types = {kind.__name__: kind for kind in types}
@@ -27,7 +46,7 @@ class JsonSerializer:
         Raises:
             SerializationError: something in it cannot be stored; the message says where and what.
         """
-        return orjson.dumps(self.bind({}, lambda _: None).encode(value)).decode()
+        return orjson.dumps(self._alone().encode(value)).decode()
 
     def deserialize(self, text: str) -> Any:
         """The value that was written.
@@ -38,14 +57,15 @@ class JsonSerializer:
         try:
             written = orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            raise SerializationError(
-                f"This is not what a serializer has written: {error}"
-            ) from None
-        return self.bind({}, lambda _: None).decode(written)
+            raise SerializationError(f"No serializer has written this: {error}") from None
+        return self._alone().decode(written)
 
     def bind(self, types: Mapping[str, type], find: Find) -> Serializer:
         """What writes and reads the values of a workflow with these types."""
         return Serializer({**self._types, **types}, find)
+
+    def _alone(self) -> Serializer:
+        return _Learning(self._types, self._written.get)
 
 
 class PickleSerializer(JsonSerializer):
@@ -56,10 +76,21 @@ class PickleSerializer(JsonSerializer):
         """What writes and reads the values of a workflow with these types."""
         return _Pickling({**self._types, **types}, find)
 
+    def _alone(self) -> Serializer:
+        return self.bind({}, self._written.get)
+
 
 JsonPickleSerializer = PickleSerializer
+"""The name that users of the older language know it by."""
 
 PICKLED = "pickle"
+
+
+class _Learning(Serializer):
+    def _shape(self, cls: type) -> Any:
+        if is_declarable(cls):
+            JsonSerializer._written[cls.__name__] = cls
+        return super()._shape(cls)
 
 
 class _Pickling(Serializer):

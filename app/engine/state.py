@@ -1,5 +1,6 @@
 """The state of a context while a run is under way: live for steps, committed for checkpoints."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
@@ -25,6 +26,7 @@ class LiveState:
         self._committed = committed
         self._changes: dict[str, list[tuple[int, Change]]] = {}  # by key, with the delivery's id
         self._seen: dict[str, Any] = {}  # what `read` has found, while it holds
+        self.editing = asyncio.Lock()
 
     def keys(self) -> list[str]:
         """The keys there are."""
@@ -133,11 +135,25 @@ class StateView:
         self._write(key, encoded)
         self._hold(key, value, encoded)
 
-    def update(self, key: str, value: Any) -> None:
-        """Write the value, if it is another than the one that was read."""
+    def last(self, key: str) -> Any:
+        """A copy of the value as this step has last read or written it; KeyError where there is
+        none. What others have written since is not in it: the two are merged."""
+        if key not in self._known:
+            return self.get(key)
+        self._write_back(key)
+        if self._known[key] is ABSENT:
+            raise KeyError(key)
+        return self._serializer.decode(self._known[key])
+
+    def update(self, key: str, value: Any, was: Any = UNREAD) -> None:
+        """Write the value, if it is another than the one that was read, or than what `was`."""
         encoded = self._serializer.encode(value, f"state[{key!r}]")
-        if not same(encoded, self._known.get(key, UNREAD)):
+        if not same(encoded, self._known.setdefault(key, was)):
             self._write(key, encoded)
+
+    def editing(self) -> asyncio.Lock:
+        """Held by one edit of the whole state at a time, in the run."""
+        return self._live.editing
 
     def delete(self, key: str) -> None:
         """Take the key away."""

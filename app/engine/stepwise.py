@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from app.engine.events import Event, EventBatch, StopEvent
+from app.engine.events import Event, StopEvent
+from app.engine.facts import Completed, gone_out
 from app.engine.journal import ENDED, Record
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Stepping:
     async def step(
         self, runner: Runner, records: Sequence[Record], run: asyncio.Task[StopEvent]
     ) -> list[Event]:
-        """Execute what is pending; the events that the steps have returned.
+        """Execute what is pending; the events that the steps have sent and returned.
 
         Args:
             records: the checkpoints of the run's context, which grow as it goes on.
@@ -39,9 +40,8 @@ class Stepping:
         runner.release()
         await runner.rest()
         for record in records[start:]:
-            if record.last_completed_step and record.output_event and record.run == runner.run:
-                event = runner.graph.serializer.open(record.output_event)
-                self._given += event.events if isinstance(event, EventBatch) else [event]
+            if isinstance(record.fact, Completed) and record.run == runner.run:
+                self._given += map(runner.graph.serializer.open, gone_out(record.fact))
         if runner.status in ENDED:
             await asyncio.wait([run])
             run.result()

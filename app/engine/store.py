@@ -1,13 +1,14 @@
 """`ctx.store`: the state of a context, by path, whole, or edited in one go."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from app.engine.dynamic import Dynamic
 from app.engine.errors import WorkflowRuntimeError
+from app.engine.merging import ABSENT, UNREAD
 
 S = TypeVar("S", bound=BaseModel)
 MISSING: Any = ...
@@ -32,8 +33,18 @@ class Cells(Protocol):
     def set(self, key: str, value: Any) -> None:
         """Write the value as it is now."""
 
-    def update(self, key: str, value: Any) -> None:
-        """Write the value, if it is another than the one that was read."""
+    def last(self, key: str) -> Any:
+        """A copy of the value as it was last read or written here; KeyError where there is none."""
+
+    def update(self, key: str, value: Any, was: Any = UNREAD) -> None:
+        """Write the value, if it is another than the one that was read.
+
+        Args:
+            was: what there was, as far as is known, if it was not read: ABSENT or UNREAD.
+        """
+
+    def editing(self) -> AbstractAsyncContextManager[object]:
+        """Held by one edit of the whole state at a time."""
 
     def delete(self, key: str) -> None:
         """Take the key away."""
@@ -82,9 +93,9 @@ class StateStore(Generic[S]):
             self._cells.set(first, value)
             return
         try:
-            top = here = self._top(first, MISSING)
+            top = here = self._cells.last(first)
         except KeyError:
-            top = here = {}
+            top = here = self._default(first, {})
         for part in rest[:-1]:
             try:
                 here = _child(here, part)
@@ -99,37 +110,56 @@ class StateStore(Generic[S]):
         return self._whole()
 
     async def set_state(self, state: S) -> None:
-        """Replace the whole state.
+        """Replace the whole state; or, with a state of a type that the declared one inherits from,
+        the fields of that.
 
         Raises:
-            WorkflowRuntimeError: it is not of the declared type.
+            WorkflowRuntimeError: it is of neither.
         """
-        if not isinstance(state, self._type):
+        is_part = type(state) in self._type.__mro__ and type(state) is not self._type
+        if not isinstance(state, self._type) and not is_part:
             raise WorkflowRuntimeError(
                 f"The state is a {self._type.__name__}, and cannot be replaced by a "
                 f"{type(state).__name__}."
             )
-        self._write(_fields(state))
+        fields = _fields(state)
+        for key in () if is_part else self._cells.keys():
+            if key not in fields:
+                self._cells.delete(key)
+        for key, value in fields.items():
+            self._cells.update(key, value)
 
     async def clear(self) -> None:
         """Empty the state, or set it to the defaults of its declared type."""
-        self._write(_fields(self._type()))
+        await self.set_state(self._type())
 
     @asynccontextmanager
     async def edit_state(self) -> AsyncIterator[S]:
         """The whole state to change in place; what has changed is written at the end.
 
+        One edit goes on at a time: the next one of the run begins with what this one has left.
         Nothing is written if the block raises.
         """
-        state = self._whole()
-        yield state
-        self._write(_fields(state))
+        async with self._cells.editing():
+            state = self._whole()
+            before = _fields(state)
+            yield state
+            after = _fields(state)
+            for key in before.keys() - after.keys():
+                self._cells.delete(key)
+            for key, value in after.items():
+                self._cells.update(key, value, ABSENT)  # the whole has been read
 
     def _top(self, key: str, default: Any, *, follow: bool = True) -> Any:
-        field = self._type.model_fields.get(key)
-        if default is MISSING and field is not None and not field.is_required():
-            default = field.get_default(call_default_factory=True)
+        if default is MISSING:
+            default = self._default(key, MISSING)
         return self._cells.get(key, default, follow=follow)
+
+    def _default(self, key: str, otherwise: Any) -> Any:
+        field = self._type.model_fields.get(key)
+        if field is None or field.is_required():
+            return otherwise
+        return field.get_default(call_default_factory=True)
 
     def _whole(self) -> S:
         names = dict.fromkeys([*self._type.model_fields, *self._cells.keys()])
@@ -140,13 +170,6 @@ class StateStore(Generic[S]):
             except KeyError:
                 continue  # a field without a default, which nobody has set: pydantic says so
         return self._type(**found)
-
-    def _write(self, fields: dict[str, Any]) -> None:
-        for key in self._cells.keys():  # noqa: SIM118  # it is no mapping
-            if key not in fields:
-                self._cells.delete(key)
-        for key, value in fields.items():
-            self._cells.update(key, value)
 
 
 def _parts(path: str) -> list[str]:

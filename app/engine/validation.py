@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from pydantic import BaseModel
+
 from app.engine import levels
+from app.engine.errors import WorkflowValidationError
 from app.engine.events import (
     Event,
     HumanResponseEvent,
@@ -29,11 +32,11 @@ ALL_CHECKS = frozenset({*CHECKS, "all"})
 def problems(steps: Mapping[str, Step], skipped: frozenset[str] = frozenset()) -> Iterator[str]:
     """All that is wrong, a sentence each."""
     if not steps:
-        yield "it has no steps: mark its methods with @step."
+        yield from no_way(steps)
         return
     given = dict.fromkeys(event for step in steps.values() for event in step.gives)
     taken = dict.fromkeys(event for step in steps.values() for event in step.takes)
-    yield from _ends(given, taken)
+    yield from no_way(steps)
     yield from _states(steps)
     yield from _events(steps, given, taken, skipped)
     yield from _handlers(steps)
@@ -41,7 +44,18 @@ def problems(steps: Mapping[str, Step], skipped: frozenset[str] = frozenset()) -
     yield from _ways(steps, skipped)
 
 
-def _ends(given: Iterable[type[Event]], taken: Iterable[type[Event]]) -> Iterator[str]:
+def refused(workflow: str, wrong: Iterable[str]) -> WorkflowValidationError:
+    """What is raised of a workflow of which this is wrong."""
+    return WorkflowValidationError(f"{workflow} cannot run:\n" + "\n".join(f"- {p}" for p in wrong))
+
+
+def no_way(steps: Mapping[str, Step]) -> Iterator[str]:
+    """Why a run could not begin, or never end."""
+    if not steps:
+        yield "it has no steps: mark its methods with @step."
+        return
+    given = dict.fromkeys(event for step in steps.values() for event in step.gives)
+    taken = dict.fromkeys(event for step in steps.values() for event in step.takes)
     starts = [event for event in taken if issubclass(event, StartEvent)]
     if not starts:
         yield "no step takes a StartEvent, so nothing can begin."
@@ -51,10 +65,19 @@ def _ends(given: Iterable[type[Event]], taken: Iterable[type[Event]]) -> Iterato
         yield "no step gives a StopEvent, so it can never end."
 
 
+def state_types(steps: Mapping[str, Step]) -> list[type[BaseModel]]:
+    """The types of state that the steps name, the most derived first."""
+    named = dict.fromkeys(step.signature.state_type for step in steps.values())
+    return sorted((kind for kind in named if kind), key=lambda kind: -len(kind.__mro__))
+
+
 def _states(steps: Mapping[str, Step]) -> Iterator[str]:
-    states = {s.signature.state_type for s in steps.values() if s.signature.state_type}
-    if len(states) > 1:
-        yield f"its steps name several types of state: {_names(states)}. There can be one."
+    states = state_types(steps)
+    if not all(issubclass(states[0], other) for other in states[1:]):
+        yield (
+            f"its steps name types of state that do not fit: {_names(states)}. There can be one, "
+            "and those that it inherits from."
+        )
     for state_type in states:
         needed = [name for name, f in state_type.model_fields.items() if f.is_required()]
         if needed:

@@ -33,12 +33,12 @@ from app.engine.handler import Handler
 from app.engine.ids import new_id
 from app.engine.journal import Head
 from app.engine.rerun import InFlight, beginning
-from app.engine.resource import ResourceConfig, ResourceManager
+from app.engine.resource import ResourceManager
 from app.engine.resource import problems as resource_problems
 from app.engine.serializers import JsonSerializer
 from app.engine.snapshot import Snapshot
 from app.engine.steps import Step, step_of
-from app.engine.validation import ALL_CHECKS, CHECKS
+from app.engine.validation import ALL_CHECKS, CHECKS, no_way, refused
 
 
 class Workflow:
@@ -98,14 +98,15 @@ class Workflow:
                 its own by default.
             num_concurrent_runs: how many runs of this object are under way at once at most; others
                 wait. `None` is without limit.
-            workflow_name: what to call it instead of its class's `name`.
+            workflow_name: what to call it instead of its class's full name.
             skip_graph_checks: what `validate` is not to hold against it: "reachability",
                 "terminal_event" (an event that no step takes) or "dead_end".
             serializer: how values are written; by default as JSON. A `PickleSerializer` stores
                 anything, and never runs in a service.
 
         Raises:
-            WorkflowConfigurationError: an argument is not what it must be.
+            WorkflowConfigurationError: an argument is not what it must be, or the workflow can
+                neither begin nor end.
         """
         if timeout is not None and timeout <= 0:
             raise WorkflowConfigurationError(f"timeout must be more than 0 seconds, not {timeout}.")
@@ -114,20 +115,22 @@ class Workflow:
             or not isinstance(num_concurrent_runs, int)
             or num_concurrent_runs < 1
         ):
-            raise WorkflowConfigurationError(
+            raise WorkflowValidationError(
                 f"num_concurrent_runs must be 1 or more, or None, not {num_concurrent_runs!r}."
             )
         if unknown := set(skip_graph_checks) - set(CHECKS):
-            raise WorkflowConfigurationError(
+            raise WorkflowValidationError(
                 f"skip_graph_checks knows {', '.join(CHECKS)}; not {', '.join(sorted(unknown))}."
             )
         self.timeout = timeout
         self.verbose = verbose
         self.num_concurrent_runs = num_concurrent_runs
         self.serializer = serializer
-        self.workflow_name = workflow_name or type(self).name
+        self.workflow_name = workflow_name or qualified(type(self))
         self._resources = resource_manager
         self._skipped = frozenset(ALL_CHECKS if disable_validation else skip_graph_checks)
+        if not disable_validation and (wrong := list(no_way(_steps(type(self))))):
+            raise refused(type(self).__name__, wrong)
         self._limits: WeakKeyDictionary[Any, asyncio.Semaphore] = WeakKeyDictionary()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -213,9 +216,9 @@ class Workflow:
         """Check that steps and events fit together, as the first run does.
 
         Args:
-            validate_resource_configs: whether to read the files of `ResourceConfig`s, too.
-            validate_resources: whether to look for factories that need each other, too; none is
-                called.
+            validate_resource_configs: whether to read the files of `ResourceConfig`s and to look at
+                the factories of resources, too; none is called.
+            validate_resources: whether to call them.
 
         Returns:
             Whether a person takes part: an event is asked for, or answered.
@@ -223,22 +226,17 @@ class Workflow:
         Raises:
             WorkflowValidationError: they do not; the message lists all that is wrong.
         """
-        graph = self.graph
-        wrong = [
-            f"step {step.name!r}, parameter {name!r}: {problem}"
-            for step in graph.steps.values()
-            for name, resource in step.signature.resources.items()
-            if (
-                validate_resource_configs
-                if isinstance(resource, ResourceConfig)
-                else validate_resources
-            )
-            for problem in resource_problems(resource, self.resources)
-        ]
+        wrong: list[str] = []
+        for step in self.graph.steps.values():
+            for name, resource in step.signature.resources.items():
+                found: list[str] = []
+                if validate_resource_configs:
+                    found = resource_problems(resource, self.resources)
+                if validate_resources and not found:
+                    found = self.resources.try_to_make(resource)
+                wrong += [f"step {step.name!r}, parameter {name!r}: {problem}" for problem in found]
         if wrong:
-            raise WorkflowValidationError(
-                f"{type(self).__name__} cannot run:\n" + "\n".join(f"- {p}" for p in wrong)
-            )
+            raise refused(type(self).__name__, wrong)
         people = (InputRequiredEvent, HumanResponseEvent)
         return any(issubclass(event, people) for event in self.events)
 
@@ -260,14 +258,14 @@ class Workflow:
         """The resources and the other workflows that a step is given, by parameter.
 
         Raises:
-            WorkflowConfigurationError: one of these workflows has not been added.
+            WorkflowValidationError: one of these workflows has not been added.
         """
         provided = await self.resources.all_for(step.signature.resources)
         for name, parameter in step.signature.workflows.items():
             if name in self._workflows:
                 provided[name] = self._workflows[name]
             elif parameter.default is inspect.Parameter.empty:
-                raise WorkflowConfigurationError(
+                raise WorkflowValidationError(
                     f"Step {step.name!r} needs a workflow {name!r}: add it, "
                     f"workflow.add_workflows({name}=...)."
                 )

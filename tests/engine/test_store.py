@@ -116,7 +116,7 @@ def test_one_workflow_has_one_type_of_state_and_it_has_defaults() -> None:
 
     with pytest.raises(WorkflowValidationError) as refused:
         Torn().validate()
-    assert "several types of state" in str(refused.value)
+    assert "types of state that do not fit: Basket, Needy" in str(refused.value)
     assert "give defaults to n" in str(refused.value)
 
 

@@ -9,12 +9,14 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from app.engine.errors import WorkflowRuntimeError
+from app.engine.errors import SerializationError, WorkflowRuntimeError
 from app.engine.events import StepFailedEvent
 from app.engine.exceptions import message_of
 from app.engine.facts import Abandoned, Completed
 from app.engine.journal import End
 from app.engine.retry import RetryInfo
+from app.engine.serialization import SealedEvent
+from app.engine.snapshot import Delivery
 
 if TYPE_CHECKING:
     from app.engine.flight import Flight
@@ -81,16 +83,22 @@ class Attempts:
         if handler is not None:
             catches = graph.steps[handler].catches
             if catches and delivery.caught.get(handler, 0) < catches.max_recoveries:
-                failure = StepFailedEvent(
-                    step_name=delivery.step,
-                    input_event=graph.serializer.open(delivery.event),
-                    exception=error,
-                    attempts=retry.retry_number,
-                    elapsed_seconds=retry.elapsed_seconds,
-                    failed_at=retry.last_failed_at or datetime.now(UTC),
-                )
-                return flight.abandoned(graph.serializer.seal(failure), handler)
+                # What cannot be told of a failure is a failure that nobody has caught.
+                with contextlib.suppress(SerializationError):
+                    return flight.abandoned(self._told(delivery, error, retry), handler)
         return End("failed", error, delivery.step, retry.retry_number, retry.elapsed_seconds)
+
+    def _told(self, delivery: Delivery, error: Exception, retry: RetryInfo) -> SealedEvent:
+        serializer = self._runner.graph.serializer
+        failure = StepFailedEvent(
+            step_name=delivery.step,
+            input_event=serializer.open(delivery.event),
+            exception=error,
+            attempts=retry.retry_number,
+            elapsed_seconds=retry.elapsed_seconds,
+            failed_at=retry.last_failed_at or datetime.now(UTC),
+        )
+        return serializer.seal(failure)
 
     def _burst(self, flight: Flight, error: BaseException) -> End:
         """It raised what is no `Exception`."""

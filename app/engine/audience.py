@@ -48,8 +48,11 @@ class Audience:
         """A fact is committed: questions go out, and what ends the run."""
         if self._show is not None:
             for event in gone_out(fact):
-                if self._graph.routes[event.type].shown:
+                route = self._graph.routes[event.type]
+                if route.shown:
                     self._open(event)
+                if route.stops:
+                    break  # nothing goes out after that
 
     def unhandled(self, events: Iterable[SealedEvent], idle: bool) -> None:
         """These events have gone out, and nobody has taken them."""

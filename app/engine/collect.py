@@ -10,7 +10,9 @@ class Cardinality:
 
 @dataclass(frozen=True)
 class All(Cardinality):
-    """All there are: the step starts once nothing of the batch is pending any more."""
+    """All there are: the step starts once nothing of the batch is pending any more. They come in
+    the order of the returned list, and where several come of one of its events, in that of their
+    arrival."""
 
 
 @dataclass(frozen=True)

@@ -230,7 +230,8 @@ class Draft:
         if self._queue(place).closed:
             return
         self._put_by(place, event, source)
-        if self._queue(place).next == self.routes.takes[step]:
+        enough = self.routes.takes[step]
+        if enough is not None and self._queue(place).next >= enough:
             self._release(step, place, self._batch(source.batch))
             self.queues[place] = Queue(closed=True)
 
@@ -255,7 +256,10 @@ class Draft:
     def _release(self, step: str, place: str, batch: Batch) -> None:
         """The step starts, in the batch around this one, with what it has collected."""
         entries = [self._take_first(place) for _ in range(self._waiting_in(place))]
-        if self.routes.takes[step] is None:
+        enough = self.routes.takes[step]
+        if enough is not None:  # there may be more, if it has become less since
+            entries = entries[:enough]
+        else:
             entries.sort(key=lambda entry: entry.member)  # as in the list, whichever was done first
         self._start_with(step, entries, batch.within, batch.member)
 

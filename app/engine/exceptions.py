@@ -3,6 +3,8 @@
 import builtins
 from collections.abc import Callable
 
+import orjson
+
 from app.engine.marks import Json
 
 
@@ -30,8 +32,7 @@ def write(error: Exception) -> Json:
     """The exception as JSON: its class's name, its message, and what it was made of."""
     name = error.original_type if isinstance(error, UnknownError) else None
     message = message_of(error)
-    is_plain = all(type(arg) in (str, int, bool, type(None)) for arg in error.args)
-    return [name or type(error).__name__, message, list(error.args) if is_plain else [message]]
+    return [name or type(error).__name__, message, _arguments(error) or [message]]
 
 
 def read(written: Json, find: Callable[[str], type | None]) -> Exception:
@@ -41,7 +42,7 @@ def read(written: Json, find: Callable[[str], type | None]) -> Exception:
         find: asked for the class of that name; Python's own need not be.
     """
     name, message, arguments = written
-    cls = getattr(builtins, name, None) or find(name)
+    cls = find(name) or getattr(builtins, name, None)  # a workflow may have a TimeoutError too
     if not (isinstance(cls, type) and issubclass(cls, Exception)):
         return UnknownError(message, name)
     try:
@@ -49,3 +50,15 @@ def read(written: Json, find: Callable[[str], type | None]) -> Exception:
     except Exception:  # it takes something else
         return UnknownError(message, name)
     return error if message_of(error) == message else UnknownError(message, name)
+
+
+def _arguments(error: Exception) -> list[Json] | None:
+    """What the exception was made of, if JSON has room for it."""
+    try:
+        arguments = list(error.args)
+        is_plain = all(type(arg) in (str, int, bool, type(None)) for arg in arguments)
+        if is_plain:
+            orjson.dumps(arguments)  # refuses long numbers, and text that is not valid
+        return arguments if is_plain else None
+    except Exception:  # it is a user's class
+        return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.engine.context import UNDER_WAY, Context
 from app.engine.errors import WorkflowRuntimeError
-from app.engine.events import Event
+from app.engine.events import Event, EventBatch
 from app.engine.facts import Abandoned, Completed, Sent, Waiting
 from app.engine.marks import Json
 from app.engine.retry import RetryInfo
@@ -227,6 +227,11 @@ class Flight:
             return pack([seal(event) for event in output])
         if Event not in type(output).__mro__:  # isinstance takes ten times as long for a model
             self._check_event(output, "returned")
+        if type(output) is EventBatch:
+            raise WorkflowRuntimeError(
+                f"Step {self.delivery.step!r} returned an EventBatch, which is how a list is kept: "
+                "return the list."
+            )
         if signature.gives_lists and not isinstance(output, signature.gives_alone):
             raise WorkflowRuntimeError(
                 f"Step {self.delivery.step!r} returned a {type(output).__name__} that is in no "

@@ -22,7 +22,7 @@ from app.engine.events import (
     StepFailedEvent,
     StopEvent,
 )
-from app.engine.levels import collectors
+from app.engine.levels import Levels, handlers
 from app.engine.routes import Route, Routes
 from app.engine.serialization import Serializer, is_declarable
 from app.engine.steps import Step
@@ -147,7 +147,7 @@ def graph_of(
         events,
         states[0] if states else DictState,
         _routes(steps, serializer),
-        _handlers(steps),
+        handlers(steps),
         serializer,
     )
 
@@ -174,7 +174,7 @@ def _routes(steps: Mapping[str, Step], serializer: Serializer) -> Routes:
             n: c.cardinality.n if isinstance(c.cardinality, Take) else None
             for n, c in collecting.items()
         },
-        {producer: tuple(bound) for producer, bound in collectors(steps).items()},
+        Levels(steps).collectors,
     )
 
 
@@ -183,21 +183,6 @@ def _slots(step: Step, kind: type[Event]) -> tuple[str, ...]:
     slots = step.signature.slots.items()
     exact = tuple(name for name, taken in slots if taken is kind)
     return exact or tuple(name for name, taken in slots if issubclass(kind, taken))
-
-
-def _handlers(steps: Mapping[str, Step]) -> dict[str, str]:
-    handlers: dict[str, str] = {}
-    catching = [step for step in steps.values() if step.catches]
-    # Those for all steps come last: they get what no other has named.
-    for handler in sorted(
-        catching, key=lambda h: h.catches is not None and h.catches.for_steps is None
-    ):
-        assert handler.catches is not None
-        named = handler.catches.for_steps
-        for step in steps.values() if named is None else map(steps.__getitem__, named):
-            if not step.catches:
-                handlers.setdefault(step.name, handler.name)
-    return handlers
 
 
 def _declare(known: dict[str, Any], kind: type, workflow: str) -> None:

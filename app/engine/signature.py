@@ -27,6 +27,7 @@ class Signature:
         takes: the types of event it takes.
         gives: the types of event it may return, alone or in a list.
         gives_alone: of these, the ones it may return alone.
+        gives_listed: the ones it may return in a list.
         gives_lists: whether it may return a list: a batch of events.
         event_parameter: the name of the parameter for the event, or for the list of events.
         slots: of several event parameters, each with the type it takes; otherwise empty.
@@ -40,6 +41,7 @@ class Signature:
     takes: tuple[type[Event], ...]
     gives: tuple[type[Event], ...]
     gives_alone: tuple[type[Event], ...]
+    gives_listed: tuple[type[Event], ...]
     gives_lists: bool
     event_parameter: str
     slots: Mapping[str, type[Event]]
@@ -87,6 +89,7 @@ class _Reading:
             takes=tuple(dict.fromkeys(kind for kinds in self.slots.values() for kind in kinds)),
             gives=tuple(dict.fromkeys([*alone, *(listed or ())])),
             gives_alone=alone,
+            gives_listed=listed or (),
             gives_lists=listed is not None,
             event_parameter=names[0],
             slots={n: kinds[0] for n, kinds in self.slots.items()} if len(names) > 1 else {},

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import BaseModel
 
-from app.engine import levels
 from app.engine.errors import WorkflowValidationError
 from app.engine.events import (
     Event,
@@ -14,13 +13,11 @@ from app.engine.events import (
     StepFailedEvent,
     StopEvent,
 )
+from app.engine.levels import FROM_OUTSIDE, Levels
 from app.engine.steps import Step
 
 TAKEN_ELSEWHERE = (StopEvent, InputRequiredEvent, HumanResponseEvent)
 """What no step need take: the run's end, a question, and an answer that a step may wait for."""
-
-FROM_OUTSIDE = (StartEvent, HumanResponseEvent, StepFailedEvent)
-"""What no step need give."""
 
 CHECKS = ("reachability", "terminal_event", "dead_end")
 """What can be skipped, by the names that users of the language know."""
@@ -40,7 +37,7 @@ def problems(steps: Mapping[str, Step], skipped: frozenset[str] = frozenset()) -
     yield from _states(steps)
     yield from _events(steps, given, taken, skipped)
     yield from _handlers(steps)
-    yield from _collecting(steps)
+    yield from _meeting(steps)
     yield from _ways(steps, skipped)
 
 
@@ -95,9 +92,7 @@ def _events(
 ) -> Iterator[str]:
     for event in taken:
         takers = ", ".join(step.name for step in steps.values() if event in step.takes)
-        is_given = any(
-            step.accepts(kind) for step in steps.values() for kind in given if event in step.takes
-        )
+        is_given = any(_fits(event, given, s) for s in steps.values() if event in s.takes)
         if issubclass(event, StopEvent):
             yield f"{event.__name__} ends the run: no step can take it ({takers})."
         elif not is_given and not issubclass(event, FROM_OUTSIDE) and event is not Event:
@@ -139,32 +134,23 @@ def _handlers(steps: Mapping[str, Step]) -> Iterator[str]:
             yield f"{step.name} takes a StepFailedEvent: mark it with @catch_error, not @step."
 
 
-def _collecting(steps: Mapping[str, Step]) -> Iterator[str]:
-    bound = {name for names in levels.collectors(steps).values() for name in names}
+def _meeting(steps: Mapping[str, Step]) -> Iterator[str]:
+    """What is collected comes of a list; what is joined meets, in one batch or outside of all."""
+    levels = Levels(steps)
+    bound = {name for names in levels.collectors.values() for name in names}
     for step in steps.values():
         if step.signature.collects and step.name not in bound:
             yield (
                 f"{step.name} collects a list of {_names(step.takes)}, and they come of no list "
                 "that a step returns: annotate a return with list[...]."
             )
-        if step.signature.slots:
-            yield from _joining(steps, step)
-
-
-def _joining(steps: Mapping[str, Step], step: Step) -> Iterator[str]:
-    """Several events meet only within one batch, or outside of all."""
-    outside = levels.of(
-        steps, [e for s in steps.values() for e in s.takes if issubclass(e, FROM_OUTSIDE)]
-    )
-    places = [outside] + [
-        levels.of_batch(steps, s.name) for s in steps.values() if s.signature.gives_lists
-    ]
-    takes = step.signature.slots.values()
-    if not any(all(_fits(kind, place, step) for kind in takes) for place in places):
-        yield (
-            f"{step.name} waits for {_names(takes)} together, and they never meet: some come of a "
-            "returned list, others do not. Collect that list first."
-        )
+        takes = step.signature.slots.values()
+        places = [levels.outside, *levels.batches.values()]
+        if not any(all(_fits(kind, place, step) for kind in takes) for place in places):
+            yield (
+                f"{step.name} waits for {_names(takes)} together, and they never meet: some come "
+                "of a returned list, others do not. Collect that list first."
+            )
 
 
 def _fits(kind: type[Event], place: Iterable[type[Event]], step: Step) -> bool:

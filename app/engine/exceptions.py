@@ -32,7 +32,8 @@ def write(error: Exception) -> Json:
     """The exception as JSON: its class's name, its message, and what it was made of."""
     name = error.original_type if isinstance(error, UnknownError) else None
     message = message_of(error)
-    return [name or type(error).__name__, message, _arguments(error) or [message]]
+    arguments = _arguments(error)
+    return [name or type(error).__name__, message, [message] if arguments is None else arguments]
 
 
 def read(written: Json, find: Callable[[str], type | None]) -> Exception:

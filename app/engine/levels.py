@@ -27,12 +27,14 @@ class Levels:
         self._back: dict[str, Kinds] = {
             name: set(s.signature.gives_alone) for name, s in steps.items()
         }
-        self.batches = {
+        self.batches: dict[str, Kinds] = {
             name: set(s.signature.gives_listed)
             for name, s in steps.items()
             if s.signature.gives_lists
         }
-        self.outside = {e for s in steps.values() for e in s.takes if issubclass(e, FROM_OUTSIDE)}
+        self.outside: Kinds = {
+            e for s in steps.values() for e in s.takes if issubclass(e, FROM_OUTSIDE)
+        }
         for step in steps.values():
             if step.signature.context_parameter:  # what it sends, rather than returns, is outside
                 self.outside.update(step.gives)

@@ -38,7 +38,7 @@ from app.engine.resource import problems as resource_problems
 from app.engine.serializers import JsonSerializer
 from app.engine.snapshot import Snapshot
 from app.engine.steps import Step, step_of
-from app.engine.validation import ALL_CHECKS, CHECKS, no_way, refused
+from app.engine.validation import ALL_CHECKS, CHECKS, no_way, problems, refused
 
 
 class Workflow:
@@ -129,8 +129,9 @@ class Workflow:
         self.workflow_name = workflow_name or qualified(type(self))
         self._resources = resource_manager
         self._skipped = frozenset(ALL_CHECKS if disable_validation else skip_graph_checks)
-        if not disable_validation and (wrong := list(no_way(_steps(type(self))))):
-            raise refused(type(self).__name__, wrong)
+        steps = _steps(type(self))
+        if not disable_validation and any(no_way(steps)):
+            raise refused(type(self).__name__, problems(steps, self._skipped))
         self._limits: WeakKeyDictionary[Any, asyncio.Semaphore] = WeakKeyDictionary()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -376,12 +377,10 @@ class Workflow:
         try:
             return self.graph.start(**fields)
         except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
-            )
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             raise WorkflowRuntimeError(
                 f"{type(self).__name__} starts with a {self.graph.start.__name__}, and these "
-                f"fields do not make one: {problems}."
+                f"fields do not make one: {wrong}."
             ) from error
 
     def _limit(self) -> AbstractAsyncContextManager[object]:

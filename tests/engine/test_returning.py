@@ -67,9 +67,9 @@ def returning(output: Any) -> Workflow:
     ("output", "says"),
     [
         (Part(n=1), "Step 'scatter' returned a Part that is in no list"),
-        ([Part(n=1), "text"], "In its list, step 'scatter' returned a str, which is no Event"),
-        ([Part(n=1), None], "returned a NoneType, which is no Event"),
-        ([[Part(n=1)]], "returned a list, which is no Event"),
+        ([Part(n=1), "text"], "Step 'scatter' returned in its list a str, which is no Event"),
+        ([Part(n=1), None], "returned in its list a NoneType, which is no Event"),
+        ([[Part(n=1)]], "returned in its list a list, which is no Event"),
         ((Part(n=1),), "Step 'scatter' returned a tuple, which is no Event"),
         ("text", "Step 'scatter' returned a str, which is no Event"),
     ],

@@ -193,7 +193,7 @@ WRONG: list[tuple[type[Workflow], list[str]]] = [
     (NoStart, ["no step takes a StartEvent, so nothing can begin."]),
     (TwoStarts, ["it can start with one type of StartEvent, not 2: StartEvent, OtherStart."]),
     (NoStop, ["no step gives a StopEvent, so it can never end."]),
-    (TwoStates, ["its steps name several types of state: *. There can be one."]),
+    (TwoStates, ["its steps name types of state that do not fit: One, Two. There can be one, *"]),
     (NeedyState, ["its state, Needy, cannot begin: give defaults to a, b."]),
     (TakesStop, ["StopEvent ends the run: no step can take it (after)."]),
     (

@@ -10,6 +10,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from app.engine import StopEvent, Workflow
 from app.engine.checkpoint import ctx_state, shown
+from app.engine.drawing import all_possible_flows, mermaid
 from app.engine.journal import Status
 from app.engine.serialization import SealedEvent
 from app.store.checkpoints import Listed, Whole
@@ -83,7 +84,7 @@ class WorkflowOut(BaseModel):
                 )
                 for step in graph.steps.values()
             ],
-            graph=graph.mermaid(),
+            graph=mermaid(all_possible_flows(workflow)),
         )
 
 

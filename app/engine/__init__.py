@@ -4,6 +4,7 @@ from app.engine.checkpoint import Checkpoint
 from app.engine.checkpointer import WorkflowCheckpointer
 from app.engine.collect import All, Collect, Take
 from app.engine.context import Context
+from app.engine.drawing import draw_all_possible_flows, draw_most_recent_execution
 from app.engine.errors import (
     ContextSerdeError,
     ContextStateError,
@@ -35,6 +36,7 @@ from app.engine.events import (
 )
 from app.engine.exceptions import UnknownError
 from app.engine.handler import Handler
+from app.engine.representation import WorkflowGraph, get_workflow_representation
 from app.engine.resource import Resource, ResourceConfig, ResourceError, ResourceManager
 from app.engine.retry import (
     ConstantDelayRetryPolicy,
@@ -92,6 +94,7 @@ __all__ = [
     "WorkflowConfigurationError",
     "WorkflowError",
     "WorkflowFailedEvent",
+    "WorkflowGraph",
     "WorkflowHandler",
     "WorkflowIdleEvent",
     "WorkflowRuntimeError",
@@ -100,6 +103,9 @@ __all__ = [
     "WorkflowTimeoutError",
     "WorkflowValidationError",
     "catch_error",
+    "draw_all_possible_flows",
+    "draw_most_recent_execution",
+    "get_workflow_representation",
     "retry_policy",
     "step",
 ]

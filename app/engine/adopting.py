@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from app.engine.facts import Abandoned, Completed, Fact, Received, Waiting
+from app.engine.facts import Caught, Completed, Fact, Received, Waiting
 from app.engine.journal import Record
 from app.engine.snapshot import Buffered, Edit, Snapshot
 
@@ -31,10 +31,10 @@ class _Story:
         self._snapshot = snapshot
         self._later = later
         self._entries: dict[str, Buffered] = dict(snapshot.buffers)
-        self.ends: dict[int, Completed | Abandoned] = {}
+        self.ends: dict[int, Completed | Caught] = {}
         for record in later:
             fact = record.fact
-            if isinstance(fact, (Completed, Abandoned)):
+            if isinstance(fact, (Completed, Caught)):
                 self.ends[fact.delivery] = fact
             if not isinstance(fact, Received):
                 self._entries.update(fact.buffers.put)
@@ -53,7 +53,7 @@ class _Story:
             match record.fact:
                 case Waiting(wait, sent) if wait.delivery in chosen:
                     yield Waiting(wait, sent)
-                case Completed(delivery=id_) | Abandoned(delivery=id_) as end if id_ in chosen:
+                case Completed(delivery=id_) | Caught(delivery=id_) as end if id_ in chosen:
                     calls = [key for key in self._snapshot.calls if _owner(key) == id_]
                     buffers = self._buffers(id_, end, gone)
                     yield end._replace(buffers=buffers, calls=Edit(drop=tuple(calls)))
@@ -64,7 +64,7 @@ class _Story:
         return end.buffers.drop if isinstance(end, Completed) else ()
 
     def _buffers(
-        self, id_: int, end: Completed | Abandoned, gone: Collection[str]
+        self, id_: int, end: Completed | Caught, gone: Collection[str]
     ) -> Edit[str, Buffered]:
         """What the delivery has put by and taken; where it failed, what it had taken is back."""
         own = {k: e._replace(taken_by="") for k, e in self._entries.items() if e.delivery == id_}

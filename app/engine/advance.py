@@ -1,7 +1,7 @@
 """The heart: what one fact makes of a run. Pure: no clock, no tasks, no storage."""
 
 from app.engine.draft import Draft
-from app.engine.facts import Abandoned, Completed, Fact, Received, Waiting
+from app.engine.facts import Caught, Completed, Fact, Received, Waiting
 from app.engine.routes import Routes
 from app.engine.snapshot import NOTHING, Delivery, Delta, Edit, Snapshot
 
@@ -32,11 +32,10 @@ def advance(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
             wait, sent, draft.buffers, draft.calls = fact
             draft.send_all(sent, snapshot.deliveries[wait.delivery])
             draft.wait(wait, len(sent))
-        case Abandoned():
+        case Caught():
             delivery, failure, handler, draft.buffers, draft.calls = fact
             done = draft.take_out(delivery)
-            if failure is not None:
-                draft.hand_over(failure, handler, done)
+            draft.hand_over(failure, handler, done)
             draft.leave(done.batch)
     return draft.delta()
 

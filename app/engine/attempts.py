@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from app.engine.errors import SerializationError, WorkflowRuntimeError
 from app.engine.events import StepFailedEvent
 from app.engine.exceptions import message_of
-from app.engine.facts import Abandoned, Completed
+from app.engine.facts import Caught, Completed
 from app.engine.journal import End
 from app.engine.retry import RetryInfo
 from app.engine.serialization import SealedEvent
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from app.engine.flight import Flight
     from app.engine.runner import Runner
 
-Outcome = Completed | Abandoned | End
+Outcome = Completed | Caught | End
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Attempts:
         flight.worker, flight.task = failed.worker, failed.task
         return flight
 
-    def _give_up(self, flight: Flight, error: Exception, retry: RetryInfo) -> Abandoned | End:
+    def _give_up(self, flight: Flight, error: Exception, retry: RetryInfo) -> Caught | End:
         graph, delivery = self._runner.graph, flight.delivery
         handler = graph.handlers.get(delivery.step)
         if handler is not None:
@@ -85,7 +85,7 @@ class Attempts:
             if catches and delivery.caught.get(handler, 0) < catches.max_recoveries:
                 # What cannot be told of a failure is a failure that nobody has caught.
                 with contextlib.suppress(SerializationError):
-                    return flight.abandoned(self._told(delivery, error, retry), handler)
+                    return flight.caught(self._told(delivery, error, retry), handler)
         return End("failed", error, delivery.step, retry.retry_number, retry.elapsed_seconds)
 
     def _told(self, delivery: Delivery, error: Exception, retry: RetryInfo) -> SealedEvent:

@@ -53,23 +53,24 @@ class Waiting(NamedTuple):
     calls: Edit[str, tuple[str, ...]] = NOTHING
 
 
-class Abandoned(NamedTuple):
-    """A delivery is no longer pending, and nothing is kept of what its step did.
+class Caught(NamedTuple):
+    """A step failed for good, and another one goes on. Nothing is kept of what it did.
 
     Attributes:
-        failure: what goes to the step that catches its failure; `None` where a rerun drops it.
-        handler: that step.
+        delivery: the id of the delivery that it was started for, which is no longer pending.
+        failure: what the other is started with, a StepFailedEvent.
+        handler: the step that catches it.
         buffers, calls: as in Completed.
     """
 
     delivery: int
-    failure: SealedEvent | None = None
-    handler: str = ""
+    failure: SealedEvent
+    handler: str
     buffers: Edit[str, Buffered] = NOTHING
     calls: Edit[str, tuple[str, ...]] = NOTHING
 
 
-Fact = Received | Completed | Waiting | Abandoned
+Fact = Received | Completed | Waiting | Caught
 
 
 def gone_out(fact: Fact) -> Sequence[SealedEvent]:

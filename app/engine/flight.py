@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.engine.context import UNDER_WAY, Context
 from app.engine.errors import WorkflowRuntimeError
 from app.engine.events import Event, EventBatch
-from app.engine.facts import Abandoned, Completed, Sent, Waiting
+from app.engine.facts import Caught, Completed, Sent, Waiting
 from app.engine.marks import Json
 from app.engine.retry import RetryInfo
 from app.engine.serialization import BATCH, SealedEvent, pack
@@ -204,11 +204,11 @@ class Flight:
         if self._view is not None:
             self._view.abandon()
 
-    def abandoned(self, failure: SealedEvent, handler: str) -> Abandoned:
+    def caught(self, failure: SealedEvent, handler: str) -> Caught:
         """The step has failed for good, and another goes on."""
         buffers = self._runner.buffers
         buffers.abandon(self.delivery.id)
-        return Abandoned(self.delivery.id, failure, handler, *buffers.news())
+        return Caught(self.delivery.id, failure, handler, *buffers.news())
 
     def _complete(self, signature: Signature, output: object) -> Completed:
         """The step has returned: all that it did, as one fact."""

@@ -84,21 +84,6 @@ class Graph:
         found = self.serializer.type_named(name)
         return found if found is not None and issubclass(found, Event) else None
 
-    def mermaid(self) -> str:
-        """The graph as Mermaid's flowchart text: steps are boxes, events are rounded."""
-        lines = ["flowchart TD"]
-        lines += [f'    {name}["{name}"]' for name in self.steps]
-        lines += [f'    {name}(["{name}"]):::event' for name in self._drawn()]
-        for step in self.steps.values():
-            lines += [f"    {event.__name__} --> {step.name}" for event in step.takes]
-            lines += [f"    {step.name} --> {event.__name__}" for event in step.gives]
-        lines.append("    classDef event fill:#fdf6e3,stroke:#b58900,color:#333")
-        return "\n".join(lines) + "\n"
-
-    def _drawn(self) -> list[str]:
-        used = (event.__name__ for s in self.steps.values() for event in (*s.takes, *s.gives))
-        return list(dict.fromkeys(used))
-
 
 def graph_of(
     name: str,

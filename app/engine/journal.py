@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from app.engine.exceptions import message_of
-from app.engine.facts import Abandoned, Completed, Fact, Received, Waiting
+from app.engine.facts import Caught, Completed, Fact, Received, Waiting
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delta, Snapshot
 
@@ -143,7 +143,7 @@ def record(
             step, taken, given = done.step, done.event, fact.output
         case Received(sent):
             given = sent.event
-        case Abandoned():
+        case Caught():
             taken, given = before.deliveries[fact.delivery].event, fact.failure
         case Waiting(wait):
             taken, given = before.deliveries[wait.delivery].event, wait.asked

@@ -11,7 +11,7 @@ from app.engine.checkpoint import Checkpoint
 from app.engine.draft import Draft
 from app.engine.errors import WorkflowRuntimeError
 from app.engine.events import Event, StopEvent
-from app.engine.facts import Abandoned, Fact, Sent
+from app.engine.facts import Fact, Sent
 from app.engine.graph import Graph
 from app.engine.ids import new_number
 from app.engine.journal import Head, Record, record
@@ -89,10 +89,11 @@ def _without(routes: Routes, snapshot: Snapshot, ids: Iterable[int]) -> Snapshot
     """The snapshot without these deliveries, and without what their steps had collected."""
     for id_ in ids:
         if id_ in snapshot.deliveries:
-            buffers = LiveBuffers(snapshot)
+            buffers, draft = LiveBuffers(snapshot), Draft(routes, snapshot)
             buffers.abandon(id_)
-            left_out = Abandoned(id_, None, "", *buffers.news())
-            snapshot = snapshot.after(advance(routes, snapshot, left_out))
+            draft.buffers, draft.calls = buffers.news()
+            draft.leave(draft.take_out(id_).batch)
+            snapshot = snapshot.after(draft.delta())
     return snapshot
 
 

@@ -73,6 +73,7 @@ class Workflow:
     _skipped: frozenset[str] = frozenset()
     _graph: ClassVar[Graph | None] = None
     _own_graph: Graph | None = None
+    _recent: Context[Any] | None = None  # of the run started last, for who draws it
     _resources: ResourceManager | None = None
     _workflows: Mapping[str, Workflow] = {}
 
@@ -371,6 +372,7 @@ class Workflow:
                 "A run needs a running event loop: call it in a coroutine, as in "
                 "`asyncio.run(main())`."
             ) from None
+        self._recent = ctx
         return Handler(self, ctx, new_id(), snapshot, head, facts, stepwise)
 
     def _start_event(self, fields: dict[str, Any]) -> Event:

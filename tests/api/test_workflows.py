@@ -93,9 +93,16 @@ async def test_a_start_event_with_dynamic_fields_takes_any(cairn: Cairn) -> None
 
 async def test_the_graph_is_mermaid_and_names_steps_and_events(cairn: Cairn) -> None:
     graph = (await cairn.get("/workflows/approval"))["graph"]
-    assert graph.lstrip().startswith(("flowchart", "graph", "stateDiagram"))
+    assert graph.startswith("flowchart TD\n")
     for name in ("ask", "decide", "Payment", "Question", "Verdict", "StopEvent"):
-        assert name in graph
+        assert f'"{name}"' in graph
+
+
+async def test_the_graph_of_a_step_whose_name_means_something_to_mermaid_can_be_drawn(
+    database: Path, folder: Path
+) -> None:
+    (workflow,) = (await listed(database, folder))["items"]
+    assert 'step_end["end"]' in workflow["graph"]
 
 
 async def test_a_step_that_sends_events_gives_what_it_says_it_gives(cairn: Cairn) -> None:

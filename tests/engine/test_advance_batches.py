@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from app.engine.advance import advance
 from app.engine.deltas import from_json, to_json
-from app.engine.facts import Abandoned, Completed, Fact, Received, Sent, Waiting
+from app.engine.facts import Caught, Completed, Fact, Received, Sent, Waiting
 from app.engine.routes import Route, Routes
 from app.engine.serialization import SealedEvent, pack, unpack
 from app.engine.snapshot import Batch, Delivery, Gathered, Queue, Snapshot, Wait, whole
@@ -217,7 +217,7 @@ def test_a_stop_event_leaves_nothing_of_batches_and_joins() -> None:
 
 def test_a_failure_goes_to_its_handler_in_the_place_of_what_has_failed() -> None:
     failure = event("StepFailedEvent", n=1)
-    snapshot = after(OPEN, Abandoned(TWO, failure, "mend"))
+    snapshot = after(OPEN, Caught(TWO, failure, "mend"))
     (mend,) = pending(snapshot, "mend")
     assert (mend.batch, mend.member, mend.caught) == (
         pending(OPEN, "work")[1].batch,
@@ -237,31 +237,25 @@ def test_a_failure_goes_to_its_handler_in_the_place_of_what_has_failed() -> None
 
 def test_failures_are_counted_by_handler_along_an_events_way() -> None:
     failure = event("StepFailedEvent")
-    snapshot = after(STARTED, Abandoned(1, failure, "mend"))
+    snapshot = after(STARTED, Caught(1, failure, "mend"))
     (mend,) = pending(snapshot, "mend")
     snapshot = after(snapshot, Completed(mend.id, (sent("Left", n=1),), event("Part")))
     (work,) = pending(snapshot, "work")
     assert work.caught == {"mend": 1}
-    snapshot = after(snapshot, Abandoned(work.id, failure, "other"))
+    snapshot = after(snapshot, Caught(work.id, failure, "other"))
     (other,) = pending(snapshot, "other")
     assert other.caught == {"mend": 1, "other": 1}
-    snapshot = after(snapshot, Abandoned(other.id, failure, "mend"))
+    snapshot = after(snapshot, Caught(other.id, failure, "mend"))
     (mend,) = pending(snapshot, "mend")
     snapshot = after(snapshot, Completed(mend.id, output=event("Right", n=2)))
     (join,) = pending(snapshot, "join")
     assert join.caught == {"mend": 2, "other": 1}, "the more of each, not the sum"
 
 
-def test_a_delivery_that_is_left_out_holds_no_batch_open() -> None:
-    snapshot = after(OPEN, Abandoned(ONE), Completed(TWO, output=event("Done", n=1)))
-    snapshot = after(snapshot, Abandoned(THREE))
-    assert [given(d) for d in pending(snapshot, "gather")] == [[1]]
-
-
 def test_a_snapshot_in_the_middle_of_all_this_goes_to_json_and_back() -> None:
     snapshot = after(
         OPEN,
-        Abandoned(TWO, event("StepFailedEvent"), "mend"),
+        Caught(TWO, event("StepFailedEvent"), "mend"),
         Completed(ONE, (sent("Left", n=1),), event("Done", n=0)),
         Completed(THREE, output=event("Done", n=2)),
         Received(sent("Start")),

@@ -7,13 +7,16 @@ import pytest
 
 from app.engine import (
     Context,
+    EventBatch,
     StartEvent,
+    StepFailedEvent,
     StopEvent,
     Workflow,
     WorkflowRuntimeError,
+    catch_error,
     step,
 )
-from tests.engine.lists import Answer, Done, Nested, Part, Total, Word
+from tests.engine.lists import Answer, Done, Nested, Part, Question, Total, Word
 from tests.engine.members import AskingMember
 from tests.engine.runs import completed, ended, own, rerun_everywhere, until_true
 
@@ -151,3 +154,41 @@ async def test_a_context_is_stored_in_the_middle_of_a_batch_and_goes_on() -> Non
     resumed.send_event(Answer(n=2))
     resumed.send_event(Answer(n=0))
     assert await ended(resumed) == ([10, 1, 12], 3)
+
+
+async def test_nothing_is_shown_that_comes_in_a_list_after_a_stop_event() -> None:
+    class Stops(Workflow):
+        @step
+        async def begin(self, ev: StartEvent) -> list[StopEvent | Question]:
+            return [StopEvent(result=1), Question(n=1), StopEvent(result=2)]
+
+    handler = Stops().run()
+    assert [event async for event in handler.stream_events()] == [StopEvent(result=1)]
+    assert await ended(handler) == 1
+
+
+async def test_an_event_batch_is_no_way_around_the_annotation() -> None:
+    class Around(Workflow):
+        @step
+        async def begin(self, ev: StartEvent) -> Part:
+            return EventBatch(events=[Part(n=1), Word(word="x")])  # type: ignore[return-value]
+
+        @step
+        async def end(self, ev: Part) -> StopEvent:
+            return StopEvent(result="a list went out")
+
+    with pytest.raises(WorkflowRuntimeError, match="EventBatch"):
+        await ended(Around().run())
+
+
+async def test_a_handler_of_no_step_is_no_obstacle_where_validation_is_disabled() -> None:
+    class Typo(Workflow):
+        @step
+        async def begin(self, ev: StartEvent) -> StopEvent:
+            return StopEvent(result=1)
+
+        @catch_error(for_steps=["bgein"])
+        async def mend(self, ev: StepFailedEvent) -> StopEvent:
+            return StopEvent()
+
+    assert await ended(Typo(disable_validation=True).run()) == 1

@@ -1,0 +1,43 @@
+"""What a drawing shows, read back from its SVG."""
+
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from app.engine.drawing import Picture, svg
+
+NS = "{http://www.w3.org/2000/svg}"
+
+
+class Shown(NamedTuple):
+    """The names of the nodes by kind, in the order they stand in, and the edges by those names."""
+
+    nodes: list[tuple[str, str]]
+    edges: set[tuple[str, str]]
+    numbers: list[tuple[int, str]]
+
+    def named(self, kind: str) -> list[str]:
+        return [name for found, name in self.nodes if found == kind]
+
+
+def shown_in(picture: Picture) -> Shown:
+    """What the picture's SVG shows; names are the first line of what a node says of itself."""
+    return read(svg(picture))
+
+
+def read(text: str) -> Shown:
+    root = ElementTree.fromstring(text)
+    names: dict[str, str] = {}
+    nodes, numbers = [], []
+    for group in root.iter(f"{NS}g"):
+        name = (group.findtext(f"{NS}title") or "").split("\n")[0]
+        names[group.attrib["data-id"]] = name
+        nodes.append((group.attrib["class"].split()[1], name))
+        for text_ in group.iter(f"{NS}text"):
+            if text_.get("class") == "badge":
+                numbers.append((int(text_.text or ""), name))
+    edges = {
+        (names[path.attrib["data-from"]], names[path.attrib["data-to"]])
+        for path in root.iter(f"{NS}path")
+        if "data-from" in path.attrib
+    }
+    return Shown(nodes, edges, sorted(numbers))

@@ -12,6 +12,7 @@ from app.engine import (
     InputRequiredEvent,
     Workflow,
 )
+from app.engine.rerun import InFlight
 
 BOUND = 10.0
 """Seconds that a test waits for what it is sure to come."""
@@ -88,6 +89,7 @@ async def rerun_everywhere(
     source: Handler,
     *answers: Event,
     carried: Callable[[Workflow, Checkpoint], Checkpoint] = lambda _, c: c,
+    in_flight: InFlight = "rerun",
 ) -> None:
     """Rerun from every checkpoint but the StopEvent's, and compare with the run itself.
 
@@ -98,7 +100,7 @@ async def rerun_everywhere(
     checkpoints = own(source)
     for seq, checkpoint in enumerate(checkpoints[:-1]):
         heard = [c.output_event for c in checkpoints[: seq + 1] if c.last_completed_step is None]
-        rerun = workflow.run_from(checkpoint=carried(workflow, checkpoint))
+        rerun = workflow.run_from(carried(workflow, checkpoint), in_flight=in_flight)
         for answer in answers:
             if answer not in heard:
                 rerun.send_event(answer)

@@ -114,6 +114,17 @@ async def test_a_rerun_from_any_checkpoint_of_any_run_gives_the_same(found: dict
     await rerun_everywhere(workflow, source)
 
 
+@settings(max_examples=15, deadline=None)
+@given(PLANS)
+async def test_an_adopting_rerun_from_any_checkpoint_of_any_run_gives_the_same(
+    found: dict[str, Any],
+) -> None:
+    workflow = Tree()
+    source = run(workflow, found)
+    assert await ended(source) == expected(found)
+    await rerun_everywhere(workflow, source, in_flight="adopt")
+
+
 INSTANTS = st.lists(st.integers(0, 40), min_size=1, max_size=4)
 
 
@@ -201,6 +212,17 @@ async def test_a_rerun_from_any_checkpoint_collects_the_same_pairs(
     source = workflow.run(events=events)
     assert await ended(source) == first_in_first_out(events)
     await rerun_everywhere(workflow, source)
+
+
+@settings(max_examples=15, deadline=None)
+@given(ROWS)
+async def test_an_adopting_rerun_from_any_checkpoint_collects_the_same_pairs(
+    events: list[tuple[bool, int]],
+) -> None:
+    workflow = Pairs()
+    source = workflow.run(events=events)
+    assert await ended(source) == first_in_first_out(events)
+    await rerun_everywhere(workflow, source, in_flight="adopt")
 
 
 @settings(max_examples=60, deadline=None)

@@ -18,7 +18,6 @@ from tests.engine.runs import (
 )
 from tests.engine.shapes import (
     Chain,
-    Done,
     Number,
     Part,
     Scatter,
@@ -33,15 +32,6 @@ async def test_a_rerun_leaves_the_checkpoints_of_its_source_as_they_are() -> Non
     before = [c.model_dump_json() for c in own(source)]
     await ended(workflow.run_from(checkpoint=own(source)[1], ctx=source.ctx))
     assert [c.model_dump_json() for c in own(source)] == before
-
-
-async def test_checkpoints_are_filtered_by_a_step_name_made_at_run_time() -> None:
-    source = Chain().run()
-    await ended(source)
-    name = "".join(["dou", "ble"])
-    assert name is not Chain.double.__name__
-    found = source.ctx.filter_checkpoints(last_completed_step=name)
-    assert [c.output_event for c in found] == [Done(n=6)]
 
 
 async def test_every_checkpoint_goes_to_json_and_back_unchanged(shape: Shape) -> None:

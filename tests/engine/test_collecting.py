@@ -8,11 +8,7 @@ from app.engine import (
     step,
 )
 from tests.engine.runs import ended, rerun_everywhere
-from tests.engine.shapes import Done, Pairing, Part
-
-
-async def test_collecting_pairs_first_in_first_out_and_keeps_the_surplus() -> None:
-    assert await ended(Pairing().run()) == [(1, 1), (2, 2)]
+from tests.engine.shapes import Done, Part
 
 
 async def test_what_is_collected_of_one_type_comes_in_the_order_it_was_sent() -> None:

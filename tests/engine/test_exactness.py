@@ -36,11 +36,9 @@ from tests.engine.shapes import (
     Equals,
     FanOut,
     Loop,
-    Number,
     Part,
     Question,
     Shape,
-    SlowFanOut,
 )
 
 Carried = Callable[[Workflow, Checkpoint], Checkpoint]
@@ -107,77 +105,6 @@ async def test_a_rerun_of_a_rerun_gives_the_same(workflow: type[Workflow]) -> No
     await ended(source)
     rerun = flow.run_from(checkpoint=own(source)[2])
     await rerun_everywhere(flow, rerun)
-
-
-async def test_a_rerun_while_a_step_that_sends_three_is_still_running_sends_each_once() -> None:
-    workflow = SlowFanOut()
-    source = workflow.run()
-    assert await ended(source) == [0, 1, 2]
-    amid = next(c for c in own(source) if c.last_completed_step == "tick")
-    assert "scatter" not in completed(own(source)[: own(source).index(amid) + 1])
-    assert await ended(workflow.run_from(checkpoint=amid)) == [0, 1, 2]
-
-
-async def test_parallel_steps_that_add_to_a_counter_count_to_three_from_every_checkpoint() -> None:
-    workflow = Counting()
-    source = workflow.run()
-    assert await ended(source) == 3
-    reruns = [workflow.run_from(checkpoint=c) for c in own(source)[:-1]]
-    assert [await ended(rerun) for rerun in reruns] == [3] * len(reruns)
-    assert len(reruns) == 1 + 1 + 3 + 2  # received, scatter, add, gather but the last
-
-
-async def test_the_checkpoints_of_a_counter_count_up_by_one() -> None:
-    source = Counting().run()
-    await ended(source)
-    added = [c for c in own(source) if c.last_completed_step == "add"]
-    assert [c.ctx_state["globals"]["count"] for c in added] == [1, 2, 3]
-
-
-async def test_three_equal_events_in_flight_are_three_in_a_rerun() -> None:
-    class Equal(Workflow):
-        @step
-        async def scatter(self, ctx: Context, ev: StartEvent) -> Part | None:
-            for _ in range(3):
-                ctx.send_event(Part(n=7))
-            return None
-
-        @step
-        async def work(self, ev: Part) -> Done:
-            return Done(n=ev.n)
-
-        @step
-        async def gather(self, ctx: Context, ev: Done) -> StopEvent | None:
-            done = ctx.collect_events(ev, [Done] * 3)
-            return None if done is None else StopEvent(result=sum(d.get("n") for d in done))
-
-    workflow = Equal()
-    source = workflow.run()
-    assert await ended(source) == 21
-    in_flight = next(c for c in own(source) if c.last_completed_step == "scatter")
-    assert await ended(workflow.run_from(checkpoint=in_flight)) == 21
-    assert completed(own(source)) == {"scatter": 1, "work": 3, "gather": 3}
-
-
-async def test_a_rerun_from_the_first_checkpoint_starts_the_start_step_once() -> None:
-    started = []
-
-    class Once(Workflow):
-        @step
-        async def begin(self, ev: Number) -> StopEvent:
-            started.append(ev.n)
-            return StopEvent(result=ev.n)
-
-    workflow = Once()
-    source = workflow.run(n=5)
-    await ended(source)
-    first = own(source)[0]
-    assert (first.last_completed_step, first.input_event) == (None, None)
-    assert first.output_event == Number(n=5)
-    rerun = workflow.run_from(checkpoint=first)
-    assert await ended(rerun) == 5
-    assert started == [5, 5]
-    assert completed(own(rerun)) == {"begin": 1}
 
 
 async def test_nothing_is_left_to_run_from_the_checkpoint_of_a_stop_event() -> None:

@@ -1,5 +1,6 @@
 """Adopting: what steps under way at a checkpoint came to later, for a rerun that takes it over."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from app.engine.facts import Caught, Completed, Fact, Received, Waiting
@@ -38,13 +39,18 @@ class _Story:
                 self.ends[fact.delivery] = fact
             if not isinstance(fact, Received):
                 self._entries.update(fact.buffers.put)
+        # Who has taken what another had put by just before, so that no record holds it.
+        self._takers: defaultdict[int, set[int]] = defaultdict(set)
+        for id_ in self.ends:
+            for key in self._taken(id_):
+                if key not in self._entries:
+                    self._takers[_owner(key)].add(id_)
 
-    def stands_alone(self, id_: int, chosen: Collection[int]) -> bool:
+    def stands_alone(self, id_: int, chosen: set[int]) -> bool:
         """Whether the delivery stood on nothing but the snapshot, the world outside, and these."""
-        return all(
-            key in self._snapshot.buffers or _owner(key) == id_ or _owner(key) in chosen
-            for key in self._taken(id_)
-        ) and all(source in chosen for source in self._answered_by(id_))
+        collected = [key for key in self._taken(id_) if key not in self._snapshot.buffers]
+        others = {*map(_owner, collected), *self._takers[id_], *self._answered_by(id_)} - {id_}
+        return others <= chosen
 
     def of(self, chosen: Collection[int]) -> Iterator[Fact]:
         """The facts of these deliveries, in their order."""

@@ -18,6 +18,7 @@ from pydantic import (
 from app.engine.deltas import from_json, to_json
 from app.engine.errors import SerializationError
 from app.engine.events import Event
+from app.engine.facts import Received
 from app.engine.journal import Record
 from app.engine.marks import Json, copied, plain
 from app.engine.serialization import SealedEvent
@@ -109,6 +110,12 @@ class Checkpoint(BaseModel):
     def given(self) -> SealedEvent | None:
         """The output event as it was, whatever has become of the one shown."""
         return self._given
+
+    @property
+    def said_to(self) -> str | None:
+        """The one step that the event from outside was for, as far as is known."""
+        fact = None if self._record is None else self._record.fact
+        return fact.sent.step if isinstance(fact, Received) else None
 
     def has_answered(self, event: SealedEvent) -> bool:
         """Whether the event, which this checkpoint's fact has sent, is what a step waited for."""

@@ -116,10 +116,11 @@ def _with_output(graph: Graph, checkpoint: Checkpoint, output_event: Event) -> S
             "No event was given at this checkpoint: output_event has nothing to stand for."
         )
     _check_fits(graph, checkpoint, old, output_event)
-    new = Sent(graph.serializer.seal(output_event))
+    new = Sent(graph.serializer.seal(output_event), checkpoint.said_to)
     draft = Draft(graph.routes, checkpoint.snapshot)
     places = _places(graph.routes, checkpoint, old)
-    if isinstance(places, str):
+    if isinstance(places, str):  # of which batch it would be, if of one, is not known any more
+        _check_fits_nowhere(graph.routes, new.event)
         draft.unclaimed[int(places)] = None
         draft.send(new)
     else:
@@ -128,6 +129,14 @@ def _with_output(graph: Graph, checkpoint: Checkpoint, output_event: Event) -> S
         for delivery in taken_out:
             draft.leave(delivery.batch)
     return checkpoint.snapshot.after(draft.delta())
+
+
+def _check_fits_nowhere(routes: Routes, new: SealedEvent) -> None:
+    if routes[new.type].collectors:
+        raise WorkflowRuntimeError(
+            f"output_event is a {new.type}, which steps collect of a list; whether the event that "
+            "it stands for was of one is not known any more. Rerun from an earlier checkpoint."
+        )
 
 
 def _check_fits(graph: Graph, checkpoint: Checkpoint, old: SealedEvent, new: Event) -> None:
@@ -159,9 +168,10 @@ def _places(routes: Routes, checkpoint: Checkpoint, old: SealedEvent) -> list[in
     is_gathered = bool(route.slots or (in_batch and route.collectors))
     if not checkpoint.has_answered(old) and not is_gathered:
         unclaimed = [i for i, event in snapshot.unclaimed.items() if i >= first and event == old]
-        if route.steps and ids.keys() == set(route.steps):
+        takers = route.steps if checkpoint.said_to is None else (checkpoint.said_to,)
+        if takers and ids.keys() == set(takers):
             return sorted(ids.values())
-        if unclaimed and not route.steps:
+        if unclaimed and not takers:
             return str(max(unclaimed))
     raise WorkflowRuntimeError(
         f"The {old.type} of this checkpoint cannot be replaced any more: it was collected with "

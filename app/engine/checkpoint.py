@@ -21,6 +21,7 @@ from app.engine.events import Event
 from app.engine.facts import Received
 from app.engine.journal import Record
 from app.engine.marks import Json, copied, plain
+from app.engine.memory import MemoryJournal
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delta, Snapshot, whole
 
@@ -74,7 +75,7 @@ class Checkpoint(BaseModel):
     _taken: SealedEvent | None = PrivateAttr(default=None)
     _given: SealedEvent | None = PrivateAttr(default=None)
     _record: Record | None = PrivateAttr(default=None)
-    _records: Sequence[Record] = PrivateAttr(default=())
+    _journal: MemoryJournal | None = PrivateAttr(default=None)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -96,10 +97,10 @@ class Checkpoint(BaseModel):
 
     def later(self) -> list[Record] | None:
         """What the run did after this checkpoint; `None` if that is not known here."""
-        if self._record is None:
+        if self._record is None or self._journal is None:
             return None
         run, seq = self._record.run, self._record.seq
-        return [record for record in self._records if record.run == run and record.seq > seq]
+        return [it for it in self._journal.records if it.run == run and it.seq > seq]
 
     @property
     def taken(self) -> SealedEvent | None:
@@ -169,15 +170,15 @@ class Checkpoint(BaseModel):
         return checkpoint
 
 
-def checkpoints_of(workflow: "Workflow", records: Sequence[Record]) -> list[Checkpoint]:
-    """The records as checkpoints."""
+def checkpoints_of(workflow: "Workflow", journal: MemoryJournal) -> list[Checkpoint]:
+    """What the journal holds, as checkpoints."""
     trails: dict[UUID, _Trail] = {}
     checkpoints = []
-    for record in records:
+    for record in journal.records:
         before = None if record.parent is None else trails.get(record.parent)
         trails[record.id] = trail = _Trail(before, record)
         checkpoint = _checkpoint(workflow, record, trail)
-        checkpoint._records = records
+        checkpoint._journal = journal
         checkpoints.append(checkpoint)
     return checkpoints
 

@@ -18,8 +18,8 @@ from app.engine.errors import (
     WorkflowRuntimeError,
 )
 from app.engine.events import Event
-from app.engine.journal import MemoryJournal
 from app.engine.marks import Json
+from app.engine.memory import MemoryJournal
 from app.engine.resting import RestingState
 from app.engine.retry import RetryInfo
 from app.engine.serializers import BaseSerializer
@@ -72,7 +72,7 @@ class Context(Generic[S]):
             ContextSerdeError: it is not what `to_dict` has made, or not of this workflow.
         """
         self._workflow = workflow
-        self._journal = MemoryJournal()
+        self._journal = MemoryJournal(lambda: workflow.graph.routes)
         self._state: Map[str, Json] = Map()
         self._under_way: list[Handler] = []
         self._flight: Flight | None = None
@@ -99,7 +99,7 @@ class Context(Generic[S]):
         """The checkpoints of all the runs in this context, oldest first."""
         if self._flight is not None:
             raise ContextStateError("A step cannot list checkpoints: its own is not there yet.")
-        return checkpoints_of(self._workflow, self._journal.records)
+        return checkpoints_of(self._workflow, self._journal)
 
     def filter_checkpoints(
         self,

@@ -209,7 +209,7 @@ class Handler:
         if self._runner is None or self.is_done():
             self._task.result()
             return None
-        return await self._stepping.step(self._runner, self.ctx._journal.records, self._task)
+        return await self._stepping.step(self._runner, self.ctx._journal, self._task)
 
     async def running_steps(self) -> list[str]:
         """The names of the steps under way; those that wait for an event are left out."""

@@ -1,4 +1,4 @@
-"""The port: what a run asks of storage. MemoryJournal answers it for use as a library."""
+"""The port: what a run asks of storage."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
@@ -105,22 +105,6 @@ class Journal(Protocol):
         Raises:
             HeadMoved: the run already has a checkpoint with such a `seq`, or has ended.
         """
-
-
-class MemoryJournal:
-    """Keeps the checkpoints of all the runs in one context, in this process's memory."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    async def append(
-        self,
-        records: Sequence[Record],
-        status: Status,  # noqa: ARG002  # a handler knows how its run stands
-        failure: Failure | None = None,  # noqa: ARG002
-    ) -> None:
-        """Keep the records."""
-        self.records.extend(records)
 
 
 def record(

@@ -175,6 +175,7 @@ class Runner(Progress):
             return
         self.audience.step_ends(flight.delivery, flight.worker, fact)
         del self._flights[flight.delivery.id]
+        flight.task = None  # whose context holds the flight: neither keeps the other in memory
         self.waiting.rest(flight)
 
     def _answered(self, wait: Wait, snapshot: Snapshot) -> None:
@@ -198,7 +199,11 @@ class Runner(Progress):
             self._put(End("failed", error, delivery.step))
             return
         flight = self.flight(delivery, FIRST_TRY)
-        if not self._turns.ask(delivery.step, delivery.id, partial(self._take_off, flight)):
+        worker = self._turns.take(delivery.step)
+        if worker is not None:
+            self._take_off(flight, worker)
+        else:
+            self._turns.ask(delivery.step, delivery.id, partial(self._take_off, flight))
             self.audience.step_begins(delivery, None)
 
     def flight(self, delivery: Delivery, retry: RetryInfo) -> Flight:

@@ -279,7 +279,7 @@ class Serializer:
         extra: dict[str, Any] = {}
         if has_more:
             extra = {name: data.pop(name) for name in list(data) if name not in shape.names}
-        model = cls.__new__(cls)
+        model: BaseModel = object.__new__(cls)
         put = object.__setattr__
         put(model, "__dict__", data)
         put(model, "__pydantic_extra__", extra if shape.keeps_extra else None)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.engine.events import Event, StopEvent
 from app.engine.facts import Completed, gone_out
-from app.engine.journal import ENDED, Record
+from app.engine.journal import ENDED
+from app.engine.memory import MemoryJournal
 
 if TYPE_CHECKING:
     from app.engine.runner import Runner
@@ -25,21 +25,21 @@ class Stepping:
         return any(given is event for given in self._given)
 
     async def step(
-        self, runner: Runner, records: Sequence[Record], run: asyncio.Task[StopEvent]
+        self, runner: Runner, journal: MemoryJournal, run: asyncio.Task[StopEvent]
     ) -> list[Event]:
         """Execute what is pending; the events that the steps have sent and returned.
 
         Args:
-            records: the checkpoints of the run's context, which grow as it goes on.
+            journal: what the run leaves its checkpoints in.
 
         Raises:
             Exception: a step's, if it failed.
         """
         await runner.rest()  # what has been said to the run by hand is pending then, too
-        start, self._given = len(records), []
+        start, self._given = len(journal.records), []
         runner.release()
         await runner.rest()
-        for record in records[start:]:
+        for record in journal.records[start:]:
             if isinstance(record.fact, Completed) and record.run == runner.run:
                 self._given += map(runner.graph.serializer.open, gone_out(record.fact))
         if runner.status in ENDED:

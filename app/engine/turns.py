@@ -25,17 +25,24 @@ class Turns:
         """Nobody works, and nobody is about to."""
         return not self.working and not self.queued
 
-    def ask(self, step: str, delivery: int, go: Go) -> bool:
+    def take(self, step: str) -> int | None:
+        """Have a worker of the step, if one is free: its number."""
+        free = self._free[step]
+        if not free or self._closed:
+            return None
+        self.working += 1
+        return heapq.heappop(free)
+
+    def ask(self, step: str, delivery: int, go: Go) -> None:
         """Call `go` with the number of a worker of the step as soon as one is free, which it then
-        has. Returns whether one is now."""
-        if self._free[step] and not self._closed:
-            self.working += 1
-            go(heapq.heappop(self._free[step]))
-            return True
+        has."""
+        worker = self.take(step)
+        if worker is not None:
+            go(worker)
+            return
         self._count += 1
         self.queued += 1
         heapq.heappush(self._queues[step], (delivery, self._count, go))
-        return False
 
     def leave(self, step: str, worker: int) -> None:
         """Give the worker back; the next in the queue has it."""

@@ -61,13 +61,13 @@ def _of_checkpoints(checkpoints: Sequence[Checkpoint]) -> Picture:
         raise ValueError(NO_RUN.format("An empty list of checkpoints"))
     # The newest of the run that began last: ids count up with the time.
     last = max(checkpoints, key=lambda checkpoint: (checkpoint.run_id, checkpoint.id_))
-    if last._record is None:
+    if last._record is None or last._journal is None:
         raise ValueError(
             "Checkpoints that have been through JSON cannot be drawn: take them from the context "
             "of their run (handler.ctx.checkpoints)."
         )
-    seq, name = last._record.seq, last.workflow.split(".")[-1]
-    records = [each for each in last._records if each.run != last._record.run or each.seq <= seq]
+    own, name = last._record, last.workflow.split(".")[-1]
+    records = [it for it in last._journal.records if it.run != own.run or it.seq <= own.seq]
     return _of_records(name, last._graph, records, last.run_id)
 
 

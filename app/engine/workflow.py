@@ -97,8 +97,8 @@ class Workflow:
             verbose: whether to print what the steps do.
             resource_manager: keeps what the factories of the steps' resources have made; one of
                 its own by default.
-            num_concurrent_runs: how many runs of this object are under way at once at most; others
-                wait. `None` is without limit.
+            num_concurrent_runs: how many runs of this object, started by `run` and `run_from`, are
+                under way at once at most; others wait. `None` is without limit.
             workflow_name: what to call it instead of its class's full name.
             skip_graph_checks: what `validate` is not to hold against it: "reachability",
                 "terminal_event" (an event that no step takes) or "dead_end".

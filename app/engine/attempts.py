@@ -75,7 +75,6 @@ class Attempts:
         delivery = self._runner.snapshot.deliveries[failed.delivery.id]
         flight = self._runner.flight(delivery, retry)
         flight.worker, flight.task = failed.worker, failed.task
-        failed.task = None
         return flight
 
     def _give_up(self, flight: Flight, error: Exception, retry: RetryInfo) -> Caught | End:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, cast
+from weakref import ReferenceType
 
 from immutables import Map
 from pydantic import BaseModel
@@ -37,8 +38,9 @@ E = TypeVar("E", bound=Event)
 S = TypeVar("S", bound=BaseModel, default=DictState)
 MISSING: Any = ...
 
-UNDER_WAY: ContextVar[Flight | None] = ContextVar("UNDER_WAY", default=None)
-"""The step that is being executed, for functions that it calls."""
+UNDER_WAY: ContextVar[ReferenceType[Flight] | None] = ContextVar("UNDER_WAY", default=None)
+"""The step that is being executed, for functions that it calls. What they leave behind, such as a
+timer, has a copy of it, and must not keep the run in memory."""
 
 
 class Context(Generic[S]):
@@ -158,7 +160,8 @@ class Context(Generic[S]):
         Raises:
             WorkflowRuntimeError: this is called in no step.
         """
-        flight = UNDER_WAY.get()
+        found = UNDER_WAY.get()
+        flight = None if found is None else found()
         if flight is None:
             raise WorkflowRuntimeError("get_step_context can only be used in a step.")
         return flight.context
@@ -243,6 +246,16 @@ class Context(Generic[S]):
         if not isinstance(key, str):
             raise WorkflowRuntimeError(f"A key of the context must be text, not {key!r}.")
         self._cells().set(key, value)
+
+    def clear(self) -> None:
+        """Take all keys away.
+
+        Raises:
+            WorkflowRuntimeError: a run is under way, and this is not one of its steps.
+        """
+        cells = self._cells()
+        for key in cells.keys():  # noqa: SIM118  # it is no mapping
+            cells.delete(key)
 
     @property
     def store(self) -> StateStore[S]:

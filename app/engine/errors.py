@@ -9,7 +9,7 @@ class WorkflowConfigurationError(WorkflowError):
     """A workflow, a context or a checkpoint is used with something that it does not fit."""
 
 
-class WorkflowValidationError(WorkflowConfigurationError):
+class WorkflowValidationError(WorkflowConfigurationError, ValueError):
     """The workflow is put together wrongly: a step's signature, or how steps and events meet."""
 
 

@@ -3,13 +3,29 @@
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import SerializeAsAny, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    PlainSerializer,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from app.engine.dynamic import Dynamic
+from app.engine.exceptions import message_of
 
 UNSET: Any = ...
+
+
+def _in_words(error: Exception) -> dict[str, str]:
+    kind = type(error)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    return {"exception_type": name, "exception_message": message_of(error)}
+
+
+Raised = Annotated[Exception, PlainSerializer(_in_words)]
+"""An exception; in `model_dump` its class's name and its message."""
 
 
 class Event(Dynamic):
@@ -48,7 +64,8 @@ class StopEvent(Event):
         return {k: v for k, v in write(self).items() if k != "result" or self._has_result()}
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        return [it for it in super().__repr_args__() if it[0] != "result" or self._has_result()]
+        others = [it for it in super().__repr_args__() if it[0] != "result"]
+        return [*others, ("result", self.result)] if self._has_result() else others
 
     def __str__(self) -> str:
         return str(self.result) if self._has_result() else repr(self)
@@ -94,7 +111,7 @@ class StepFailedEvent(Event):
 
     step_name: str
     input_event: SerializeAsAny[Event]
-    exception: Exception
+    exception: Raised
     attempts: int
     elapsed_seconds: float
     failed_at: datetime
@@ -107,7 +124,7 @@ class WorkflowFailedEvent(StopEvent):
     """
 
     step_name: str
-    exception: Exception
+    exception: Raised
     attempts: int
     elapsed_seconds: float
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from app.engine.context import UNDER_WAY, Context
 from app.engine.errors import WorkflowRuntimeError
@@ -34,6 +35,7 @@ class Flight:
     """
 
     __slots__ = (
+        "__weakref__",
         "_collects",
         "_context",
         "_graph",
@@ -71,7 +73,7 @@ class Flight:
     async def execute(self) -> Completed:
         """Execute the step: what it has done when it returns."""
         self.began = time.monotonic()
-        UNDER_WAY.set(self)
+        UNDER_WAY.set(ref(self))
         step = self._graph.steps[self.delivery.step]
         function: Callable[..., Any] = getattr(self._runner.workflow, step.name)
         arguments = self._arguments(step.signature)

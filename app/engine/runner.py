@@ -175,7 +175,6 @@ class Runner(Progress):
             return
         self.audience.step_ends(flight.delivery, flight.worker, fact)
         del self._flights[flight.delivery.id]
-        flight.task = None  # whose context holds the flight: neither keeps the other in memory
         self.waiting.rest(flight)
 
     def _answered(self, wait: Wait, snapshot: Snapshot) -> None:

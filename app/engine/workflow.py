@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, ClassVar
 from uuid import UUID
@@ -355,6 +355,18 @@ class Workflow:
         if isinstance(asked, InputRequiredEvent) and checkpoint.last_completed_step is not None:
             handler.show(asked)
         return handler
+
+    def is_done(self) -> bool:
+        """Whether the run started last has ended, or none was started; its handler knows more."""
+        return self._recent is None or not self._recent.is_running
+
+    def stream_events(self) -> AsyncIterator[Event]:
+        """What the run started last shows; see `Handler.stream_events`.
+
+        Raises:
+            ContextStateError: none has been started.
+        """
+        return (self._recent or Context(self)).stream_events()
 
     def _handler(
         self,

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from app.engine.facts import Caught, Completed, Fact, Received, Waiting
+from app.engine.facts import Caught, Completed, Fact, Received, TimedOut, Waiting
 from app.engine.journal import Record
 from app.engine.snapshot import Buffered, Edit, Snapshot
 
@@ -37,7 +37,7 @@ class _Story:
             fact = record.fact
             if isinstance(fact, (Completed, Caught)):
                 self.ends[fact.delivery] = fact
-            if not isinstance(fact, Received):
+            if not isinstance(fact, (Received, TimedOut)):
                 self._entries.update(fact.buffers.put)
         # Who has taken what another had put by just before, so that no record holds it.
         self._takers: defaultdict[int, set[int]] = defaultdict(set)
@@ -59,6 +59,8 @@ class _Story:
             match record.fact:
                 case Waiting(wait, sent) if wait.delivery in chosen:
                     yield Waiting(wait, sent)
+                case TimedOut(delivery=id_) as timed_out if id_ in chosen:
+                    yield timed_out
                 case Completed(delivery=id_) | Caught(delivery=id_) as end if id_ in chosen:
                     calls = [key for key in self._snapshot.calls if _owner(key) == id_]
                     buffers = self._buffers(id_, end, gone)

@@ -1,8 +1,9 @@
 """The heart: what one fact makes of a run. Pure: no clock, no tasks, no storage."""
 
 from app.engine.draft import Draft
-from app.engine.facts import Caught, Completed, Fact, Received, Waiting
+from app.engine.facts import Caught, Completed, Fact, Received, TimedOut, Waiting
 from app.engine.routes import Routes
+from app.engine.serialization import BATCH
 from app.engine.snapshot import NOTHING, Delivery, Delta, Edit, Snapshot
 
 
@@ -32,6 +33,8 @@ def advance(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
             wait, sent, draft.buffers, draft.calls = fact
             draft.send_all(sent, snapshot.deliveries[wait.delivery])
             draft.wait(wait, len(sent))
+        case TimedOut(_, key):
+            draft.give_up(key)
         case Caught():
             delivery, failure, handler, draft.buffers, draft.calls = fact
             done = draft.take_out(delivery)
@@ -48,7 +51,7 @@ def _plainly(routes: Routes, snapshot: Snapshot, fact: Completed) -> Delta | Non
     if output is None or sent or changes or done.batch or done.waiters or snapshot.waits:
         return None
     steps, slots, _, stops, _ = routes[output.type]
-    if not steps or slots or stops:
+    if not steps or slots or stops or output.type == BATCH:
         return None
     id_, caught = snapshot.next_id, done.caught
     put = {

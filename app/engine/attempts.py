@@ -61,12 +61,17 @@ class Attempts:
             except BaseException as raised:
                 error = raised
 
+    def broken(self, flight: Flight, error: BaseException) -> End:
+        """Something has ended the step's task between two attempts."""
+        return self._burst(flight, error)
+
     async def _back_off(self, flight: Flight, seconds: float) -> None:
         """Wait before the next attempt. When the run is drained there is none: the flight gives
         its worker back, and stands until it is interrupted."""
         await flight.settled()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._runner.draining.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._runner.draining.wait()
             self._runner.give_back(flight)
             await asyncio.Future()
 

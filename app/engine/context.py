@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, cast
@@ -81,6 +82,7 @@ class Context(Generic[S]):
         self._graph = workflow.graph
         self._unfinished: Snapshot | None = None
         self._newest: Handler | None = None
+        self._editing = asyncio.Lock()
         if previous_context is not None:
             snapshot, is_running = read_context(previous_context, serializer)
             self._state = snapshot.state
@@ -215,11 +217,6 @@ class Context(Generic[S]):
     def _live_state(self) -> LiveState | None:
         """The state as the steps of the run under way see it, if there is one."""
         return self._under_way[-1].live if self._under_way else None
-
-    def _resume(self) -> Snapshot | None:
-        """What is pending of a run that was under way when the context was written; once."""
-        unfinished, self._unfinished = self._unfinished, None
-        return unfinished
 
     # State
 

@@ -121,6 +121,7 @@ def _write_wait(wait: Wait, event: Write) -> Json:
         "answered": wait.answered,
         "asked": None if wait.asked is None else event(wait.asked),
         "answer": None if wait.answer is None else event(wait.answer),
+        "over": wait.over,
     }
 
 
@@ -134,6 +135,7 @@ def _read_wait(written: Json, event: Read) -> Wait:
         None if written["asked"] is None else event(written["asked"]),
         written["answered"],
         None if written["answer"] is None else event(written["answer"]),
+        written.get("over", False),
     )
 
 

@@ -148,7 +148,7 @@ class Draft:
         delivery = self.before.deliveries[wait.delivery]
         waiters = (*delivery.waiters, wait.waiter)
         begun = [self.before.waits[f"{delivery.id}:{waiter}"] for waiter in delivery.waiters]
-        wait = wait._replace(answered=sum(each.answer is not None for each in begun))
+        wait = wait._replace(answered=sum(each.is_settled for each in begun))
         self.pending[wait.delivery] = delivery._replace(sent=delivery.sent + sent, waiters=waiters)
         unclaimed = {**self.before.unclaimed, **self.unclaimed}
         for id_, event in sorted(unclaimed.items(), key=itemgetter(0)):
@@ -157,6 +157,14 @@ class Draft:
                 self.unclaimed[id_] = None
                 break
         self.waits[wait.key] = wait
+
+    def give_up(self, key: str) -> None:
+        """The wait is over without an answer; one that has just come is there for others."""
+        wait = self.before.waits[key]
+        self.waits[key] = wait._replace(over=True, answer=None)
+        if wait.answer is not None:
+            self.unclaimed[self.next_id] = wait.answer
+            self.next_id += 1
 
     def delta(self) -> Delta:
         """All that has changed."""

@@ -53,6 +53,13 @@ class Waiting(NamedTuple):
     calls: Edit[str, tuple[str, ...]] = NOTHING
 
 
+class TimedOut(NamedTuple):
+    """The time of a wait is up: what comes now is not for it. Its step goes on without."""
+
+    delivery: int
+    wait: str
+
+
 class Caught(NamedTuple):
     """A step failed for good, and another one goes on. Nothing is kept of what it did.
 
@@ -70,7 +77,7 @@ class Caught(NamedTuple):
     calls: Edit[str, tuple[str, ...]] = NOTHING
 
 
-Fact = Received | Completed | Waiting | Caught
+Fact = Received | Completed | Waiting | TimedOut | Caught
 
 
 def gone_out(fact: Fact) -> Sequence[SealedEvent]:

@@ -12,7 +12,7 @@ from weakref import ref
 from app.engine.context import UNDER_WAY, Context
 from app.engine.errors import WorkflowRuntimeError
 from app.engine.events import Event, EventBatch
-from app.engine.facts import Caught, Completed, Sent, Waiting
+from app.engine.facts import Caught, Completed, Sent, TimedOut, Waiting
 from app.engine.marks import Json
 from app.engine.retry import RetryInfo
 from app.engine.serialization import BATCH, SealedEvent, pack
@@ -39,10 +39,11 @@ class Flight:
         "_collects",
         "_context",
         "_graph",
+        "_reported",
         "_runner",
         "_sent",
+        "_settled",
         "_to_skip",
-        "_unsettled",
         "_view",
         "_waits",
         "began",
@@ -68,7 +69,8 @@ class Flight:
         self._sent: list[Sent] = []
         self._waits: dict[str, int] | None = None
         self._to_skip = delivery.sent  # these went out when an earlier try began to wait
-        self._unsettled: asyncio.Event | None = None
+        self._reported = 0
+        self._settled: asyncio.Event | None = None
 
     async def execute(self) -> Completed:
         """Execute the step: what it has done when it returns."""
@@ -107,19 +109,22 @@ class Flight:
 
     # Whether all that it has reported is committed
 
-    def unsettle(self) -> None:
-        """It has reported something."""
-        self._unsettled = asyncio.Event()
-
     def settle(self) -> None:
-        """All of it is committed."""
-        if self._unsettled is not None:
-            self._unsettled.set()
+        """One thing that it has reported is committed."""
+        if self._reported:
+            self._reported -= 1
+            if not self._reported and self._settled is not None:
+                self._settled.set()
 
     async def settled(self) -> None:
-        """Wait until it is."""
-        if self._unsettled is not None:
-            await self._unsettled.wait()
+        """Wait until all of it is."""
+        if self._reported:
+            self._settled = asyncio.Event()
+            await self._settled.wait()
+
+    def _report(self, fact: Waiting | TimedOut) -> None:
+        self._reported += 1
+        self._runner.report(self, fact)
 
     # What its step does
 
@@ -177,14 +182,20 @@ class Flight:
         known = runner.snapshot.waits.get(wait.key)
         if known is not None and known.answer is not None:
             return known.answer
+        if known is not None and known.over:  # it was, in an earlier try
+            raise TimeoutError
         runner.audience.ask(wait)
         if known is not None:
             runner.give_back(self)  # it began in an earlier try, and is committed
         else:
-            self.unsettle()
             sent, self._sent = tuple(self._sent), []
-            runner.report(self, Waiting(wait, sent, *runner.buffers.news()))
+            self._report(Waiting(wait, sent, *runner.buffers.news()))
         return await runner.waiting.answer(self, wait)
+
+    async def give_up(self, wait: Wait) -> None:
+        """The time of the wait is up; once this returns, that is committed."""
+        self._report(TimedOut(self.delivery.id, wait.key))
+        await self.settled()
 
     def show(self, event: Event) -> None:
         """Show the event to whoever watches the run."""

@@ -140,7 +140,7 @@ def graph_of(
 def _routes(steps: Mapping[str, Step], serializer: Serializer) -> Routes:
     def find(event_type: str) -> Route:
         kind = serializer.type_named(event_type)
-        if kind is None or not issubclass(kind, Event):
+        if kind is None or not issubclass(kind, Event) or kind is EventBatch:
             return Route()
         takers = [s for s in steps.values() if s.accepts(kind) and not s.catches]
         return Route(

@@ -64,7 +64,7 @@ class Handler:
         self._snapshot = snapshot
         self._head = head
         self._stream: Stream[Event | Inside] = Stream()
-        self._is_streamed = False
+        self._is_streamed = self._was_cancelled = False
         self._runner: Runner | None = None
         self._facts = facts
         self._untold: list[Received] = []
@@ -122,7 +122,7 @@ class Handler:
 
     def cancelled(self) -> bool:
         """Whether the run has ended because it was cancelled."""
-        return self.is_done() and isinstance(self.exception(), WorkflowCancelledByUser)
+        return self.is_done() and self._was_cancelled
 
     def get_stop_event(self) -> StopEvent | None:
         """The event that the run ended with; `None` while it has not, or where a step failed."""
@@ -243,7 +243,10 @@ class Handler:
                 await self._unless_cancelled(stack.enter_async_context(limit))
                 return await self._carry()
         except WorkflowCancelledByUser:
-            self.show(WorkflowCancelledEvent())
+            end = None if self._runner is None else self._runner.end
+            self._was_cancelled = end is None or end.status == "cancelled"
+            if self._was_cancelled:  # and not a run that a step of this one has started
+                self.show(WorkflowCancelledEvent())
             raise
         finally:
             self.ctx._end(self)

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from app.engine.exceptions import message_of
-from app.engine.facts import Caught, Completed, Fact, Received, Waiting
+from app.engine.facts import Caught, Completed, Fact, Received, TimedOut, Waiting
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delta, Snapshot
 
@@ -97,6 +97,10 @@ class Record(NamedTuple):
 class Journal(Protocol):
     """Where a run's facts are kept."""
 
+    @property
+    def at_once(self) -> bool:
+        """Whether `append` never waits for anything, and so cannot be cancelled midway."""
+
     async def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None
     ) -> None:
@@ -127,6 +131,8 @@ def record(
             step, taken, given = done.step, done.event, fact.output
         case Received(sent):
             given = sent.event
+        case TimedOut():
+            taken = before.deliveries[fact.delivery].event
         case Caught():
             taken, given = before.deliveries[fact.delivery].event, fact.failure
         case Waiting(wait):

@@ -98,10 +98,11 @@ class Progress(ABC):
                 self._moved(news, records, status, end)
             self._look_around()
         except BaseException as error:
+            if not isinstance(error, Exception):
+                self._over.cancel()
+                raise
             if not self._over.done():  # for who drives the run: it is not the mover's own affair
                 self._over.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
         finally:
             self._is_moving = False
 

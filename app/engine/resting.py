@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, nullcontext
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from app.engine.errors import WorkflowRuntimeError
@@ -51,9 +51,9 @@ class RestingState:
         """Write the value: nobody else can have changed it."""
         self.set(key, value)
 
-    def editing(self) -> AbstractAsyncContextManager[None]:
-        """Nobody else edits it."""
-        return nullcontext()
+    def editing(self) -> asyncio.Lock:
+        """Held by one edit of the whole state at a time."""
+        return self._ctx._editing
 
     def delete(self, key: str) -> None:
         """Take the key away."""

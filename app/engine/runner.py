@@ -13,7 +13,7 @@ from app.engine.attempts import Attempts
 from app.engine.audience import Audience
 from app.engine.buffers import LiveBuffers
 from app.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError, WorkflowTimeoutError
-from app.engine.facts import Completed, Fact, Received, Waiting
+from app.engine.facts import Completed, Fact, Received, TimedOut, Waiting
 from app.engine.flight import Flight
 from app.engine.journal import ENDED, End, Head, Journal, Record, Status
 from app.engine.progress import Progress
@@ -172,6 +172,7 @@ class Runner(Progress):
         flight.settle()
         if type(fact) is Waiting:
             self.waiting.begin(flight, fact.wait)
+        if type(fact) in (Waiting, TimedOut):
             return
         self.audience.step_ends(flight.delivery, flight.worker, fact)
         del self._flights[flight.delivery.id]
@@ -222,12 +223,21 @@ class Runner(Progress):
         except BaseException as error:  # whatever a step raises, it ends only its own run
             if self._flights.get(flight.delivery.id) is not flight:
                 return  # it was interrupted, and stays pending
-            outcome, flight = await self._attempts.after(flight, error)
+            try:
+                outcome, flight = await self._attempts.after(flight, error)
+            except BaseException as stray:
+                under_way = self._flights.get(flight.delivery.id)
+                if under_way is None:
+                    return  # as above
+                outcome, flight = self._attempts.broken(under_way, stray), under_way
         else:
             outcome = fact
         flight.is_over = True
         self._news.append(outcome if isinstance(outcome, End) else (outcome, flight, None))
-        await self._move(flight.task)
+        if self._journal.at_once:
+            await self._move(flight.task)
+        else:  # a step's task may be cancelled, by what the step has left behind: not in a commit
+            self.nudge()
 
     # Steps in threads
 

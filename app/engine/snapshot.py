@@ -41,7 +41,8 @@ class Wait(NamedTuple):
     """A step, in the middle of a delivery, waits for an event of a type that meets the
     requirements; `answer` is that event, once it is there. `asked` is the question that
     goes to whoever watches the run; `timeout` is in seconds.
-    `answered` counts the delivery's waits that had their answer when this one began."""
+    `answered` counts the delivery's waits that were settled when this one began; `over` says that
+    its time was up."""
 
     delivery: int
     waiter: str
@@ -51,6 +52,12 @@ class Wait(NamedTuple):
     asked: SealedEvent | None = None
     answered: int = 0
     answer: SealedEvent | None = None
+    over: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it has its answer, or its time was up."""
+        return self.answer is not None or self.over
 
     @property
     def key(self) -> str:
@@ -60,7 +67,7 @@ class Wait(NamedTuple):
     def wants(self, event: SealedEvent) -> bool:
         """Whether this is the event it waits for."""
         return (
-            self.answer is None
+            not self.is_settled
             and event.type == self.type
             and all(
                 same(event.data.get(name, ABSENT), value)
@@ -204,7 +211,7 @@ class Snapshot(NamedTuple):
             return None
         waits = [self.waits[f"{delivery.id}:{waiter}"] for waiter in delivery.waiters]
         newest = waits[-1]
-        answered = sum(wait.answer is not None for wait in waits)
+        answered = sum(wait.is_settled for wait in waits)
         is_parked = answered == newest.answered and newest.timeout is None
         return newest if is_parked else None
 

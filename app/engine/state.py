@@ -7,7 +7,7 @@ from typing import Any
 
 from immutables import Map
 
-from app.engine.errors import SerializationError
+from app.engine.errors import ContextStateError, SerializationError
 from app.engine.marks import Json
 from app.engine.merging import ABSENT, UNREAD, Change, merge, same
 from app.engine.serialization import Serializer
@@ -95,6 +95,7 @@ class StateView:
         self._start: dict[str, Any] = {}  # the default with which it has read a key, as JSON
         self._held: dict[str, tuple[Any, Json]] = {}  # what can be changed in place, and as it was
         self._written: dict[str, None] = {}
+        self._is_closed = False
 
     def keys(self) -> list[str]:
         """The keys there are."""
@@ -161,16 +162,23 @@ class StateView:
         self._write(key, ABSENT)
 
     def changes(self) -> dict[str, tuple[Change, ...]]:
-        """All that the step has written, in place too."""
+        """All that the step has written, in place too; the last word."""
         for key in list(self._held):
             self._write_back(key)
+        self._is_closed = True
         return self._live.changes(self._delivery, list(self._written))
 
     def abandon(self) -> None:
-        """Take back all that the step has written."""
+        """Take back all that the step has written; the last word."""
+        self._is_closed = True
         self._live.abandon(self._delivery, list(self._written))
 
     def _write(self, key: str, encoded: Any) -> None:
+        if self._is_closed:
+            raise ContextStateError(
+                f"state[{key!r}] cannot be written any more: the step has returned. Write it while "
+                "the step is under way."
+            )
         change = Change(self._known.get(key, UNREAD), encoded, self._start.get(key, ABSENT))
         self._live.write(self._delivery, key, change)
         self._written[key] = None

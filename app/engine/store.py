@@ -142,13 +142,15 @@ class StateStore(Generic[S]):
         """
         async with self._cells.editing():
             state = self._whole()
-            before = _fields(state)
+            before, there = _fields(self._whole()), set(self._cells.keys())
             yield state
             after = _fields(state)
             for key in before.keys() - after.keys():
                 self._cells.delete(key)
             for key, value in after.items():
-                self._cells.update(key, value, ABSENT)  # the whole has been read
+                # The whole has been read. A default that nobody has touched is no write.
+                if key in there or key not in before or value != before[key]:
+                    self._cells.update(key, value, ABSENT)
 
     def _top(self, key: str, default: Any, *, follow: bool = True) -> Any:
         if default is MISSING:

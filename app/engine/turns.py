@@ -1,7 +1,7 @@
 """Who may start: deliveries in the order they were sent, `num_workers` at a time for each step."""
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 
 Go = Callable[[int], None]
@@ -14,6 +14,8 @@ class Turns:
     def __init__(self, num_workers: Mapping[str, int]) -> None:
         # The free workers of each step, by number; the lowest is taken first.
         self._free = {step: list(range(number)) for step, number in num_workers.items()}
+        self._limits = dict(num_workers)
+        self._extra: Counter[str] = Counter()
         self._queues: defaultdict[str, list[Turn]] = defaultdict(list)
         self._count = 0  # tells equal entries of a queue apart
         self._closed = False
@@ -33,6 +35,15 @@ class Turns:
         self.working += 1
         return heapq.heappop(free)
 
+    def take_another(self, step: str) -> int:
+        """Have a worker of the step, one more than there are if none is free: its number."""
+        worker = self.take(step)
+        if worker is not None:
+            return worker
+        self.working += 1
+        self._extra[step] += 1
+        return self._limits[step] + self._extra[step] - 1
+
     def ask(self, step: str, delivery: int, go: Go) -> None:
         """Call `go` with the number of a worker of the step as soon as one is free, which it then
         has."""
@@ -46,6 +57,10 @@ class Turns:
 
     def leave(self, step: str, worker: int) -> None:
         """Give the worker back; the next in the queue has it."""
+        if worker >= self._limits[step]:
+            self._extra[step] -= 1
+            self.working -= 1
+            return
         queue = self._queues.get(step)
         if queue and not self._closed:
             self.queued -= 1

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from app.engine.flight import Flight
 
 
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 class WaitingSteps:
     """The steps of a run that stand and wait for an event."""
 
@@ -34,10 +39,16 @@ class WaitingSteps:
                 return await self._answers[wait.key]
         except TimeoutError:
             del self._answers[wait.key]
+            await flight.give_up(wait)
             if flight.worker is None:
                 has_worker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                self._ask(flight, partial(has_worker.set_result, None))
+                self._ask(flight, partial(_settle, has_worker))
                 await has_worker
+            raise
+        except asyncio.CancelledError:
+            # The step has given up by itself, and works on: it cannot be made to queue now.
+            if flight.worker is None:
+                flight.worker = self._turns.take_another(flight.delivery.step)
             raise
         finally:
             self._answers.pop(wait.key, None)

@@ -299,9 +299,10 @@ class Workflow:
             WorkflowConfigurationError: the context was made for another workflow.
         """
         ctx = Context(self) if ctx is None else ctx
-        resumed = ctx._resume()
-        if resumed is not None:
-            return self._handler(ctx, resumed, Head(), [], stepwise)
+        if ctx._unfinished is not None:
+            handler = self._handler(ctx, ctx._unfinished, Head(), [], stepwise)
+            ctx._unfinished = None
+            return handler
         event = start_event if start_event is not None else self._start_event(fields)
         if start_event is not None and (fields or not isinstance(start_event, self.graph.start)):
             raise WorkflowRuntimeError(
@@ -330,7 +331,7 @@ class Workflow:
             in_flight: what becomes of the steps that were under way, or queued, while the
                 checkpoint's own step completed: "rerun" executes them again; "adopt" takes the
                 results they had in the run itself, and executes those that had none; "drop" leaves
-                them out.
+                them out: where nothing else is pending the run waits to be told something.
             output_event: stands for the event that the checkpoint's step gave: other data, or
                 another type that the step's annotation names.
             state: values that stand for those the checkpoint holds, by key.

@@ -220,6 +220,7 @@ class _Reporting:
 
     journal: Journal
     report: Callable[[Status], None]
+    at_once: bool = False
 
     async def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None

@@ -26,6 +26,8 @@ CHECKPOINTS: Table = Checkpoint.__table__  # type: ignore[attr-defined]
 class RunJournal:
     """Where one run's facts are kept."""
 
+    at_once = False
+
     def __init__(self, database: Database, run: Run, snapshot: Snapshot, head_seq: int) -> None:
         self._database = database
         self._run = run

@@ -9,7 +9,7 @@ from app.engine.drawing.gathering import Gathering, Pill
 from app.engine.drawing.picture import Kind, Picture
 from app.engine.drawing.sketch import Sketch
 from app.engine.events import HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent
-from app.engine.facts import Caught, Completed, Fact, Received, Sent, Waiting
+from app.engine.facts import Caught, Completed, Fact, Received, Sent, TimedOut, Waiting
 from app.engine.graph import Graph
 from app.engine.journal import Record
 from app.engine.serialization import BATCH, SealedEvent, unpack
@@ -123,6 +123,8 @@ class _Lineage:
                 self._pending[wait.delivery] = _Pending(step, [], box)
                 if wait.asked is not None:
                     self._questions[wait.key] = self.sketch.event(wait.asked, box)
+            case TimedOut():  # its step goes on: that is drawn when it completes
+                return None
         return box
 
     def _box(self, id_: int, kind: Kind, note: str = "") -> str:
@@ -189,6 +191,8 @@ def _gone_out(fact: Fact) -> list[tuple[Sent, bool]]:
             return [(each, False) for each in several]
         case Caught(_, failure, handler):
             return [(Sent(failure, handler), False)]
+        case TimedOut():
+            return []
 
 
 def _each(event: SealedEvent) -> list[SealedEvent]:

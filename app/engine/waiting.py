@@ -59,7 +59,10 @@ class WaitingSteps:
             self.rest(flight)
 
     def wake(self, flight: Flight, wait: Wait) -> None:
-        """The event is there: the step goes on, once a worker is free."""
+        """The event is there: the step goes on, once a worker is free. One that has not come as far
+        finds it when it does."""
+        if wait.key not in self._answers:
+            return
         if flight.worker is not None:
             self._hand_over(wait)
         else:

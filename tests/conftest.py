@@ -7,6 +7,15 @@ import pytest
 from tests.scripted_model import Scripted, scripted_model
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow ones out, unless they are asked for by their marker."""
+    if "slow" in config.option.markexpr:
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="takes long: ask for it with -m slow"))
+
+
 @pytest.fixture
 def nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     """No language model is configured, and no proxy stands before this machine."""

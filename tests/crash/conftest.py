@@ -1,4 +1,4 @@
-"""Tests against real processes, which are killed. The long ones run with `pytest -m slow`."""
+"""Tests against real processes, which are killed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -8,19 +8,9 @@ import pytest
 
 from tests.crash.service import Service
 
-HERE = Path(__file__).parent
 SHOWN_LINES = 300
 
 Start = Callable[..., Service]
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow ones here out, unless they are asked for by their marker."""
-    if "slow" in config.option.markexpr:
-        return
-    for item in items:
-        if HERE in item.path.parents and item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.skip(reason="takes long: ask for it with -m slow"))
 
 
 @pytest.fixture

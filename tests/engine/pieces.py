@@ -1,0 +1,140 @@
+"""The events of planned workflows, and how their executions are counted."""
+
+from typing import Any
+
+from app.engine import (
+    Event,
+    HumanResponseEvent,
+    InputRequiredEvent,
+    StartEvent,
+    StepFailedEvent,
+)
+from app.engine.facts import Caught
+from app.engine.journal import Record
+from app.engine.serialization import BATCH, SealedEvent
+
+Execution = tuple[str, str, int, int]
+"""The step, and the type and the two numbers of its event: equal events are equal here too. Of a
+list, the first one's first number, and how many there are."""
+
+
+class Numbered(Event):
+    """Piece, row or list `n` of the plan; `left` is how many rounds, or what it holds."""
+
+    n: int
+    left: int = 0
+
+
+class Go(StartEvent):
+    n: int = 0
+    left: int = 0
+
+
+class Work(Numbered):
+    pass
+
+
+class Narrow(Numbered):
+    pass
+
+
+class Shared(Numbered):
+    """Taken by two steps."""
+
+
+class Nut(Numbered):
+    """Collected in a pattern with bolts."""
+
+
+class Bolt(Numbered):
+    pass
+
+
+class Left(Numbered):
+    """Joined with one from the right."""
+
+
+class Right(Numbered):
+    pass
+
+
+class Spread(Numbered):
+    """Becomes a list, of which all that is made is taken together."""
+
+
+class Member(Numbered):
+    pass
+
+
+class Made(Numbered):
+    pass
+
+
+class Toss(Numbered):
+    """Becomes a list, of which the first few are taken together."""
+
+
+class Coin(Numbered):
+    pass
+
+
+class Found(Numbered):
+    pass
+
+
+class Reply(Numbered):
+    """To answer piece `n`."""
+
+
+class Done(Numbered):
+    pass
+
+
+class Question(InputRequiredEvent):
+    n: int
+
+
+class Answer(HumanResponseEvent):
+    n: int
+
+
+class Again(Exception):
+    """This attempt is one of those that fail."""
+
+
+class Lost(Exception):
+    """This step fails for good, and another catches it."""
+
+
+class Broken(Exception):
+    """This step fails for good, and the run with it."""
+
+
+def execution(name: str, *events: Event) -> Execution:
+    """What the step does with the event, or with the list, as it is counted."""
+    event = events[0] if events else None
+    if len(events) == 1 and event is not None:
+        of = event.input_event if isinstance(event, StepFailedEvent) else event
+        return name, type(event).__name__, of.n, of.left
+    return name, BATCH, -1 if event is None else event.n, len(events)
+
+
+def listed(name: str, events: list[Any]) -> Execution:
+    """As `execution`, of a list of any length."""
+    return name, BATCH, events[0].n if events else -1, len(events)
+
+
+def recorded(record: Record) -> Execution | None:
+    """The execution that has left this checkpoint, if one has: a failure that is caught, too."""
+    event, name = record.input_event, record.last_completed_step
+    if event is None or (name is None and not isinstance(record.fact, Caught)):
+        return None
+    return (name or "member", event.type, *_numbers(event))
+
+
+def _numbers(event: SealedEvent) -> tuple[int, int]:
+    if event.type == BATCH:
+        events = event.data["events"]
+        return (events[0]["$value"]["n"] if events else -1), len(events)
+    data = event.data["input_event"]["$value"] if event.type == "StepFailedEvent" else event.data
+    return data["n"], data["left"]

@@ -1,0 +1,143 @@
+"""Workflows of any shape and pace: a rerun, or a run that is taken up after a crash, gives what the
+run itself gives."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from app.engine import Checkpoint, Event, WorkflowRuntimeError
+from app.engine.attempts import log
+from app.engine.journal import Record
+from app.engine.rerun import beginning
+from tests.engine.drawing import plans
+from tests.engine.expected import Expected
+from tests.engine.lives import Life, check, check_outcome, failed, killed, rerun, run, taken_up
+from tests.engine.planned import Planned
+from tests.engine.plans import Add, Piece, Plan
+from tests.engine.virtual_time import in_virtual_time
+
+COMMON = settings(
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.too_slow],
+)
+Cut = Sequence[Record]
+"""What a run has left up to some instant."""
+
+WORKFLOWS = 2_000
+IN_CI = settings(COMMON, max_examples=3_800, derandomize=True)  # some are drawn more than once
+FOR_LONG = settings(COMMON, max_examples=20_000)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quietly() -> Iterator[None]:
+    """A hundred thousand attempts fail on purpose, and each is worth a line in the log."""
+    level, log.level = log.level, logging.ERROR
+    yield
+    log.setLevel(level)
+
+
+async def live(plan: Plan, again: int) -> None:
+    """Run the plan, rerun it from everywhere, and take it up from everywhere."""
+    expected = Expected(plan)
+    source = await run(plan)
+    check(expected, source, [], "the run itself")
+    await break_off(expected, again)
+    records, checkpoints = source.records, source.checkpoints
+    for seq in range(len(records)):
+        cut = records[:seq]
+        life = await taken_up(plan, cut, seq)
+        check(expected, life, cut, f"taken up after {seq} checkpoints")
+    for seq, checkpoint in enumerate(checkpoints[:-1], 1):
+        life = await rerun(plan, checkpoint, records[:seq], seq)
+        check(expected, life, records[:seq], f"rerun from checkpoint {seq}")
+        if seq % 6 == again % 6:
+            await rerun_changed(expected, checkpoint, records[:seq])
+        if seq == again:
+            await rerun_all(expected, life, records[:seq])
+
+
+async def rerun_all(expected: Expected, source: Life, before: Cut) -> None:
+    for seq, checkpoint in enumerate(source.checkpoints[:-1], 1):
+        done = [*before, *source.records[:seq]]
+        life = await rerun(expected.plan, checkpoint, done, seq + 1)
+        check(expected, life, done, f"rerun from checkpoint {seq} of a rerun from {len(before)}")
+
+
+async def rerun_changed(expected: Expected, checkpoint: Checkpoint, before: Cut) -> None:
+    """Rerun so that it must come to the same: through JSON; with the results that the steps in
+    flight had; and with the same event again for the one that was given."""
+    plan, seq = expected.plan, len(before)
+    life = await rerun(plan, through_json(checkpoint), before, seq + 1)
+    check(expected, life, before, f"rerun from checkpoint {seq}, through JSON")
+    life = await rerun(plan, checkpoint, before, seq + 2, in_flight="adopt")
+    check_outcome(expected, life, before, f"rerun from checkpoint {seq}, with what was in flight")
+    given_ = checkpoint.output_event
+    if given_ is not None and can_be_given(checkpoint, given_):
+        life = await rerun(plan, checkpoint, before, seq + 3, output_event=given_)
+        check(expected, life, before, f"rerun from checkpoint {seq}, with its event again")
+
+
+def can_be_given(checkpoint: Checkpoint, event: Event) -> bool:
+    """Whether it can stand for the checkpoint's own: not where that was collected, or is a list."""
+    try:
+        beginning(Planned.graph_of_class(), checkpoint, output_event=event)
+    except WorkflowRuntimeError:
+        return False
+    return True
+
+
+async def break_off(expected: Expected, instant: int) -> None:
+    """Have the run fail, and go on once its code is mended; and kill it twice."""
+    plan = expected.plan
+    if plan.pieces:
+        source = await failed(plan, instant % len(plan.pieces))
+        life = await rerun(plan, source.checkpoints[-1], source.records, instant)
+        check(expected, life, source.records, "mended")
+    cut: Cut = []
+    for pace in (0, instant):
+        cut = await killed(plan, cut, pace, instant)
+    check(expected, await taken_up(plan, cut, instant + 1), cut, f"killed at {len(cut)}")
+
+
+def through_json(checkpoint: Checkpoint) -> Checkpoint:
+    return Checkpoint.model_validate_json(checkpoint.model_dump_json())
+
+
+# Small ones: a run of twice as many checkpoints is four times the work.
+def test_a_rerun_from_any_checkpoint_of_any_run_gives_the_same() -> None:
+    tried: set[Plan] = set()
+
+    @IN_CI
+    @given(plans(2, 3, 5), st.integers(0, 24))
+    def any_workflow(plan: Plan, again: int) -> None:
+        if plan not in tried:
+            in_virtual_time(live(plan, again))
+            tried.add(plan)
+
+    any_workflow()
+    assert len(tried) >= WORKFLOWS
+
+
+@pytest.mark.slow
+@FOR_LONG
+@given(plans(6, 10, 15), st.integers(0, 40))
+def test_a_rerun_from_any_checkpoint_of_any_long_run_gives_the_same(plan: Plan, again: int) -> None:
+    in_virtual_time(live(plan, again))
+
+
+def test_a_hundred_runs_at_once_are_apart() -> None:
+    adds = (Add("count", "set", 1, 3), Add("list", "in place", 2, 1))
+    piece = Piece(0, "first", "work", 3, 1, 0, 2, False, adds)
+    plan = Plan((piece, piece), (), (), True)
+
+    async def at_once() -> list[Life]:
+        return await asyncio.gather(*(run(plan) for _ in range(100)))
+
+    for life in in_virtual_time(at_once()):
+        check(Expected(plan), life, [], "one of a hundred")

@@ -27,6 +27,7 @@ from app.engine.routes import Route, Routes
 from app.engine.serialization import Serializer, is_declarable
 from app.engine.steps import Step
 from app.engine.store import DictState
+from app.engine.takers import Takers
 from app.engine.validation import ALL_CHECKS, problems, refused, state_types
 
 ALWAYS = (InputRequiredEvent, HumanResponseEvent, StopEvent, EventBatch, StepFailedEvent)
@@ -138,11 +139,13 @@ def graph_of(
 
 
 def _routes(steps: Mapping[str, Step], serializer: Serializer) -> Routes:
+    by_type = Takers(steps.values())
+
     def find(event_type: str) -> Route:
         kind = serializer.type_named(event_type)
         if kind is None or not issubclass(kind, Event) or kind is EventBatch:
             return Route()
-        takers = [s for s in steps.values() if s.accepts(kind) and not s.catches]
+        takers = [step for step in by_type.of(kind) if not step.catches]
         return Route(
             tuple(s.name for s in takers if not s.signature.slots and not s.signature.collects),
             tuple((s.name, _slots(s, kind)) for s in takers if s.signature.slots),

@@ -1,9 +1,10 @@
 """Levels: which events come of one returned list before it is collected, and which of no list."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 
 from app.engine.events import Event, HumanResponseEvent, StartEvent, StepFailedEvent
 from app.engine.steps import Step
+from app.engine.takers import Takers
 
 Kinds = set[type[Event]]
 
@@ -21,16 +22,17 @@ class Levels:
     """
 
     def __init__(self, steps: Mapping[str, Step]) -> None:
-        self._steps = steps
+        self._takers = Takers(steps.values())
         self._handlers = handlers(steps)
+        self._collecting = [step for step in steps.values() if step.signature.collects]
         # What a step gives to the level on which it is started.
         self._back: dict[str, Kinds] = {
-            name: set(s.signature.gives_alone) for name, s in steps.items()
+            name: set(step.signature.gives_alone) for name, step in steps.items()
         }
         self.batches: dict[str, Kinds] = {
-            name: set(s.signature.gives_listed)
-            for name, s in steps.items()
-            if s.signature.gives_lists
+            name: set(step.signature.gives_listed)
+            for name, step in steps.items()
+            if step.signature.gives_lists
         }
         self.outside: Kinds = {
             e for s in steps.values() for e in s.takes if issubclass(e, FROM_OUTSIDE)
@@ -38,34 +40,38 @@ class Levels:
         for step in steps.values():
             if step.signature.context_parameter:  # what it sends, rather than returns, is outside
                 self.outside.update(step.gives)
-        while self._grows():
-            pass
-        self.collectors = {name: tuple(self._collecting(name)) for name in self.batches}
+        self._spread()
+        while self._grow():
+            self._spread()
+        self.collectors = {name: tuple(self._bound(name)) for name in self.batches}
 
-    def _grows(self) -> bool:
-        """Follow each event one step further; whether that has led anywhere."""
-        known = self._size()
-        for name, step in self._steps.items():
-            if name in self.batches:
-                for collector in self._collecting(name):
-                    self._back[name] |= self._back[collector]
-            if name in self._handlers:
-                self._back[name] |= self._back[self._handlers[name]]
-            if not step.signature.collects:
-                for level in [self.outside, *self.batches.values()]:
-                    if any(map(step.accepts, level)):
-                        level.update(self._back[name])
-        return self._size() > known
+    def _spread(self) -> None:
+        """Follow the events of each level to all that comes of them there."""
+        for level in [self.outside, *self.batches.values()]:
+            ahead = list(level)
+            while ahead:
+                for step in self._takers.of(ahead.pop()):
+                    if not step.signature.collects:
+                        new = self._back[step.name] - level
+                        level |= new  # noqa: PLW2901  # the set itself grows
+                        ahead += new
 
-    def _collecting(self, producer: str) -> Iterable[str]:
+    def _grow(self) -> bool:
+        """What collects a step's lists, or catches its failure, gives to its level: whether that
+        is more than was known."""
+        known = sum(len(kinds) for kinds in self._back.values())
+        for name in self.batches:
+            for collector in self._bound(name):
+                self._back[name] |= self._back[collector]
+        for name, handler in self._handlers.items():
+            self._back[name] |= self._back[handler]
+        return sum(len(kinds) for kinds in self._back.values()) > known
+
+    def _bound(self, producer: str) -> Iterator[str]:
         level = self.batches[producer]
-        for name, step in self._steps.items():
-            if step.signature.collects and any(map(step.accepts, level)):
-                yield name
-
-    def _size(self) -> int:
-        levels = [self.outside, *self._back.values(), *self.batches.values()]
-        return sum(len(level) for level in levels)
+        for step in self._collecting:
+            if any(map(step.accepts, level)):
+                yield step.name
 
 
 def handlers(steps: Mapping[str, Step]) -> dict[str, str]:

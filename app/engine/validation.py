@@ -1,6 +1,7 @@
 """What is wrong with a workflow: each way in which steps and events may not fit together."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from pydantic import BaseModel
 
@@ -15,6 +16,7 @@ from app.engine.events import (
 )
 from app.engine.levels import FROM_OUTSIDE, Levels
 from app.engine.steps import Step
+from app.engine.takers import Takers
 
 TAKEN_ELSEWHERE = (StopEvent, InputRequiredEvent, HumanResponseEvent)
 """What no step need take: the run's end, a question, and an answer that a step may wait for."""
@@ -86,27 +88,25 @@ def _states(steps: Mapping[str, Step]) -> Iterator[str]:
 
 def _events(
     steps: Mapping[str, Step],
-    given: Iterable[type[Event]],
-    taken: Iterable[type[Event]],
+    given: Collection[type[Event]],
+    taken: Collection[type[Event]],
     skipped: frozenset[str],
 ) -> Iterator[str]:
+    takers = Takers(steps.values())
     for event in taken:
-        takers = ", ".join(step.name for step in steps.values() if event in step.takes)
-        is_given = any(_fits(event, given, s) for s in steps.values() if event in s.takes)
+        asking = [step for step in takers.of(event) if event in step.takes]
+        names = ", ".join(step.name for step in asking)
         if issubclass(event, StopEvent):
-            yield f"{event.__name__} ends the run: no step can take it ({takers})."
-        elif not is_given and not issubclass(event, FROM_OUTSIDE) and event is not Event:
+            yield f"{event.__name__} ends the run: no step can take it ({names})."
+        elif issubclass(event, FROM_OUTSIDE) or event is Event:
+            continue
+        elif not any(_fits(event, given, step) for step in asking):
             yield (
-                f"{event.__name__} is consumed but never produced: {takers} waits for it, and no "
+                f"{event.__name__} is consumed but never produced: {names} waits for it, and no "
                 "step names it in its return annotation."
             )
-    for event in given:
-        is_taken = any(step.accepts(event) for step in steps.values())
-        if (
-            not is_taken
-            and not issubclass(event, TAKEN_ELSEWHERE)
-            and "terminal_event" not in skipped
-        ):
+    for event in given if "terminal_event" not in skipped else ():
+        if not takers.of(event) and not issubclass(event, TAKEN_ELSEWHERE):
             givers = ", ".join(step.name for step in steps.values() if event in step.gives)
             yield (
                 f"{event.__name__} is produced but never consumed: {givers} gives it, and no step "
@@ -137,6 +137,7 @@ def _handlers(steps: Mapping[str, Step]) -> Iterator[str]:
 def _meeting(steps: Mapping[str, Step]) -> Iterator[str]:
     """What is collected comes of a list; what is joined meets, in one batch or outside of all."""
     levels = Levels(steps)
+    places = [levels.outside, *levels.batches.values()]
     bound = {name for names in levels.collectors.values() for name in names}
     for step in steps.values():
         if step.signature.collects and step.name not in bound:
@@ -145,45 +146,44 @@ def _meeting(steps: Mapping[str, Step]) -> Iterator[str]:
                 "that a step returns: annotate a return with list[...]."
             )
         takes = step.signature.slots.values()
-        places = [levels.outside, *levels.batches.values()]
-        if not any(all(_fits(kind, place, step) for kind in takes) for place in places):
+        if takes and not any(all(_fits(kind, place, step) for kind in takes) for place in places):
             yield (
                 f"{step.name} waits for {_names(takes)} together, and they never meet: some come "
                 "of a returned list, others do not. Collect that list first."
             )
 
 
-def _fits(kind: type[Event], place: Iterable[type[Event]], step: Step) -> bool:
-    return any(k is kind or (step.accepts_subclasses and issubclass(k, kind)) for k in place)
+def _fits(kind: type[Event], place: Collection[type[Event]], step: Step) -> bool:
+    return kind in place or (
+        step.accepts_subclasses and any(issubclass(other, kind) for other in place)
+    )
 
 
 def _ways(steps: Mapping[str, Step], skipped: frozenset[str]) -> Iterator[str]:
     """Every step is led to from a beginning, and leads to an end."""
-    begins: set[type[Event]] = {
-        e for s in steps.values() for e in s.takes if issubclass(e, FROM_OUTSIDE)
-    }
-    reached = _follow(begins, steps)
+    takers = Takers(steps.values())
+    begins = [e for s in steps.values() for e in s.takes if issubclass(e, FROM_OUTSIDE)]
+    started = _reached(
+        [step.name for event in begins for step in takers.of(event)],
+        lambda name: [t.name for event in steps[name].gives for t in takers.of(event)],
+    )
+    before: defaultdict[str, list[str]] = defaultdict(list)
     for step in steps.values():
-        if (
-            not any(map(step.accepts, reached))
-            and "reachability" not in skipped | step.skipped_checks
-        ):
+        for event in step.gives:
+            for taker in takers.of(event):
+                before[taker.name].append(step.name)
+    ends = [
+        name
+        for name, step in steps.items()
+        if not step.gives or any(issubclass(event, TAKEN_ELSEWHERE) for event in step.gives)
+    ]
+    leading = _reached(ends, before.__getitem__)
+    for name, step in steps.items():
+        if name not in started and "reachability" not in skipped | step.skipped_checks:
             yield (
-                f"{step.name} is never started: nothing that a run begins with leads to "
+                f"{name} is never started: nothing that a run begins with leads to "
                 f"{_names(step.takes)}."
             )
-    leading = {
-        name
-        for name, step in steps.items()
-        if any(issubclass(e, TAKEN_ELSEWHERE) for e in step.gives)
-    }
-    while more := {
-        name
-        for name, step in steps.items()
-        if name not in leading
-        and (not step.gives or any(steps[n].accepts(e) for n in leading for e in step.gives))
-    }:
-        leading |= more
     for name, step in steps.items():
         if name not in leading and "dead_end" not in skipped | step.skipped_checks:
             yield (
@@ -192,15 +192,14 @@ def _ways(steps: Mapping[str, Step], skipped: frozenset[str]) -> Iterator[str]:
             )
 
 
-def _follow(kinds: set[type[Event]], steps: Mapping[str, Step]) -> set[type[Event]]:
-    """All the types of event that can come of these."""
-    found = set(kinds)
-    to_do = list(kinds)
-    while to_do:
-        kind = to_do.pop()
-        more = {e for step in steps.values() if step.accepts(kind) for e in step.gives} - found
-        found |= more
-        to_do += more
+def _reached(start: Iterable[str], onward: Callable[[str], Iterable[str]]) -> set[str]:
+    """All the steps that can be reached from these."""
+    found = set(start)
+    ahead = list(found)
+    while ahead:
+        new = set(onward(ahead.pop())) - found
+        found |= new
+        ahead += new
     return found
 
 

@@ -1,9 +1,13 @@
 """What meets in one batch, and what is refused since it never meets."""
 
+from types import new_class
+from typing import Any
+
 import pytest
 
 from app.engine import (
     Context,
+    Event,
     StartEvent,
     StepFailedEvent,
     StopEvent,
@@ -169,3 +173,23 @@ async def test_what_a_recursive_list_comes_to_can_be_collected_by_another_step()
             return StopEvent(result=[e.n for e in ev])
 
     assert Tree().validate() is False
+
+
+async def test_thousands_of_steps_are_put_together_and_run() -> None:
+    count = 3_000
+    kinds = [StartEvent, *(new_class(f"Passed{n}", (Event,)) for n in range(1, count)), StopEvent]
+
+    def passing(number: int) -> Any:
+        async def passed(self: Any, ev: Any) -> Any:
+            return kinds[number + 1]()
+
+        passed.__annotations__ = {"ev": kinds[number], "return": kinds[number + 1]}
+        passed.__name__ = f"step{number}"
+        passed.__qualname__ = f"Long.step{number}"
+        return step(passed)
+
+    steps = {f"step{number}": passing(number) for number in range(count)}
+    long = new_class("Long", (Workflow,), {}, lambda names: names.update(steps))
+    handler = long().run()
+    assert await ended(handler) is None
+    assert len(handler.ctx.checkpoints) == count + 1

@@ -1,8 +1,10 @@
 """The command line: arguments in, exit code out."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -12,6 +14,9 @@ from rich.console import Console
 from app import __version__, logs
 from app.settings import Settings
 
+if TYPE_CHECKING:
+    from app.store.schema import Schema
+
 cli = typer.Typer(
     help="Event-driven workflows with a checkpoint at every completed step.",
     no_args_is_help=True,
@@ -20,6 +25,12 @@ cli = typer.Typer(
 )
 errors = Console(stderr=True, highlight=False)
 
+db = typer.Typer(help="Look after the database's tables.", no_args_is_help=True)
+cli.add_typer(db, name="db")
+
+DatabaseUrl = Annotated[
+    str | None, typer.Option(help="Where runs are remembered. [CAIRN_DATABASE_URL]")
+]
 Workflows = Annotated[
     Path | None, typer.Option(help="The folder with the workflows. [CAIRN_WORKFLOWS]")
 ]
@@ -50,9 +61,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on. [CAIRN_HOST]")] = None,
     port: Annotated[int | None, typer.Option(help="The port; 0 finds one. [CAIRN_PORT]")] = None,
     workflows: Workflows = None,
-    database_url: Annotated[
-        str | None, typer.Option(help="Where runs are remembered. [CAIRN_DATABASE_URL]")
-    ] = None,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Serve the workflows over HTTP, until told to stop."""
     from app.main import serve as serve_with
@@ -86,6 +95,61 @@ def run(
         raise _stop("Interrupted.", code=130) from None
 
 
+@db.command()
+def upgrade(database_url: DatabaseUrl = None) -> None:
+    """Bring the database's tables to the revision that this Cairn needs."""
+    with _database(database_url) as schema:
+        before = schema.current() or "no tables"
+        schema.upgrade()
+        print(f"{schema.shown_url}: {before} -> {schema.current()}")
+
+
+@db.command()
+def current(database_url: DatabaseUrl = None) -> None:
+    """Say at which revision the database is, and which one this Cairn needs."""
+    with _database(database_url) as schema:
+        print(f"database: {schema.current() or 'no tables'}")
+        print(f"cairn:    {schema.newest}")
+
+
+@db.command()
+def check(database_url: DatabaseUrl = None) -> None:
+    """Exit with 0 if the database is ready for this Cairn; otherwise with 1, saying what to do."""
+    with _database(database_url) as schema:
+        complaint = schema.complaint()
+    if complaint is not None:
+        raise _stop(complaint, code=1)
+
+
+@cli.command()
+def prune(
+    days: Annotated[
+        float | None,
+        typer.Option(help="Delete runs that ended longer ago. [CAIRN_RETAIN_DAYS]", min=0),
+    ] = None,
+    runs: Annotated[
+        int | None,
+        typer.Option(help="Keep only so many of each workflow. [CAIRN_RETAIN_RUNS]", min=0),
+    ] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(help="Delete only runs that ended so. [CAIRN_RETAIN_STATUSES]"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Delete runs that have ended, but for those to be kept or with a tagged checkpoint."""
+    from app.main import prune as prune_with
+
+    settings = _settings(
+        retain_days=days, retain_runs=runs, retain_statuses=status, database_url=database_url
+    )
+    try:
+        print(asyncio.run(prune_with(settings, dry_run=dry_run)))
+    except ValueError as error:
+        raise _stop(str(error)) from None
+
+
 @cli.command()
 def demo(workflows: Workflows = None) -> None:
     """Start the service on a fresh database and walk through the notebook over HTTP."""
@@ -106,6 +170,17 @@ def openapi() -> None:
     from app.main import schema
 
     print(orjson.dumps(schema(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode())
+
+
+@contextmanager
+def _database(url: str | None) -> Iterator["Schema"]:
+    """The tables of the database that is configured; what is wrong with it ends the command."""
+    from app.main import schema_of
+
+    try:
+        yield schema_of(_settings(database_url=url))
+    except ValueError as error:
+        raise _stop(str(error)) from None
 
 
 def _settings(**given: Any) -> Settings:

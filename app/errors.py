@@ -37,4 +37,16 @@ class Invalid(Refusal):
 
 
 class Unavailable(Refusal):
-    """It cannot be done now, and may be later."""
+    """It cannot be done now, and may be later.
+
+    Attributes:
+        retry_after: in how many seconds it is worth another try.
+    """
+
+    def __init__(self, message: str, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Damaged(Refusal):
+    """What was stored cannot be read back as it was written."""

@@ -16,11 +16,19 @@ from fastapi import FastAPI
 
 from app import catalog, logs
 from app.api.app import application
+from app.catalog import Catalog
+from app.errors import Unavailable
+from app.executor import upkeep
+from app.executor.patrol import Patrol
 from app.executor.signal import Signal
+from app.executor.upkeep import Upkeep
 from app.executor.worker import Worker
 from app.service import Service
 from app.settings import Settings
+from app.store import pruning
 from app.store.database import Database
+from app.store.pruning import Retention
+from app.store.schema import Schema
 
 LAST_ANSWERS_SECONDS = 5  # for requests under way when the service is told to stop
 LAST_THREADS_SECONDS = 1  # for threads that steps have started, once they are interrupted
@@ -36,25 +44,107 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings()
     loaded = catalog.load(settings.workflows)
-    database = Database(settings.database_url)
-    database.open()
+    database = _opened(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        signal = Signal()
-        worker = Worker(database, loaded.workflows, signal, settings.max_active_runs)
-        app.state.service = Service(database, loaded, worker, signal)
-        # For a signal's handler, which can interrupt anything.
-        app.state.stop = partial(asyncio.get_running_loop().call_soon_threadsafe, worker.stop)
-        await worker.recover()
-        log.info("ready", workflows=sorted(loaded.workflows), database=database.shown_url)
-        try:
+        async with _driving(settings, database, loaded) as (service, stop):
+            app.state.service = service
+            # For a signal's handler, which can interrupt anything.
+            app.state.stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stop)
             yield
-        finally:
-            await worker.drain(settings.drain_seconds)
-            database.close()
 
     return application(lifespan, settings.max_body_bytes)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Service]:
+    """The service in this process, driving runs, without HTTP.
+
+    Raises:
+        ValueError: a setting names something that is not there.
+    """
+    loaded = catalog.load(settings.workflows)
+    async with _driving(settings, _opened(settings), loaded) as (service, _):
+        yield service
+
+
+def schema_of(settings: Settings) -> Schema:
+    """The tables of the database that is configured.
+
+    Raises:
+        ValueError: its URL is not one that can be used.
+    """
+    return Schema(settings.database_url)
+
+
+async def prune(settings: Settings, *, dry_run: bool) -> str:
+    """Delete the runs that are not to be kept.
+
+    Args:
+        dry_run: only look.
+
+    Returns:
+        What has gone, or would go, for people.
+
+    Raises:
+        ValueError: nothing says what is to be kept, or the database cannot be used.
+    """
+    retention = _retention(settings)
+    if not retention.is_limited:
+        raise ValueError(
+            "Nothing says what is to be kept. Give --days or --runs, or set CAIRN_RETAIN_DAYS or "
+            "CAIRN_RETAIN_RUNS."
+        )
+    database = Database(settings.database_url, settings.database_wait_seconds)
+    database.open(as_worker=False)
+    try:
+        if dry_run:
+            going = await database.read(pruning.counted, retention)
+            return f"Would delete {going}."
+        return f"Deleted {await upkeep.prune(database, retention)}."
+    except Unavailable as refusal:
+        raise ValueError(str(refusal)) from refusal
+    finally:
+        database.close()
+
+
+def _retention(settings: Settings) -> Retention:
+    return Retention(settings.retain_days, settings.retain_runs, settings.retain_statuses)
+
+
+def _opened(settings: Settings) -> Database:
+    database = Database(
+        settings.database_url, settings.database_wait_seconds, settings.lease_seconds
+    )
+    database.open()
+    return database
+
+
+@asynccontextmanager
+async def _driving(
+    settings: Settings, database: Database, loaded: Catalog
+) -> AsyncIterator[tuple[Service, Callable[[], None]]]:
+    """The service, and what stops it from starting anything more."""
+    signal = Signal()
+    worker = Worker(database, loaded.workflows, signal, settings.max_active_runs)
+    patrol = Patrol(database, worker, settings.lease_seconds)
+    keeper = Upkeep(database, _retention(settings), settings.prune_every_seconds)
+
+    def stop() -> None:
+        patrol.stop()
+        keeper.stop()
+        worker.stop()
+
+    await patrol.start()
+    keeper.start()
+    log.info("ready", workflows=sorted(loaded.workflows), database=database.shown_url)
+    try:
+        yield Service(database, loaded, worker, signal), stop
+    finally:
+        stop()
+        await worker.drain(settings.drain_seconds)
+        database.close()
 
 
 def serve(settings: Settings) -> int:

@@ -2,26 +2,33 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from pydantic import ValidationError
 
 from app.catalog import Catalog
 from app.engine import Event, SerializationError, StartEvent, StopEvent, Workflow
+from app.engine.ids import new_id
 from app.engine.journal import ENDED
 from app.engine.marks import Json
 from app.engine.serialization import SealedEvent
 from app.errors import Invalid, NotFound, Problem
+from app.executor import upkeep
 from app.executor.signal import Signal
 from app.executor.worker import Worker
-from app.store import checkpoints, contexts, runs, seen
-from app.store.checkpoints import Filters, Listed, Whole
+from app.store import checkpoints, contexts, deleting, runs, seen, tags
+from app.store.checkpoints import Listed, Whole
 from app.store.database import Database
+from app.store.kinds import Filters
 from app.store.pages import Page
 from app.store.requests import Repeatable
+from app.store.runs import Started
 from app.store.seen import Seen
 from app.store.tables import Context
+
+LOOK_SECONDS = 0.5  # between two looks at a run that another process drives
 
 
 class Service:
@@ -89,11 +96,17 @@ class Service:
         """
         found = self.workflow(workflow)
         event = _event(found, found.graph.start, start_event, ("body", "start_event"))
-        run_id = await self._database.write(
-            runs.start, workflow, event, context_id, may_wait, request
-        )
-        self._worker.wake(run_id)
-        return run_id
+        if context_id is None and request is None:
+            new = runs.New(new_id(), new_id(), workflow, event)
+            started: Started = await self._database.write_together(
+                runs.start_alone, new, is_patient=False
+            )
+        else:
+            started = await self._database.write(
+                runs.start, workflow, event, context_id, may_wait, request
+            )
+        self._worker.wake(started.id, started.claimed)
+        return started.id
 
     async def rerun(self, checkpoint_id: UUID, request: Repeatable | None) -> UUID:
         """Accept a run that begins where a checkpoint stands.
@@ -101,11 +114,13 @@ class Service:
         Raises:
             NotFound: there is no such checkpoint, or its workflow is not loaded.
             Conflict: nothing is left to run from there.
+            Damaged: the checkpoint cannot be read back.
         """
-        self.workflow((await self._database.read(checkpoints.find, checkpoint_id)).workflow)
-        run_id = await self._database.write(runs.rerun, checkpoint_id, request)
-        self._worker.wake(run_id)
-        return run_id
+        origin = await self._database.read(runs.origin, checkpoint_id)
+        self.workflow(origin.run.workflow)
+        started = await self._database.write(runs.rerun, origin, request)
+        self._worker.wake(started.id)
+        return started.id
 
     async def run(self, run_id: UUID, wait_seconds: float = 0) -> Seen:
         """The run, as it stands; waited for that long, if it has not ended.
@@ -116,10 +131,15 @@ class Service:
         ended = self._signal.expect(run_id)
         try:
             run = await self._database.read(seen.find, run_id)
-            if run.status in ENDED or wait_seconds <= 0:
-                return run
-            await asyncio.wait([ended], timeout=wait_seconds)
-            return await self._database.read(seen.find, run_id)
+            end = time.monotonic() + wait_seconds
+            while run.status not in ENDED and (left := end - time.monotonic()) > 0:
+                # What another process drives does not ring here.
+                patience = left if self._worker.drives(run_id) else min(left, LOOK_SECONDS)
+                await asyncio.wait([ended], timeout=patience)
+                run = await self._database.read(seen.find, run_id)
+                if ended.done():
+                    break
+            return run
         finally:
             ended.cancel()
 
@@ -155,7 +175,7 @@ class Service:
         event = _event(workflow, kind, data, ("body", "data"))
         said = await self._database.write(runs.tell, run_id, event, request)
         if said is not None:
-            self._worker.wake(run_id, said)
+            self._worker.tell(run_id, [said])
 
     async def cancel(self, run_id: UUID) -> None:
         """End a run; one that has ended stays as it is.
@@ -163,12 +183,40 @@ class Service:
         Raises:
             NotFound: there is none.
         """
-        await self._database.read(seen.find, run_id)
         await self._worker.cancel(run_id)
+
+    async def delete_run(self, run_id: UUID) -> None:
+        """Delete a run and its checkpoints. Reruns made from it stay.
+
+        Raises:
+            NotFound: there is no such run.
+            Conflict: it has not ended, or a checkpoint of it is tagged.
+        """
+        await self._database.write(deleting.run, run_id)
+        await upkeep.sweep(self._database)
+
+    async def delete_context(self, context_id: UUID) -> None:
+        """Delete a context and all its runs.
+
+        Raises:
+            NotFound: there is no such context.
+            Conflict: one of its runs has not ended, or a checkpoint in it is tagged.
+        """
+        await self._database.write(deleting.context, context_id)
+        await upkeep.sweep(self._database)
 
     async def checkpoint(self, checkpoint_id: UUID) -> Whole:
         """One checkpoint, with its events and its snapshot; NotFound if there is none."""
         return await self._database.read(checkpoints.read, checkpoint_id)
+
+    async def tag(self, checkpoint_id: UUID, words: Sequence[str]) -> Listed:
+        """Give a checkpoint these tags, and no others; as long as it has any, its run is kept.
+
+        Raises:
+            NotFound: there is no such checkpoint.
+        """
+        await self._database.write(tags.put, checkpoint_id, words)
+        return await self._database.read(checkpoints.summary, checkpoint_id)
 
     async def run_checkpoints(
         self, run_id: UUID, filters: Filters, events: bool, limit: int, after: str | None

@@ -28,6 +28,29 @@ class Settings(BaseSettings):
     max_active_runs: int = Field(
         1_000, ge=1, description="How many runs are carried forward at once; more are queued."
     )
+    database_wait_seconds: float = Field(
+        60.0, ge=0, description="How long runs wait for a database that is out of reach."
+    )
+    lease_seconds: float = Field(
+        10.0,
+        ge=0.5,
+        description="How long after its last sign of life a process's runs are taken over.",
+    )
+    retain_days: float | None = Field(
+        None, ge=0, description="How long after its end a run is kept; for ever if not set."
+    )
+    retain_runs: int | None = Field(
+        None,
+        ge=0,
+        description="How many runs that have ended are kept of each workflow; all if not set.",
+    )
+    retain_statuses: frozenset[Literal["completed", "failed", "cancelled"]] = Field(
+        frozenset({"completed", "failed", "cancelled"}),
+        description="Of which statuses runs are deleted when they are not kept, as a JSON list.",
+    )
+    prune_every_seconds: float = Field(
+        3600.0, ge=1, description="How often what is not kept is deleted."
+    )
     drain_seconds: float = Field(
         10.0,
         ge=0,

@@ -7,7 +7,15 @@ from fastapi import APIRouter, Response
 from app.api.accepting import ENDED_IN_TIME, accepted
 from app.api.asking import Ask, NoQuery, Repeat, Wait
 from app.api.problems import refuses
-from app.api.schemas import CheckpointWhole, RerunIn, RunOut, checkpoint_whole
+from app.api.schemas import (
+    CheckpointOut,
+    CheckpointWhole,
+    RerunIn,
+    RunOut,
+    TagsIn,
+    checkpoint_out,
+    checkpoint_whole,
+)
 from app.api.strict import StrictRoute
 
 router = APIRouter(tags=["checkpoints"], route_class=StrictRoute)
@@ -19,6 +27,12 @@ async def get_checkpoint(ask: Ask, checkpoint_id: UUID, _: NoQuery) -> Checkpoin
     found = await ask.checkpoint(checkpoint_id)
     workflow = ask.catalog.workflows.get(found.listed.workflow)
     return checkpoint_whole(found, () if workflow is None else workflow.graph.steps)
+
+
+@router.put("/checkpoints/{checkpoint_id}/tags", responses=refuses(404))
+async def put_tags(ask: Ask, checkpoint_id: UUID, body: TagsIn, _: NoQuery) -> CheckpointOut:
+    """Give a checkpoint these tags, and no others. While it has any, its run cannot be deleted."""
+    return checkpoint_out(await ask.tag(checkpoint_id, sorted(set(body.tags))), events=False)
 
 
 @router.post(

@@ -31,6 +31,15 @@ async def get_context(ask: Ask, context_id: UUID, _: NoQuery) -> ContextOut:
     return ContextOut(id=context.id, workflow=context.workflow, created_at=context.created_at)
 
 
+@router.delete("/contexts/{context_id}", status_code=204, responses=refuses(404, 409))
+async def delete_context(ask: Ask, context_id: UUID, _: NoQuery) -> None:
+    """Delete a context with all its runs, which must have ended.
+
+    It is refused while a checkpoint in it is tagged.
+    """
+    await ask.delete_context(context_id)
+
+
 @router.get("/contexts/{context_id}/checkpoints", responses=refuses(404))
 async def list_context_checkpoints(
     ask: Ask, context_id: UUID, query: Annotated[CheckpointQuery, Query()]

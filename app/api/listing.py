@@ -6,7 +6,8 @@ from pydantic import Field
 
 from app.api.asking import Paged, cursor
 from app.api.schemas import CheckpointOut, CheckpointWithEvents, List, checkpoint_out
-from app.store.checkpoints import Filters, Listed
+from app.store.checkpoints import Listed
+from app.store.kinds import Filters
 from app.store.pages import Page
 
 CheckpointList = List[CheckpointWithEvents | CheckpointOut]
@@ -18,6 +19,7 @@ class CheckpointQuery(Paged):
     last_completed_step: str | None = Field(None, description="The step that completed last.")
     input_event_type: str | None = Field(None, description="The type of the event it took.")
     output_event_type: str | None = Field(None, description="The type of the event it gave.")
+    tag: str | None = Field(None, description="A tag that it has.")
     include: Literal["events"] | None = Field(None, description="`events`: with both events.")
 
     @property
@@ -27,7 +29,9 @@ class CheckpointQuery(Paged):
 
     def filters(self) -> Filters:
         """The filters."""
-        return Filters(self.last_completed_step, self.input_event_type, self.output_event_type)
+        return Filters(
+            self.last_completed_step, self.input_event_type, self.output_event_type, self.tag
+        )
 
 
 def checkpoint_list(page: Page[Listed], query: CheckpointQuery) -> CheckpointList:

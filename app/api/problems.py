@@ -12,13 +12,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from app.errors import Conflict, Invalid, NotFound, Refusal, Unavailable
+from app.errors import Conflict, Damaged, Invalid, NotFound, Refusal, Unavailable
 from app.errors import Problem as Wrong
 
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-STATUS: dict[type[Refusal], int] = {NotFound: 404, Conflict: 409, Invalid: 422, Unavailable: 503}
+STATUS: dict[type[Refusal], int] = {
+    NotFound: 404,
+    Conflict: 409,
+    Invalid: 422,
+    Damaged: 500,
+    Unavailable: 503,
+}
 
 
 class FieldError(BaseModel):
@@ -48,7 +54,7 @@ class Problem(BaseModel):
 
 def refuses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals that an endpoint documents, besides those that any request can meet."""
-    always = (400, 413, 415, 422, 500)
+    always = (400, 413, 415, 422, 500, 503)
     return {
         status: {"model": Problem, "description": HTTPStatus(status).phrase}
         for status in sorted({*statuses, *always})
@@ -86,7 +92,12 @@ def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
 async def _refusal(_: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
     errors = refusal.problems if isinstance(refusal, Invalid) else None
-    return problem(STATUS[type(refusal)], str(refusal), errors)
+    headers = {}
+    if isinstance(refusal, Unavailable):
+        headers["Retry-After"] = str(refusal.retry_after)
+    if isinstance(refusal, Damaged):
+        log.error("damaged", exc_info=refusal)
+    return problem(STATUS[type(refusal)], str(refusal), errors, headers)
 
 
 async def _validation(request: Request, error: Exception) -> Response:

@@ -13,6 +13,8 @@ from app.api.schemas import EventIn, List, RunIn, RunOut
 from app.api.strict import StrictRoute
 from app.engine.journal import Status
 
+CANCEL_SECONDS = 5.0  # that are waited for another process to cancel a run that it drives
+
 router = APIRouter(tags=["runs"], route_class=StrictRoute)
 
 
@@ -55,11 +57,20 @@ async def get_run(ask: Ask, run_id: UUID, wait: Wait, _: NoQuery) -> RunOut:
     return RunOut.of(await ask.run(run_id, wait))
 
 
+@router.delete("/runs/{run_id}", status_code=204, responses=refuses(404, 409))
+async def delete_run(ask: Ask, run_id: UUID, _: NoQuery) -> None:
+    """Delete a run that has ended, with its checkpoints. Reruns made from it stay.
+
+    It is refused while a checkpoint of it is tagged.
+    """
+    await ask.delete_run(run_id)
+
+
 @router.post("/runs/{run_id}/cancel", responses=refuses(404))
 async def cancel_run(ask: Ask, run_id: UUID, _: NoQuery) -> RunOut:
     """End a run. Its checkpoints stay, with what was under way still pending: it can be rerun."""
     await ask.cancel(run_id)
-    return RunOut.of(await ask.run(run_id))
+    return RunOut.of(await ask.run(run_id, CANCEL_SECONDS))
 
 
 @router.post("/runs/{run_id}/events", status_code=202, responses=refuses(404, 409))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -144,6 +144,17 @@ class EventIn(Body):
     data: dict[str, Any] = Field(default_factory=dict, examples=[{"response": "yes"}])
 
 
+Tag = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class TagsIn(Body):
+    """Tags a checkpoint."""
+
+    tags: list[Tag] = Field(
+        max_length=20, description="All its tags; none, if empty.", examples=[["good"]]
+    )
+
+
 class ErrorOut(BaseModel):
     """Why a run failed."""
 
@@ -208,6 +219,7 @@ class CheckpointOut(BaseModel):
     last_completed_step: str | None
     input_event_type: str | None
     output_event_type: str | None
+    tags: list[str]
     created_at: datetime
 
 

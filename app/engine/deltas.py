@@ -22,16 +22,17 @@ def _as_is(part: Json) -> Json:
     return part
 
 
-def to_json(delta: Delta, pack: Callable[[Json], Any] = _as_is) -> Json:
+def to_json(
+    delta: Delta,
+    pack: Callable[[Json], Any] = _as_is,
+    event: Callable[[SealedEvent], Any] = SealedEvent.to_json,
+) -> Json:
     """The delta as one JSON object; parts in which nothing changed are left out.
 
     Args:
-        pack: what becomes of each event and each value of the state, which may be large.
+        pack: what becomes of each value of the state, which may be large.
+        event: what becomes of each event.
     """
-
-    def event(sealed: SealedEvent) -> Any:
-        return pack(sealed.to_json())
-
     writers: list[tuple[str, Edit[Any, Any], Callable[[Any], Any]]] = [
         ("deliveries", delta.deliveries, lambda it: _write_delivery(it, event)),
         ("waits", delta.waits, lambda it: _write_wait(it, event)),

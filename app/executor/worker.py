@@ -12,16 +12,16 @@ from app.engine import Workflow
 from app.engine.facts import Received, Sent
 from app.engine.journal import ENDED, Failure, HeadMoved, Journal, Record, Status
 from app.engine.runner import Runner
-from app.errors import NotFound
+from app.errors import NotFound, Unavailable
 from app.executor.signal import Signal
 from app.executor.slots import Slots
-from app.store import runs
+from app.store import claims, runs, seen
 from app.store.database import Database
 from app.store.journal import RunJournal
+from app.store.runs import Claimed, Said
 
 log = structlog.get_logger(__name__)
 
-TAKING_UP_SECONDS = 0.1  # a run that waits in memory stays; the next one need not wait for it
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds, before a run is taken up again after trouble
 
 
@@ -29,6 +29,7 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds, before a run is taken up agai
 class _Driven:
     """A run that this worker drives, or is about to."""
 
+    claimed: Claimed | None = None  # where it need not be claimed first
     runner: Runner | None = None
     task: "asyncio.Task[None] | None" = None
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -50,60 +51,68 @@ class Worker:
         signal: Signal,
         max_active_runs: int,
     ) -> None:
+        self.workflows = workflows
         self._database = database
-        self._workflows = workflows
         self._signal = signal
         self._slots = Slots(max_active_runs)
         self._driven: dict[UUID, _Driven] = {}
         self._draining = False
-        self._recovering: asyncio.Task[None] | None = None
 
-    async def recover(self) -> None:
-        """Take up every run that was accepted and has not ended."""
-        active, waiting = await self._database.read(runs.unfinished)
-        for run_id in active:
-            self.wake(run_id)
-        self._recovering = asyncio.create_task(self._take_up_waiting(waiting))
-
-    async def _take_up_waiting(self, waiting: Sequence[UUID]) -> None:
-        """One after the other, so that they do not hold up those that have something to do: most
-        will be found to wait for somebody, and only a timed wait begins anew."""
-        for run_id in waiting:
-            self.wake(run_id)
-            driven = self._driven.get(run_id)
-            if driven is not None and driven.task is not None:
-                await asyncio.wait([driven.task], timeout=TAKING_UP_SECONDS)
-
-    def wake(self, run_id: UUID, said: runs.Said | None = None) -> None:
-        """Something has happened to the run: it was accepted, or told something."""
+    def wake(self, run_id: UUID, claimed: Claimed | None = None) -> None:
+        """Something has happened to the run: it was accepted, or nobody drives it."""
         if self._draining:
-            return  # it is taken up at the next start
+            return  # it is taken up at the next start, or by another process
         driven = self._driven.get(run_id)
         if driven is None:
-            driven = self._driven[run_id] = _Driven()
+            driven = self._driven[run_id] = _Driven(claimed)
             driven.task = asyncio.create_task(self._drive(run_id, driven))
-            return
-        driven.again = True
-        if driven.runner is not None and said is not None:
-            _tell(driven.runner, driven, [said])
+        else:
+            driven.again = True
+
+    def tell(self, run_id: UUID, said: Sequence[Said]) -> None:
+        """Something was said to the run, and is committed."""
+        driven = self._driven.get(run_id)
+        if driven is not None and driven.runner is not None:
+            _tell(driven.runner, driven, said)
+        self.wake(run_id)
+
+    def untold(self, run_id: UUID, messages: Sequence[UUID]) -> list[UUID]:
+        """Which of the messages the run has yet to be told of, if it is under way here."""
+        driven = self._driven.get(run_id)
+        if driven is None or driven.runner is None:
+            return []
+        return [message for message in messages if message not in driven.told]
+
+    def drives(self, run_id: UUID) -> bool:
+        """Whether the run is under way here, or about to be."""
+        return run_id in self._driven
 
     async def cancel(self, run_id: UUID) -> None:
-        """End the run, wherever it stands."""
+        """End the run, wherever it stands; where another process drives it, have it end it.
+
+        Raises:
+            NotFound: there is no such run.
+        """
         driven = self._driven.get(run_id)
         if driven is not None:
             driven.cancelled.set()
             if driven.runner is not None and driven.task is not None:
                 driven.runner.cancel()
                 await asyncio.wait([driven.task])
-        await self._database.write(runs.cancel, run_id)
-        await self._pass_on(run_id)
+        try:
+            status = await self._database.write(runs.cancel, run_id)
+        except Unavailable:
+            if driven is not None:
+                driven.cancelled.clear()
+                self.wake(run_id)
+            raise
+        if status in ENDED:
+            self._signal.ring(run_id)
 
     def stop(self) -> None:
         """Start nothing more, in any run; who waits for a run is answered at once."""
         self._draining = True
         self._signal.close()
-        if self._recovering is not None:
-            self._recovering.cancel()
         for driven in self._driven.values():
             if driven.runner is not None:
                 driven.runner.drain()
@@ -113,7 +122,7 @@ class Worker:
     async def drain(self, seconds: float) -> None:
         """Stop, give running steps that long to complete, and let go of all runs.
 
-        What is left is taken up at the next start.
+        What is left is taken up at the next start, or by another process.
         """
         self.stop()
         tasks = [driven.task for driven in self._driven.values() if driven.task is not None]
@@ -133,19 +142,21 @@ class Worker:
                 driven.again = False
                 try:
                     await self._once(run_id, driven)
+                    continue
                 except NotFound as refusal:
                     log.warning(str(refusal))
+                    continue
                 except HeadMoved:
                     log.info("run let go: somebody else has moved it on", run=str(run_id))
+                except Unavailable as refusal:
+                    log.error("run interrupted", run=str(run_id), why=str(refusal))
                 except Exception:
                     # Nothing is lost: the run stands at its head. It is not the worker's end.
                     log.exception("run interrupted", run=str(run_id), again_in_seconds=delay)
-                    if driven.cancelled.is_set():  # it does not come sooner a second time
-                        await asyncio.sleep(delay)
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(driven.cancelled.wait(), delay)
-                    delay = min(delay * 2, LONGEST_DELAY)
-                    driven.again = True
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(driven.cancelled.wait(), delay)
+                delay = min(delay * 2, LONGEST_DELAY)
+                driven.again = True
         finally:
             del self._driven[run_id]
 
@@ -154,19 +165,22 @@ class Worker:
         await self._slots.take()
         slot = _Slot(self._slots)
         try:
-            claimed = await self._database.write(runs.claim, run_id, self._workflows.keys())
+            claimed, driven.claimed = driven.claimed, None
             if claimed is None:
-                await self._pass_on(run_id)
+                claimed = await self._database.write(claims.claim, run_id, self.workflows.keys())
+            if driven.cancelled.is_set():
+                return  # who cancels it is about to end it
+            if claimed is None:
+                if await self._database.read(seen.has_ended, run_id):
+                    self._signal.ring(run_id)
                 return
-            workflow = self._workflows[claimed.run.workflow]
-            stored = RunJournal(self._database, claimed.run, claimed.snapshot, claimed.head.seq)
+            workflow = self.workflows[claimed.run.workflow]
+            stored = RunJournal(self._database, claimed.run, claimed.worker, claimed.snapshot)
             journal = _Reporting(stored, slot.follow)
             runner = Runner(workflow, journal, run_id, claimed.snapshot, claimed.head)
             driven.told.clear()
             _tell(runner, driven, claimed.unheard)
             driven.runner = runner
-            if driven.cancelled.is_set():
-                runner.cancel()
             status = await runner.drive(stay=False)
         finally:
             driven.runner = None
@@ -174,18 +188,12 @@ class Worker:
         if status in ENDED:
             if runner.end is not None:
                 log.warning("run ended", run=str(run_id), status=status, exc_info=runner.end.error)
-            await self._pass_on(run_id)
-
-    async def _pass_on(self, run_id: UUID) -> None:
-        """If the run has ended: wake who waits for it, and the next one in its context."""
-        has_ended, following = await self._database.read(runs.after, run_id)
-        if has_ended:
             self._signal.ring(run_id)
-        if following is not None:
-            self.wake(following)
+            if stored.following is not None:
+                self.wake(stored.following)
 
 
-def _tell(runner: Runner, driven: _Driven, said: Sequence[runs.Said]) -> None:
+def _tell(runner: Runner, driven: _Driven, said: Sequence[Said]) -> None:
     for message in said:
         if message.id not in driven.told:
             driven.told.add(message.id)

@@ -1,49 +1,88 @@
 """Payloads: JSON in rows where it is short, in blobs by its digest where it is long."""
 
-import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from uuid import UUID
 
 import orjson
-from sqlalchemy import Insert
+from sqlalchemy import Connection, Insert, Table, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from app.engine.deltas import from_json, to_json
 from app.engine.marks import Json
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delta
-from app.store.tables import Blob
+from app.errors import Damaged
+from app.store.columns import digest_of
+from app.store.tables import Blob, Use
 
 INLINE_BYTES = 300
 REFERENCE = re.compile(rb'\{"\$blob":"([0-9a-f]{64})"\}')
 CHUNK = 500  # databases bound the number of a statement's parameters
+RECENT_EVENTS, RECENT_BLOBS = 4, 32  # that a packer remembers
+
+BLOBS: Table = Blob.__table__  # type: ignore[attr-defined]
+USES: Table = Use.__table__  # type: ignore[attr-defined]
 
 
 class Packer:
-    """Writes payloads, and gathers the blobs that they refer to."""
+    """Writes payloads, and gathers the blobs that they refer to.
+
+    One that writes for long remembers what it has written lately: an event comes by three times,
+    as what a step gave, what is pending and what a step takes.
+    """
 
     def __init__(self) -> None:
-        self._blobs: dict[str, bytes] = {}
+        self._gathered: dict[bytes, bytes] = {}
+        self._stored: OrderedDict[bytes, None] = OrderedDict()
+        self._written: OrderedDict[int, tuple[SealedEvent, bytes]] = OrderedDict()
 
     def event(self, event: SealedEvent) -> bytes:
         """An event as a payload."""
-        return self._pack(event.to_json())
+        known = self._written.get(id(event))  # which cannot be another's while it is kept here
+        if known is not None and self._has(known[1]):
+            return known[1]
+        packed = self._pack(event.to_json())
+        self._written[id(event)] = event, packed
+        if len(self._written) > RECENT_EVENTS:
+            self._written.popitem(last=False)
+        return packed
 
     def delta(self, delta: Delta) -> bytes:
         """A delta as a payload: its events and its values each by themselves, so that what is
         stored already is only referred to."""
-        return orjson.dumps(to_json(delta, self._part))
+        return orjson.dumps(to_json(delta, self._part, self._event))
 
     def state(self, state: Mapping[str, Json]) -> bytes:
         """A state, by key, as a payload."""
         return orjson.dumps({key: self._part(value) for key, value in state.items()})
 
-    def store(self, session: Session) -> None:
-        """Insert the blobs that are not there yet."""
-        if self._blobs:
-            rows = [{"digest": key, "content": content} for key, content in self._blobs.items()]
-            session.execute(_insert(session), rows)
+    def gathered(self) -> dict[bytes, bytes]:
+        """The blobs by digest that what was written since the last time refers to, but for those
+        that are known to be stored."""
+        gathered, self._gathered = self._gathered, {}
+        return gathered
+
+    def stored(self, digests: Iterable[bytes]) -> None:
+        """They need not be stored again, for the same owner."""
+        for digest in digests:
+            self._stored[digest] = None
+        while len(self._stored) > RECENT_BLOBS:
+            self._stored.popitem(last=False)
+
+    def _has(self, packed: bytes) -> bool:
+        """Whether what it refers to is stored, or is going to be."""
+        refers = REFERENCE.fullmatch(packed)
+        if refers is None:
+            return True
+        digest = bytes.fromhex(refers[1].decode())
+        return digest in self._stored or digest in self._gathered
+
+    def _event(self, event: SealedEvent) -> orjson.Fragment:
+        return orjson.Fragment(self.event(event))
 
     def _part(self, value: Json) -> orjson.Fragment:
         return orjson.Fragment(self._pack(value))
@@ -53,21 +92,26 @@ class Packer:
         # What could be taken for a reference becomes one.
         if len(written) <= INLINE_BYTES and not written.startswith(b'{"$blob":'):
             return written
-        digest = hashlib.sha256(written).hexdigest()
-        self._blobs[digest] = written
-        return b'{"$blob":"' + digest.encode() + b'"}'
+        digest = digest_of(written)
+        if digest not in self._stored:
+            self._gathered[digest] = written
+        return b'{"$blob":"' + digest.hex().encode() + b'"}'
 
 
 class Unpacker:
-    """Reads payloads, having fetched all the blobs that they refer to at once."""
+    """Reads payloads, having fetched all the blobs that they refer to at once.
+
+    Raises:
+        Damaged: a blob is not there, or not what was written.
+    """
 
     def __init__(self, session: Session, payloads: Iterable[bytes | None]) -> None:
-        found = (m.decode() for payload in payloads for m in REFERENCE.findall(payload or b""))
-        self._blobs = _contents(session, dict.fromkeys(found))
+        self._blobs = _contents(session, digests_in(payloads))
 
     def event(self, payload: bytes) -> SealedEvent:
         """An event."""
-        return SealedEvent.from_json(self._part(orjson.loads(payload)))
+        with _read_as_written():
+            return SealedEvent.from_json(self._part(orjson.loads(payload)))
 
     def event_or_none(self, payload: bytes | None) -> SealedEvent | None:
         """An event, where there is one."""
@@ -75,30 +119,94 @@ class Unpacker:
 
     def delta(self, payload: bytes) -> Delta:
         """A delta."""
-        return from_json(orjson.loads(payload), self._part)
+        with _read_as_written():
+            return from_json(orjson.loads(payload), self._part)
 
     def state(self, payload: bytes) -> dict[str, Json]:
         """A state, by key."""
-        return {key: self._part(value) for key, value in orjson.loads(payload).items()}
+        with _read_as_written():
+            return {key: self._part(value) for key, value in orjson.loads(payload).items()}
 
     def _part(self, value: Json) -> Json:
         if isinstance(value, dict) and "$blob" in value and len(value) == 1:
-            return orjson.loads(self._blobs[value["$blob"]])
+            return orjson.loads(self._blobs[bytes.fromhex(value["$blob"])])
         return value
 
 
-def _contents(session: Session, digests: Iterable[str]) -> dict[str, bytes]:
-    wanted = list(digests)
-    found: dict[str, bytes] = {}
-    for start in range(0, len(wanted), CHUNK):
-        some = col(Blob.digest).in_(wanted[start : start + CHUNK])
-        found |= {blob.digest: blob.content for blob in session.exec(select(Blob).where(some))}
+@contextmanager
+def _read_as_written() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise Damaged(
+            "What was stored here cannot be read back: the database is damaged. "
+            "Restore it from a copy, or go on from another checkpoint."
+        ) from error
+
+
+def digests_in(payloads: Iterable[bytes | None]) -> list[bytes]:
+    """What the payloads refer to, each once."""
+    found = (m for payload in payloads for m in REFERENCE.findall(payload or b""))
+    return [bytes.fromhex(digest.decode()) for digest in dict.fromkeys(found)]
+
+
+def store(connection: Connection, blobs: Mapping[UUID, Mapping[bytes, bytes]]) -> None:
+    """Insert the blobs that are not there yet, and that their owners use them."""
+    contents = {digest: content for owned in blobs.values() for digest, content in owned.items()}
+    if contents:
+        rows = [{"digest": d, "content": contents[d]} for d in sorted(contents)]
+        connection.execute(_insert_new(connection, BLOBS), rows)
+    use(connection, {owner: list(owned) for owner, owned in blobs.items()})
+
+
+def use(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
+    """The owners use blobs that are stored: they stay."""
+    uses = [{"owner_id": owner, "digest": d} for owner, some in digests.items() for d in some]
+    if uses:
+        connection.execute(_insert_new(connection, USES), uses)
+
+
+def use_only(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
+    """The owners use these blobs now, and no others any more."""
+    query = select(USES.c.owner_id, USES.c.digest).where(USES.c.owner_id.in_(list(digests)))
+    before = set(connection.execute(query))
+    wanted = {(owner, digest) for owner, some in digests.items() for digest in some}
+    use(connection, {owner: [d for it, d in wanted - before if it == owner] for owner in digests})
+    for owner, digest in before - wanted:
+        connection.execute(delete(USES).where(USES.c.owner_id == owner, USES.c.digest == digest))
+    _sweep(connection, [digest for _, digest in before - wanted])
+
+
+def let_go(connection: Connection, owners: list[UUID]) -> None:
+    """The owners use no blobs any more; what nobody uses is deleted."""
+    for start in range(0, len(owners), CHUNK):
+        owned = USES.c.owner_id.in_(owners[start : start + CHUNK])
+        freed = list(connection.scalars(select(USES.c.digest).where(owned).distinct()))
+        connection.execute(delete(USES).where(owned))
+        _sweep(connection, freed)
+
+
+def _sweep(connection: Connection, digests: list[bytes]) -> None:
+    """Delete those of the blobs that nobody uses."""
+    used = exists().where(USES.c.digest == BLOBS.c.digest)
+    for start in range(0, len(digests), CHUNK):
+        some = BLOBS.c.digest.in_(digests[start : start + CHUNK])
+        connection.execute(delete(BLOBS).where(some, ~used))
+
+
+def _contents(session: Session, digests: list[bytes]) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for start in range(0, len(digests), CHUNK):
+        some = BLOBS.c.digest.in_(digests[start : start + CHUNK])
+        rows = session.execute(select(BLOBS.c.digest, BLOBS.c.content).where(some))
+        for digest, content in rows:
+            if digest_of(content) == digest:  # else it is missed, where it is needed
+                found[digest] = content
     return found
 
 
-def _insert(session: Session) -> Insert:
-    """An insert that somebody else may have made: equal digests are equal bytes."""
-    table = Blob.__table__  # type: ignore[attr-defined]
-    if session.get_bind().dialect.name == "postgresql":
+def _insert_new(connection: Connection, table: Table) -> Insert:
+    """An insert that somebody else may have made."""
+    if connection.dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()

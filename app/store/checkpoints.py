@@ -1,43 +1,38 @@
 """Checkpoints: listed by what they are filtered by, and read whole. Lists read no payloads."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, select, union_all
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delta, Snapshot
 from app.errors import NotFound
-from app.store import contexts, snapshots
+from app.store import contexts, kinds, snapshots, tags
 from app.store.blobs import Unpacker
+from app.store.kinds import Filters
 from app.store.pages import Page
-from app.store.tables import Checkpoint, Run
+from app.store.tables import Checkpoint, Kind, Run, Tag
 
 SUMMARY: tuple[Any, ...] = (
     col(Checkpoint.id),
     col(Checkpoint.run_id),
     col(Checkpoint.context_id),
-    col(Checkpoint.workflow),
+    col(Kind.workflow),
     col(Checkpoint.seq),
     col(Checkpoint.parent_id),
-    col(Checkpoint.last_completed_step),
-    col(Checkpoint.input_event_type),
-    col(Checkpoint.output_event_type),
+    col(Kind.last_completed_step),
+    col(Kind.input_event_type),
+    col(Kind.output_event_type),
     col(Checkpoint.created_at),
 )
-EVENTS = (col(Checkpoint.input_event), col(Checkpoint.output_event))
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What a checkpoint must match, all of it; `None` matches any."""
-
-    last_completed_step: str | None = None
-    input_event_type: str | None = None
-    output_event_type: str | None = None
+NAMES = [column.key for column in SUMMARY]
+EVENTS: tuple[Any, ...] = (col(Checkpoint.input_event), col(Checkpoint.output_event))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +49,7 @@ class Listed:
     input_event_type: str | None
     output_event_type: str | None
     created_at: datetime
+    tags: Sequence[str] = ()
     input_event: SealedEvent | None = None
     output_event: SealedEvent | None = None
 
@@ -78,12 +74,14 @@ def of_run(
     Raises:
         NotFound: there is no such run.
     """
-    if session.get(Run, run_id) is None:
-        raise NotFound(f"There is no run {run_id}.")
-    query = _filtered(filters, events).where(Checkpoint.run_id == run_id)
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"There is no run {run_id}. GET /runs lists them all.")
+    order = col(Checkpoint.seq)
+    which = [col(Checkpoint.run_id) == run_id]
     if after is not None:
-        query = query.where(col(Checkpoint.seq) > int(after))
-    found = _rows(session, query.order_by(col(Checkpoint.seq)).limit(limit + 1), events)
+        which.append(order > int(after))
+    found = _found(session, run.workflow, filters, which, order, limit + 1, events)
     return Page(found[:limit], str(found[limit - 1].seq) if len(found) > limit else None)
 
 
@@ -103,11 +101,12 @@ def of_context(
     Raises:
         NotFound: there is no such context.
     """
-    contexts.find(session, context_id)
-    query = _filtered(filters, events).where(Checkpoint.context_id == context_id)
+    context = contexts.find(session, context_id)
+    order = col(Checkpoint.id)
+    which = [col(Checkpoint.context_id) == context_id]
     if after is not None:
-        query = query.where(col(Checkpoint.id) > UUID(after))
-    found = _rows(session, query.order_by(col(Checkpoint.id)).limit(limit + 1), events)
+        which.append(order > UUID(after))
+    found = _found(session, context.workflow, filters, which, order, limit + 1, events)
     return Page(found[:limit], str(found[limit - 1].id) if len(found) > limit else None)
 
 
@@ -116,15 +115,23 @@ def read(session: Session, checkpoint_id: UUID) -> Whole:
 
     Raises:
         NotFound: there is none.
+        Damaged: it cannot be read back.
     """
     row = find(session, checkpoint_id)
-    unpacker = Unpacker(session, (row.input_event, row.output_event))
-    listed = Listed(
-        **{column.key: getattr(row, column.key) for column in SUMMARY},
-        input_event=unpacker.event_or_none(row.input_event),
-        output_event=unpacker.event_or_none(row.output_event),
-    )
+    listed = summary(session, checkpoint_id, *EVENTS)
     return Whole(listed, snapshots.at(session, row.run_id, row.seq), snapshots.trail(session, row))
+
+
+def summary(session: Session, checkpoint_id: UUID, *events: ColumnElement[Any]) -> Listed:
+    """One checkpoint as it stands in lists.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = select(*SUMMARY, *events).join(Kind, col(Kind.id) == Checkpoint.kind_id)
+    for listed in _listed(session, query.where(col(Checkpoint.id) == checkpoint_id)):
+        return listed
+    raise not_found(checkpoint_id)
 
 
 def find(session: Session, checkpoint_id: UUID) -> Checkpoint:
@@ -135,27 +142,69 @@ def find(session: Session, checkpoint_id: UUID) -> Checkpoint:
     """
     row = session.get(Checkpoint, checkpoint_id)
     if row is None:
-        raise NotFound(
-            f"There is no checkpoint {checkpoint_id}. GET /runs/{{id}}/checkpoints lists a run's."
-        )
+        raise not_found(checkpoint_id)
     return row
 
 
-def _filtered(filters: Filters, events: bool) -> Any:
-    query = select(*SUMMARY, *(EVENTS if events else ()))
-    for column, wanted in (
-        (Checkpoint.last_completed_step, filters.last_completed_step),
-        (Checkpoint.input_event_type, filters.input_event_type),
-        (Checkpoint.output_event_type, filters.output_event_type),
-    ):
-        if wanted is not None:
-            query = query.where(col(column) == wanted)
-    return query
+def not_found(checkpoint_id: UUID) -> NotFound:
+    """There is no such checkpoint."""
+    return NotFound(
+        f"There is no checkpoint {checkpoint_id}. GET /runs/{{id}}/checkpoints lists a run's."
+    )
 
 
-def _rows(session: Session, query: Any, events: bool) -> list[Listed]:
+def _found(
+    session: Session,
+    workflow: str,
+    filters: Filters,
+    which: list[ColumnElement[bool]],
+    order: Mapped[Any],
+    limit: int,
+    events: bool,
+) -> list[Listed]:
+    """The first checkpoints in that order, of those that match the filters.
+
+    Those of one kind stand in an index in their order; of several kinds, the first of each are
+    taken, and the first of these.
+    """
+    if filters.match_nothing:
+        return []
+    if filters.tag is not None:
+        tagged = select(col(Tag.checkpoint_id)).where(col(Tag.tag) == filters.tag)
+        which = [*which, col(Checkpoint.id).in_(tagged)]
+    wanted = kinds.matching(session, workflow, filters)
+    first: Select[Any] = select(col(Checkpoint.id)).where(*which).order_by(order).limit(limit)
+    if wanted is None:
+        ids: Any = first
+    elif not wanted:
+        return []
+    elif len(wanted) > kinds.MANY:
+        ids = first.where(col(Checkpoint.kind_id).in_(wanted))
+    else:
+        of_each = [first.where(col(Checkpoint.kind_id) == kind).subquery() for kind in wanted]
+        ids = union_all(*(select(some.c.id) for some in of_each))
+    query = (
+        select(*SUMMARY, *(EVENTS if events else ()))
+        .join(Kind, col(Kind.id) == Checkpoint.kind_id)
+        .where(col(Checkpoint.id).in_(select(ids.subquery().c.id)))
+        .order_by(order)
+        .limit(limit)
+    )
+    return _listed(session, query)
+
+
+def _listed(session: Session, query: Any) -> list[Listed]:
     rows = session.execute(query).all()
-    if not events:
-        return [Listed(*row) for row in rows]
-    unpacker = Unpacker(session, (payload for row in rows for payload in row[-2:]))
-    return [Listed(*row[:-2], *map(unpacker.event_or_none, row[-2:])) for row in rows]
+    tagged = tags.of(session, [row[0] for row in rows])
+    payloads = [tuple(row[len(SUMMARY) :]) for row in rows]
+    unpacker = Unpacker(session, (payload for both in payloads for payload in both))
+    return [
+        _made(row, tagged.get(row[0], ()), map(unpacker.event_or_none, both))
+        for row, both in zip(rows, payloads, strict=True)
+    ]
+
+
+def _made(row: Any, tags: Sequence[str], events: Iterable[SealedEvent | None]) -> Listed:
+    taken, given = (*events, None, None)[:2]
+    named = zip(NAMES, row, strict=False)
+    return Listed(**dict(named), tags=tags, input_event=taken, output_event=given)

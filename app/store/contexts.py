@@ -23,6 +23,19 @@ def create(session: Session, workflow: str, request: Repeatable | None = None) -
     return context
 
 
+def claim(session: Session, context_id: UUID) -> Context:
+    """The context, which stays as it is until the transaction ends: nobody starts a run in it
+    meanwhile, or deletes it.
+
+    Raises:
+        NotFound: there is none.
+    """
+    context = session.get(Context, context_id, with_for_update=True)
+    if context is None:
+        raise _not_found(context_id)
+    return context
+
+
 def find(session: Session, context_id: UUID) -> Context:
     """The context.
 
@@ -31,5 +44,9 @@ def find(session: Session, context_id: UUID) -> Context:
     """
     context = session.get(Context, context_id)
     if context is None:
-        raise NotFound(f"There is no context {context_id}. POST /contexts makes one.")
+        raise _not_found(context_id)
     return context
+
+
+def _not_found(context_id: UUID) -> NotFound:
+    return NotFound(f"There is no context {context_id}. POST /contexts makes one.")

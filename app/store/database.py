@@ -1,196 +1,201 @@
-"""The connection to the database: many readers, and one writer thread that commits for all."""
+"""The connection to the database: many readers, and one writer that commits for all."""
 
 import asyncio
-import queue
-import sqlite3
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
 
-import structlog
-from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
+from app.errors import Unavailable
 from app.store import migrations
+from app.store.connecting import checked, connected, described, is_out_of_reach
+from app.store.kinds import Traits
 from app.store.tables import Run
+from app.store.writer import Outcome, Work, Writer, alone
 
-log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 READERS = 16
-GROUP = 256  # how many pieces of work share a transaction at most
+PAGES = 2_000  # that are cut off a file at a time
+QUEUE = 1_024  # works that are not committed yet; who has more waits for room
+
+WAIT_SECONDS, LEASE_SECONDS = 60.0, 10.0
 
 
 class Database:
     """Where runs are remembered.
 
     Reading and writing is done by functions that take a `Session` first. Those that write are
-    queued to one thread, which commits whatever has gathered in one transaction (group commit);
-    they must be repeatable, since one that fails makes all of its group start over by themselves.
+    queued to one thread, which commits whatever has gathered in one transaction; they must be
+    repeatable, since one that fails makes all of its group start over by themselves.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        wait_seconds: float = WAIT_SECONDS,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
         """Check the URL, and make ready to connect.
+
+        Args:
+            wait_seconds: how long facts wait for a database that is out of reach.
+            lease_seconds: how long after its last sign of life a process is taken for dead.
 
         Raises:
             ValueError: the URL is not one of a database that can be used.
         """
-        self._engine = _engine(_checked(url))
+        self.kinds: set[Traits] = set()  # that are known to be stored
+        self._engine = connected(checked(url), READERS + 2)
         # Not asyncio's own threads: workflows may keep those busy.
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write_all, name="writer", daemon=True)
+        self._writer = Writer(self._engine, wait_seconds, lease_seconds)
+        self._room = asyncio.Semaphore(QUEUE)
 
     @property
     def shown_url(self) -> str:
         """The URL, without its password."""
         return self._engine.url.render_as_string(hide_password=True)
 
-    def open(self) -> None:
-        """Bring the tables up to date, and start to write.
+    @property
+    def worker(self) -> UUID | None:
+        """Under which name this process drives runs; another once it was taken for dead."""
+        return self._writer.worker
+
+    def open(self, *, as_worker: bool = True) -> None:
+        """Bring the tables up to date where that is safe, and start to write.
+
+        Args:
+            as_worker: whether this process is to drive runs.
 
         Raises:
             ValueError: the database cannot be used; the message says why.
         """
         try:
-            migrations.upgrade(self._engine)
+            migrations.prepare(self._engine)
+            self._writer.start(as_worker)
         except DBAPIError as error:
             raise ValueError(
-                f"The database {self.shown_url} cannot be used: {error.orig}."
+                f"The database {self.shown_url} cannot be used: {described(error)}."
             ) from error
-        self._writer.start()
 
     def close(self) -> None:
         """Write what is queued, and let go of the database."""
-        if self._writer.is_alive():
-            self._work.put(None)
-            self._writer.join()
+        self._writer.close()
         self._readers.shutdown()
         self._engine.dispose()
 
     async def read(
         self, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """What the function reads, in a thread."""
+        """What the function reads, in a thread.
+
+        Raises:
+            Unavailable: the database is out of reach.
+        """
 
         def call() -> T:
             with Session(self._engine, expire_on_commit=False) as session:
                 return function(session, *args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self._readers, call)
+        def call_twice() -> T:
+            try:
+                return call()
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            return call()  # the server has been started anew since this connection was used
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, call_twice)
+        except DBAPIError as error:
+            if is_out_of_reach(error):
+                raise _out_of_reach(described(error)) from error
+            raise
 
     async def write(
         self, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """What the function returns, once what it wrote is committed.
 
-        Cancelling whoever awaits does not take the work back.
+        It is for what somebody has asked for, who can ask again. Cancelling whoever awaits does
+        not take the work back.
+
+        Raises:
+            Unavailable: the database is out of reach, or there is too much to write.
         """
-        done: Future[T] = Future()
-        self._work.put(_Work(lambda session: function(session, *args, **kwargs), done))
-        return await asyncio.shield(asyncio.wrap_future(done))
+        result: T = await self.write_together(alone(function), (args, kwargs), is_patient=False)
+        return result
+
+    async def write_together(
+        self,
+        function: Callable[[Session, Sequence[Item]], Sequence[Outcome]],
+        item: Item,
+        weight: int = 0,
+        *,
+        is_patient: bool,
+    ) -> Any:
+        """The outcome for the item, once it is committed, together with others' items.
+
+        Args:
+            function: takes all the items that share the transaction; gives the outcome of each.
+            weight: how many bytes there are to write, roughly.
+            is_patient: whether it waits for a database that is out of reach, and for room where
+                there is much to write.
+
+        Raises:
+            Unavailable: the database is out of reach, for too long if it waits; or there is too
+                much to write.
+        """
+        if not is_patient and self._writer.trouble is not None:
+            raise _out_of_reach(self._writer.trouble)
+        if not is_patient and self._room.locked():
+            raise Unavailable("There is more to write than can be written. Try again soon.", 1)
+        done = asyncio.get_running_loop().create_future()
+        async with self._room:
+            self._writer.put(Work(function, item, weight, is_patient, done))
+            return await done
+
+    async def compact(self) -> None:
+        """Give the space of what was deleted back to the file system. PostgreSQL does so itself,
+        or keeps it for what comes next."""
+        if self._engine.dialect.name == "sqlite":
+            while await self.write(_free_pages):
+                pass
+            await asyncio.get_running_loop().run_in_executor(self._readers, self._truncate)
+
+    def _truncate(self) -> None:
+        """Have the file itself cut, as far as nobody is reading the pages at its end."""
+        with self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     async def ping(self) -> None:
-        """Raise whatever is wrong with the database, its tables or its writer."""
-        if not self._writer.is_alive():
+        """Raise whatever is wrong with the database, its tables or its writer.
+
+        Raises:
+            Unavailable: the database is out of reach.
+        """
+        if not self._writer.is_alive:
             raise RuntimeError("The writer has ended: nothing can be committed.")
+        if self._writer.trouble is not None:
+            raise _out_of_reach(self._writer.trouble)
         await self.read(lambda session: session.exec(select(Run.id).limit(1)).all())
 
-    def _write_all(self) -> None:
-        ending = False
-        while not ending:
-            group = [self._work.get()]
-            while len(group) < GROUP and not self._work.empty():
-                group.append(self._work.get())
-            works = [work for work in group if work is not None]
-            ending = len(works) < len(group)
-            if works and not self._commit(works):
-                for work in works:
-                    self._commit([work])
 
-    def _commit(self, works: "list[_Work]") -> bool:
-        """Do the works in one transaction; False means that they must be done one by one."""
-        try:
-            with (
-                self._engine.connect().execution_options(writes=True) as connection,
-                connection.begin(),
-                # Autoflush would write rows in the middle of a function that may yet refuse.
-                Session(connection, expire_on_commit=False, autoflush=False) as session,
-            ):
-                results = [_do(work, session) for work in works]
-        except BaseException as error:  # handed on, to whoever awaits; the thread must not end
-            if len(works) > 1:
-                return False
-            works[0].done.set_exception(error)
-        else:
-            for work, result in zip(works, results, strict=True):
-                work.done.set_result(result)
-        return True
+def _free_pages(session: Session) -> bool:
+    """Cut some of the free pages off a file of SQLite's; whether there are more."""
+    driver = session.connection().connection.driver_connection
+    assert driver is not None
+    driver.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
+    return bool(driver.execute("PRAGMA freelist_count").fetchone()[0])
 
 
-class _Work:
-    def __init__(self, function: Callable[[Session], Any], done: "Future[Any]") -> None:
-        self.function = function
-        self.done = done
-
-
-def _do(work: _Work, session: Session) -> Any:
-    result = work.function(session)
-    session.flush()
-    return result
-
-
-def _checked(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise ValueError(
-            f"{url!r} is not a database URL. Use one like sqlite:///cairn.db."
-        ) from None
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise ValueError(
-            f"Cairn runs on SQLite and PostgreSQL, not on {parsed.get_backend_name()}."
-        )
-    if parsed.get_backend_name() == "sqlite":
-        if parsed.database in (None, "", ":memory:"):
-            raise ValueError("Cairn needs a database that lasts: name a file, sqlite:///cairn.db.")
-        folder = Path(str(parsed.database)).absolute().parent
-        if not folder.is_dir():
-            raise ValueError(f"There is no folder {folder} for the database: make it first.")
-    return parsed
-
-
-def _engine(url: URL) -> Engine:
-    try:
-        engine = create_engine(url, pool_size=READERS, max_overflow=4)
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"The driver {error.name} is not installed: pip install 'cairn[postgresql]', and use a "
-            "URL that begins with postgresql+psycopg://."
-        ) from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _prepare(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # transactions begin where `_begin` says
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",  # what is committed survives a power cut
-        "busy_timeout = 10000",
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Any) -> None:
-    # A transaction that begins as a reader and then writes can be refused without waiting.
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _out_of_reach(trouble: str) -> Unavailable:
+    return Unavailable(f"The database is out of reach: {trouble}. Try again later.")

@@ -1,25 +1,34 @@
-"""Runs: started, rerun, claimed by a worker, told, and found."""
+"""Runs: started, rerun, told and cancelled."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session, and_, col, not_, or_, select
+from sqlalchemy import Table, insert
+from sqlmodel import Session, col, or_, select
 
 from app.engine.ids import new_id
-from app.engine.journal import ENDED, Head
+from app.engine.journal import ENDED, Head, Status
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Snapshot, whole
 from app.errors import Conflict, NotFound
-from app.store import checkpoints, contexts, requests, snapshots
+from app.store import blobs, checkpoints, contexts, requests, snapshots, workers
 from app.store.blobs import Packer, Unpacker
+from app.store.columns import now
+from app.store.journal import UNDER_WAY, leave_states
 from app.store.requests import Repeatable
-from app.store.tables import Context, Message, Run, now
+from app.store.tables import Context, Message, Run
+
+CONTEXTS: Table = Context.__table__  # type: ignore[attr-defined]
+RUNS: Table = Run.__table__  # type: ignore[attr-defined]
+NOTHING_YET = dict.fromkeys(RUNS.columns.keys())
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message to a run."""
+    """Something that was said to a run: its start event, under the run's own id, or a message."""
 
     id: UUID
     event: SealedEvent
@@ -30,9 +39,49 @@ class Claimed:
     """All that a worker needs to carry a run forward."""
 
     run: Run
+    worker: UUID
     snapshot: Snapshot
     head: Head
     unheard: list[Said]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run that was accepted; it is `claimed` already where it is new, and its turn."""
+
+    id: UUID
+    claimed: Claimed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A run to be started in a context of its own."""
+
+    id: UUID
+    context_id: UUID
+    workflow: str
+    event: SealedEvent
+
+
+def start_alone(session: Session, new: Sequence[New]) -> list[Started]:
+    """Accept runs, each in a context of its own."""
+    worker, connection = workers.own(session), session.connection()
+    packer, moment = Packer(), now()
+    rows, owned = [], {}
+    for it in new:
+        rows.append(_row(it.id, it.workflow, it.context_id, packer.event(it.event), worker, moment))
+        owned[it.id] = packer.gathered()
+    made = [
+        {"id": it.context_id, "workflow": it.workflow, "state": None, "created_at": moment}
+        for it in new
+    ]
+    connection.execute(insert(CONTEXTS), made)
+    connection.execute(insert(RUNS), rows)
+    blobs.store(connection, owned)
+    return [
+        Started(it.id, Claimed(Run(**row), worker, Snapshot(), Head(), [Said(it.id, it.event)]))
+        for it, row in zip(new, rows, strict=True)
+    ]
 
 
 def start(
@@ -42,15 +91,15 @@ def start(
     context_id: UUID | None,
     may_wait: bool,
     request: Repeatable | None,
-) -> UUID:
-    """Accept a run: it is queued, with its start event as the first message to it.
+) -> Started:
+    """Accept a run.
 
     Args:
         context_id: the context to run in; `None` makes one.
         may_wait: whether it may wait for the context's other runs.
 
     Returns:
-        The run's id; for a repeated request, that of the run it has made.
+        The run; for a repeated request, the one that it has made.
 
     Raises:
         NotFound: there is no such context.
@@ -59,115 +108,87 @@ def start(
     """
     made = requests.made_by(session, request)
     if made is not None:
-        return made
+        return Started(made)
     context = _context(session, workflow, context_id)
-    if not may_wait and _busy_with(session, context.id) is not None:
+    is_busy = is_busy_for(session, context.id)
+    if is_busy and not may_wait:
         raise Conflict(
             f"A run is under way in context {context.id}. Wait for it, "
             'or start with "if_busy": "queue" to be next.'
         )
-    run_id = new_id()
-    packer = Packer()
-    payload = packer.event(event)
-    session.add(
-        Run(
-            id=run_id,
-            workflow=workflow,
-            context_id=context.id,
-            status="queued",
-            start_event=payload,
-            root_run_id=run_id,
-        )
-    )
-    session.flush()
-    session.add(Message(id=new_id(), run_id=run_id, event=payload))
-    packer.store(session)
+    run_id, packer = new_id(), Packer()
+    worker = None if is_busy else workers.own(session)
+    row = _row(run_id, workflow, context.id, packer.event(event), worker, now())
+    session.connection().execute(insert(RUNS), row)
+    blobs.store(session.connection(), {run_id: packer.gathered()})
     requests.remember(session, request, run_id)
-    return run_id
+    return Started(run_id)
 
 
-def rerun(session: Session, checkpoint_id: UUID, request: Repeatable | None) -> UUID:
-    """Accept a run that begins where a checkpoint stands.
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a rerun begins: a checkpoint, its run, and all that the run stood on there."""
+
+    checkpoint_id: UUID
+    run: Run
+    base: bytes
+    blobs: dict[bytes, bytes]
+
+
+def origin(session: Session, checkpoint_id: UUID) -> Origin:
+    """What a rerun from the checkpoint begins with.
 
     Raises:
         NotFound: there is no such checkpoint.
-        Conflict: nothing is left to run from there; or the request is repeated with another body.
+        Conflict: nothing is left to run from there.
+        Damaged: the checkpoint cannot be read back.
     """
-    made = requests.made_by(session, request)
-    if made is not None:
-        return made
-    origin = checkpoints.find(session, checkpoint_id)
-    snapshot = snapshots.at(session, origin.run_id, origin.seq)
+    found = checkpoints.find(session, checkpoint_id)
+    source = session.get(Run, found.run_id)
+    if source is None:  # it is being deleted
+        raise checkpoints.not_found(checkpoint_id)
+    snapshot = snapshots.at(session, found.run_id, found.seq)
     if snapshot.stopped is not None:
         raise Conflict(
             f"The run had ended at checkpoint {checkpoint_id}: nothing is left to run from there. "
             "Take an earlier checkpoint."
         )
-    source = session.get_one(Run, origin.run_id)
     packer = Packer()
-    run = Run(
-        id=new_id(),
-        workflow=source.workflow,
-        context_id=source.context_id,
-        status="queued",
-        start_event=source.start_event,
-        parent_run_id=source.id,
-        root_run_id=source.root_run_id,
-        origin_checkpoint_id=origin.id,
-        base=packer.delta(whole(snapshot)),
-    )
-    session.add(run)
-    packer.store(session)
-    requests.remember(session, request, run.id)
-    return run.id
+    packer.event(Unpacker(session, [source.start_event]).event(source.start_event))
+    base = packer.delta(whole(snapshot))
+    return Origin(checkpoint_id, source, base, packer.gathered())
 
 
-def claim(session: Session, run_id: UUID, loaded: Collection[str]) -> Claimed | None:
-    """Take a run to carry it forward; `None` if it has ended, or it is not its turn.
-
-    A run that was started in a context waits for the ones before it. A rerun does not: it begins
-    with its checkpoint's state.
-
-    Args:
-        loaded: the names of the workflows that can be run.
+def rerun(session: Session, origin: Origin, request: Repeatable | None) -> Started:
+    """Accept a run that begins where a checkpoint stands.
 
     Raises:
-        NotFound: the run's is none of them; it is left as it is.
+        NotFound: the checkpoint has been deleted.
+        Conflict: the request is repeated with another body.
     """
-    run = session.get(Run, run_id)
-    if run is None or run.status in ENDED:
-        return None
-    if run.workflow not in loaded:
-        raise NotFound(f"Run {run_id} is left alone: workflow {run.workflow!r} is not loaded.")
-    if run.started_at is None:
-        if run.base is None and _busy_with(session, run.context_id, before=run_id) is not None:
-            return None
-        run.started_at = now()
-        run.status = "running"
-        session.add(run)
-    snapshot, head = snapshots.start(session, run)
-    return Claimed(run, snapshot, head, unheard(session, run_id))
-
-
-def after(session: Session, run_id: UUID) -> tuple[bool, UUID | None]:
-    """Whether the run has ended; and if so, whose turn it is now: the oldest run of its context
-    that has not begun."""
-    run = session.get_one(Run, run_id)
-    if run.status not in ENDED:
-        return False, None
-    queued = select(Run.id).where(Run.context_id == run.context_id, Run.status == "queued")
-    return True, session.exec(queued.order_by(col(Run.id)).limit(1)).first()
-
-
-def unfinished(session: Session) -> tuple[list[UUID], list[UUID]]:
-    """The runs that have been accepted and have not ended, oldest first: those that have something
-    to do, and those that wait and have been told nothing."""
-    runs = select(Run.id).order_by(col(Run.id))
-    is_waiting = col(Run.status) == "waiting"
-    is_told = col(Run.id).in_(select(Message.run_id))
-    active = runs.where(or_(col(Run.status).in_(("queued", "running")), and_(is_waiting, is_told)))
-    waiting = runs.where(is_waiting, not_(is_told))
-    return list(session.exec(active).all()), list(session.exec(waiting).all())
+    made = requests.made_by(session, request)
+    if made is not None:
+        return Started(made)
+    source = session.get(Run, origin.run.id, with_for_update=True)
+    if source is None:
+        raise checkpoints.not_found(origin.checkpoint_id)
+    run_id = new_id()
+    row = _row(
+        run_id,
+        source.workflow,
+        source.context_id,
+        source.start_event,
+        workers.own(session),
+        now(),
+        parent_run_id=source.id,
+        root_run_id=source.root_run_id,
+        origin_checkpoint_id=origin.checkpoint_id,
+        base=origin.base,
+    )
+    session.connection().execute(insert(RUNS), row)
+    blobs.store(session.connection(), {run_id: origin.blobs})
+    requests.remember(session, request, run_id)
+    return Started(run_id)
 
 
 def tell(
@@ -184,9 +205,9 @@ def tell(
     """
     if requests.made_by(session, request) is not None:
         return None
-    run = session.get(Run, run_id)
+    run = session.get(Run, run_id, with_for_update=True)
     if run is None:
-        raise NotFound(f"There is no run {run_id}.")
+        raise not_found(run_id)
     if run.status in ENDED:
         raise Conflict(
             f"Run {run_id} is {run.status}, and takes no more events. "
@@ -195,46 +216,70 @@ def tell(
     packer = Packer()
     said = Said(new_id(), event)
     session.add(Message(id=said.id, run_id=run_id, event=packer.event(event)))
-    packer.store(session)
+    session.flush()
+    blobs.store(session.connection(), {run_id: packer.gathered()})
     requests.remember(session, request, run_id)
     return said
 
 
-def unheard(session: Session, run_id: UUID) -> list[Said]:
-    """What has been said to the run and has not become a checkpoint, in order."""
-    messages = session.exec(
-        select(Message).where(Message.run_id == run_id).order_by(col(Message.id))
-    ).all()
-    unpacker = Unpacker(session, (message.event for message in messages))
-    return [Said(m.id, unpacker.event(m.event)) for m in messages]
+def cancel(session: Session, run_id: UUID) -> Status:
+    """End a run that nobody else drives; who drives it is asked to. One that has ended stays as
+    it is.
 
+    Returns:
+        How the run stands.
 
-def cancel(session: Session, run_id: UUID) -> None:
-    """End a run that nobody carries forward; one that has ended stays as it is."""
-    run = session.get_one(Run, run_id)
-    if run.status not in ENDED:
-        run.status = "cancelled"
-        run.finished_at = now()
-        run.error_type, run.error_message = "WorkflowCancelledByUser", "The run was cancelled."
+    Raises:
+        NotFound: there is no such run.
+    """
+    run = session.get(Run, run_id, with_for_update=True)
+    if run is None:
+        raise not_found(run_id)
+    if run.status in ENDED:
+        return run.status
+    if run.worker_id not in (None, workers.own(session)):
+        run.is_to_cancel = True
         session.add(run)
-        if run.started_at is not None:
-            _leave_state(session, run)
-
-
-def _leave_state(session: Session, run: Run) -> None:
-    """The context stands where the run has left it."""
-    packer = Packer()
+        return run.status
     snapshot, _ = snapshots.start(session, run)
-    context = session.get_one(Context, run.context_id)
-    context.state = packer.state(snapshot.state)
-    session.add(context)
-    packer.store(session)
+    end(session, run, "cancelled", "WorkflowCancelledByUser", "The run was cancelled.")
+    if run.started_at is not None:
+        packer = Packer()
+        state = packer.state(snapshot.state)
+        blobs.store(session.connection(), {run_id: packer.gathered()})
+        leave_states(session.connection(), {run.context_id: state})
+    return run.status
+
+
+def end(session: Session, run: Run, status: Status, error: str, message: str) -> None:
+    """The run has ended, by no doing of its own."""
+    run.status = status
+    run.finished_at = now()
+    run.worker_id, run.is_to_cancel = None, False
+    run.error_type, run.error_message = error, message
+    session.add(run)
+
+
+def not_found(run_id: UUID) -> NotFound:
+    """There is no such run."""
+    return NotFound(f"There is no run {run_id}. GET /runs lists them all.")
+
+
+def is_busy_for(session: Session, context_id: UUID, run_id: UUID | None = None) -> bool:
+    """Whether another run of the context has begun and not ended, or is before this one, which is
+    the next to be started if it is not given."""
+    query = select(Run.id).where(Run.context_id == context_id, col(Run.status).in_(UNDER_WAY))
+    if run_id is not None:
+        query = query.where(
+            Run.id != run_id, or_(col(Run.started_at).is_not(None), col(Run.id) < run_id)
+        )
+    return session.exec(query.limit(1)).first() is not None
 
 
 def _context(session: Session, workflow: str, context_id: UUID | None) -> Context:
     if context_id is None:
         return contexts.create(session, workflow)
-    context = contexts.find(session, context_id)
+    context = contexts.claim(session, context_id)
     if context.workflow != workflow:
         raise Conflict(
             f"Context {context_id} is one of workflow {context.workflow!r}, and cannot be used "
@@ -243,13 +288,24 @@ def _context(session: Session, workflow: str, context_id: UUID | None) -> Contex
     return context
 
 
-def _busy_with(session: Session, context_id: UUID, before: UUID | None = None) -> UUID | None:
-    """A run of the context that has not ended: begun, or queued before the given one."""
-    query = select(Run.id).where(
-        Run.context_id == context_id, col(Run.status).in_(("queued", "running", "waiting"))
-    )
-    if before is not None:
-        query = query.where(
-            Run.id != before, or_(col(Run.started_at).is_not(None), col(Run.id) < before)
-        )
-    return session.exec(query.limit(1)).first()
+def _row(
+    run_id: UUID,
+    workflow: str,
+    context_id: UUID,
+    start_event: bytes,
+    worker: UUID | None,
+    moment: datetime,
+    **others: Any,
+) -> dict[str, Any]:
+    return NOTHING_YET | {
+        "id": run_id,
+        "workflow": workflow,
+        "context_id": context_id,
+        "status": "queued",
+        "worker_id": worker,
+        "is_to_cancel": False,
+        "start_event": start_event,
+        "root_run_id": run_id,
+        "created_at": moment,
+        **others,
+    }

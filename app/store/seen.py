@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from app.engine.journal import Status
+from app.engine.journal import ENDED, Status
 from app.engine.serialization import SealedEvent
 from app.errors import NotFound
 from app.store.blobs import Unpacker
@@ -57,6 +57,12 @@ def find(session: Session, run_id: UUID) -> Seen:
     return _seen(session, [run])[0]
 
 
+def has_ended(session: Session, run_id: UUID) -> bool:
+    """Whether the run has ended, or is gone."""
+    status = session.exec(select(Run.status).where(Run.id == run_id)).first()
+    return status is None or status in ENDED
+
+
 def listed(
     session: Session,
     workflow: str | None,
@@ -70,6 +76,8 @@ def listed(
     Args:
         before: the id before which the page begins.
     """
+    if workflow is not None and "\0" in workflow:  # PostgreSQL cannot even be asked
+        return Page([], None)
     query = select(Run)
     if workflow is not None:
         query = query.where(Run.workflow == workflow)

@@ -7,16 +7,23 @@ from sqlmodel import Session, col, select
 from app.engine.checkpoint import TRAIL
 from app.engine.journal import Head
 from app.engine.snapshot import Delta, Snapshot
+from app.errors import Damaged
 from app.store.blobs import Unpacker
-from app.store.tables import Checkpoint, Context, Run
+from app.store.tables import Checkpoint, Context, Kind, Run
 
 
 def at(session: Session, run_id: UUID, seq: int) -> Snapshot:
-    """The snapshot at a checkpoint of a run."""
+    """The snapshot at a checkpoint of a run.
+
+    Raises:
+        Damaged: it cannot be read back.
+    """
     whole = select(Checkpoint.seq).where(
         Checkpoint.run_id == run_id, Checkpoint.seq <= seq, col(Checkpoint.whole).is_not(None)
     )
-    nearest = session.exec(whole.order_by(col(Checkpoint.seq).desc()).limit(1)).one()
+    nearest = session.exec(whole.order_by(col(Checkpoint.seq).desc()).limit(1)).first()
+    if nearest is None:
+        raise Damaged(f"Run {run_id} has no whole snapshot any more: the database is damaged.")
     rows = session.exec(
         select(Checkpoint.whole, Checkpoint.delta)
         .where(Checkpoint.run_id == run_id, Checkpoint.seq >= nearest, Checkpoint.seq <= seq)
@@ -51,20 +58,24 @@ def start(session: Session, run: Run) -> tuple[Snapshot, Head]:
 def trail(session: Session, checkpoint: Checkpoint) -> list[tuple[str | None, str | None, Delta]]:
     """Of the last `TRAIL` checkpoints up to this one, through the runs it was rerun from: its
     step, the type of the step's event, and what changed; oldest first."""
-    found: list[Checkpoint] = []
+    found: list[tuple[Checkpoint, Kind]] = []
     here: Checkpoint | None = checkpoint
     while here is not None and len(found) < TRAIL:
         rows = session.exec(
-            select(Checkpoint)
-            .where(Checkpoint.run_id == here.run_id, Checkpoint.seq <= here.seq)
+            select(Checkpoint, Kind)
+            .where(
+                Checkpoint.kind_id == Kind.id,
+                Checkpoint.run_id == here.run_id,
+                Checkpoint.seq <= here.seq,
+            )
             .order_by(col(Checkpoint.seq).desc())
             .limit(TRAIL - len(found))
         ).all()
         found += rows
-        origin = rows[-1].parent_id
+        origin = rows[-1][0].parent_id if rows else None
         here = None if origin is None else session.get(Checkpoint, origin)
-    unpacker = Unpacker(session, (row.delta for row in found))
+    unpacker = Unpacker(session, (row.delta for row, _ in found))
     return [
-        (row.last_completed_step, row.input_event_type, unpacker.delta(row.delta))
-        for row in reversed(found)
+        (kind.last_completed_step, kind.input_event_type, unpacker.delta(row.delta))
+        for row, kind in reversed(found)
     ]

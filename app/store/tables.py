@@ -1,32 +1,29 @@
 """The tables. Times are UTC; ids are UUIDv7, which sort by the time of their making."""
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, Index, LargeBinary, String, TypeDecorator
-from sqlalchemy.engine import Dialect
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, text
 from sqlmodel import Field, SQLModel
 
 from app.engine.journal import Status
+from app.store.columns import Id, UtcTime, now
+
+UNFINISHED = text("status IN ('queued', 'running', 'waiting')")
 
 
-class UtcTime(TypeDecorator[datetime]):
-    """A moment. SQLite drops the time zone, and what is stored is always UTC."""
+class Worker(SQLModel, table=True):
+    """A process that drives runs. It counts `beats` up in every transaction: whoever sees them
+    stand still for long takes it for dead, and deletes its row; then it can commit nothing for
+    the runs that it had."""
 
-    impl = DateTime(timezone=True)
-    cache_ok = True
+    __tablename__ = "workers"
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
-        """What the database returns, with its time zone."""
-        if isinstance(value, datetime) and value.tzinfo is None:
-            return value.replace(tzinfo=UTC)
-        return value
-
-
-def now() -> datetime:
-    """The present moment, in UTC."""
-    return datetime.now(UTC)
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    host: str
+    pid: int
+    beats: int = Field(default=0, sa_type=BigInteger)
+    started_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
 class Context(SQLModel, table=True):
@@ -34,7 +31,7 @@ class Context(SQLModel, table=True):
 
     __tablename__ = "contexts"
 
-    id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True, sa_type=Id)
     workflow: str
     state: bytes | None = Field(default=None, sa_type=LargeBinary)
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
@@ -44,7 +41,8 @@ class Run(SQLModel, table=True):
     """One passage through a workflow.
 
     `start_event` and `stop_event` are payloads; so is `base`, the snapshot that a rerun begins
-    with, kept here so that it does not depend on the run it came from.
+    with, kept here so that it does not depend on the run it came from. `worker_id` is who drives
+    it; nobody does where it has ended, or waits for its turn in its context.
     """
 
     __tablename__ = "runs"
@@ -52,24 +50,49 @@ class Run(SQLModel, table=True):
         Index("runs_by_workflow", "workflow", "id"),
         Index("runs_by_status", "status", "id"),
         Index("runs_by_context", "context_id", "id"),
+        *(
+            Index(f"runs_{name}", *columns, sqlite_where=where, postgresql_where=where)
+            for name, columns, where in (
+                ("under_way", ("context_id", "id"), UNFINISHED),
+                ("of_worker", ("worker_id", "id"), text("worker_id IS NOT NULL")),
+                ("of_nobody", ("status", "id"), text(f"worker_id IS NULL AND {UNFINISHED}")),
+                ("to_cancel", ("worker_id",), text("is_to_cancel")),
+            )
+        ),
     )
 
-    id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True, sa_type=Id)
     workflow: str
-    context_id: UUID = Field(foreign_key="contexts.id")
+    context_id: UUID = Field(sa_type=Id, sa_column_args=(ForeignKey("contexts.id"),))
     status: Status = Field(sa_type=String)
+    worker_id: UUID | None = Field(default=None, sa_type=Id)
+    is_to_cancel: bool = False
     start_event: bytes = Field(sa_type=LargeBinary)
     stop_event: bytes | None = Field(default=None, sa_type=LargeBinary)
     error_type: str | None = None
     error_message: str | None = None
     error_step: str | None = None
-    parent_run_id: UUID | None = None
-    root_run_id: UUID
-    origin_checkpoint_id: UUID | None = None
+    parent_run_id: UUID | None = Field(default=None, sa_type=Id)
+    root_run_id: UUID = Field(sa_type=Id)
+    origin_checkpoint_id: UUID | None = Field(default=None, sa_type=Id)
     base: bytes | None = Field(default=None, sa_type=LargeBinary)
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class Kind(SQLModel, table=True):
+    """What checkpoints are filtered by. They are very many, and of few kinds: with the kind alone
+    in their rows, two indexes carry every filter, and any combination of filters."""
+
+    __tablename__ = "kinds"
+    __table_args__ = (Index("kinds_by_workflow", "workflow"),)
+
+    id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    workflow: str
+    last_completed_step: str | None = None
+    input_event_type: str | None = None
+    output_event_type: str | None = None
 
 
 class Checkpoint(SQLModel, table=True):
@@ -77,26 +100,23 @@ class Checkpoint(SQLModel, table=True):
 
     `(run_id, seq)` is unique: whoever inserts the next `seq` has moved the run on. `delta` is what
     differs from the parent's snapshot; `whole` is all of it, at a run's first and every so often.
+    No row refers to another table's by a foreign key: this is written at every step.
     """
 
     __tablename__ = "checkpoints"
     __table_args__ = (
         Index("checkpoints_by_run", "run_id", "seq", unique=True),
         Index("checkpoints_by_context", "context_id", "id"),
-        Index("checkpoints_by_step", "run_id", "last_completed_step", "seq"),
-        Index("checkpoints_by_input", "run_id", "input_event_type", "seq"),
-        Index("checkpoints_by_output", "run_id", "output_event_type", "seq"),
+        Index("checkpoints_by_run_and_kind", "run_id", "kind_id", "seq"),
+        Index("checkpoints_by_context_and_kind", "context_id", "kind_id", "id"),
     )
 
-    id: UUID = Field(primary_key=True)
-    run_id: UUID = Field(foreign_key="runs.id")
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    run_id: UUID = Field(sa_type=Id)
     seq: int
-    context_id: UUID
-    workflow: str
-    parent_id: UUID | None = None
-    last_completed_step: str | None = None
-    input_event_type: str | None = None
-    output_event_type: str | None = None
+    context_id: UUID = Field(sa_type=Id)
+    kind_id: int = Field(sa_type=BigInteger)
+    parent_id: UUID | None = Field(default=None, sa_type=Id)
     input_event: bytes | None = Field(default=None, sa_type=LargeBinary)
     output_event: bytes | None = Field(default=None, sa_type=LargeBinary)
     delta: bytes = Field(sa_type=LargeBinary)
@@ -110,8 +130,8 @@ class Message(SQLModel, table=True):
     __tablename__ = "messages"
     __table_args__ = (Index("messages_by_run", "run_id", "id"),)
 
-    id: UUID = Field(primary_key=True)
-    run_id: UUID = Field(foreign_key="runs.id")
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    run_id: UUID = Field(sa_type=Id, sa_column_args=(ForeignKey("runs.id"),))
     event: bytes = Field(sa_type=LargeBinary)
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
@@ -121,17 +141,49 @@ class Blob(SQLModel, table=True):
 
     __tablename__ = "blobs"
 
-    digest: str = Field(primary_key=True)
+    digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
     content: bytes = Field(sa_type=LargeBinary)
+
+
+class Use(SQLModel, table=True):
+    """A run or a context refers to a blob; the blob stays as long as any does."""
+
+    __tablename__ = "uses"
+    __table_args__ = (Index("uses_by_digest", "digest"), {"sqlite_with_rowid": False})
+
+    owner_id: UUID = Field(primary_key=True, sa_type=Id)
+    digest: bytes = Field(
+        primary_key=True, sa_type=LargeBinary, sa_column_args=(ForeignKey("blobs.digest"),)
+    )
+
+
+class Tag(SQLModel, table=True):
+    """A word that somebody has put to a checkpoint: what is tagged is kept."""
+
+    __tablename__ = "tags"
+    __table_args__ = (Index("tags_by_run", "run_id"), Index("tags_by_tag", "tag", "checkpoint_id"))
+
+    checkpoint_id: UUID = Field(primary_key=True, sa_type=Id)
+    tag: str = Field(primary_key=True)
+    run_id: UUID = Field(sa_type=Id, sa_column_args=(ForeignKey("runs.id"),))
+
+
+class Deletion(SQLModel, table=True):
+    """A run that is gone, whose checkpoints are still being deleted, some at a time."""
+
+    __tablename__ = "deletions"
+
+    run_id: UUID = Field(primary_key=True, sa_type=Id)
 
 
 class Request(SQLModel, table=True):
     """A request that made something, by its idempotency key: repeated, it makes nothing new."""
 
     __tablename__ = "requests"
+    __table_args__ = (Index("requests_by_made", "made_id"),)
 
     key: str = Field(primary_key=True)
     path: str = Field(primary_key=True)
     body_digest: str
-    made_id: UUID
+    made_id: UUID = Field(sa_type=Id)
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)

@@ -20,6 +20,7 @@ CHECKPOINT = {
     "last_completed_step",
     "input_event_type",
     "output_event_type",
+    "tags",
     "created_at",
 }
 

@@ -69,7 +69,7 @@ async def test_an_id_that_nothing_has_is_unknown_whatever_it_looks_like(
     ("method", "path", "allowed"),
     [
         ("DELETE", "/runs", {"GET", "POST"}),
-        ("PUT", f"/runs/{NOBODY}", {"GET"}),
+        ("PUT", f"/runs/{NOBODY}", {"DELETE", "GET"}),
         ("GET", f"/runs/{NOBODY}/cancel", {"POST"}),
         ("PATCH", "/contexts", {"POST"}),
         ("GET", "/contexts", {"POST"}),

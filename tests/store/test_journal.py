@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -12,10 +12,10 @@ from app.engine.facts import Received, Sent
 from app.engine.journal import HeadMoved
 from app.engine.runner import Runner
 from app.engine.serialization import SealedEvent
-from app.store import checkpoints, runs, seen
-from app.store.checkpoints import Filters
+from app.store import checkpoints, claims, runs, seen, workers
 from app.store.database import Database
 from app.store.journal import RunJournal
+from app.store.kinds import Filters
 
 START = SealedEvent("StartEvent", {})
 
@@ -27,17 +27,22 @@ class Single(Workflow):
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'cairn.db'}")
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
     database.open()
     yield database
     database.close()
 
 
-async def _claimed(database: Database, run_id: Any) -> tuple[Runner, runs.Claimed]:
-    claimed = await database.write(runs.claim, run_id, {"single"})
+async def _started(database: Database) -> UUID:
+    started = await database.write(runs.start, "single", START, None, True, None)
+    return started.id
+
+
+async def _claimed(database: Database, run_id: UUID) -> tuple[Runner, runs.Claimed]:
+    claimed = await database.write(claims.claim, run_id, {"single"})
     assert claimed is not None
-    journal = RunJournal(database, claimed.run, claimed.snapshot, claimed.head.seq)
+    journal = RunJournal(database, claimed.run, claimed.worker, claimed.snapshot)
     runner = Runner(Single(), journal, run_id, claimed.snapshot, claimed.head)
     for said in claimed.unheard:
         runner.tell(Received(Sent(said.event)), said.id)
@@ -47,7 +52,7 @@ async def _claimed(database: Database, run_id: Any) -> tuple[Runner, runs.Claime
 async def test_of_two_workers_with_one_run_one_writes_and_the_other_lets_go(
     database: Database,
 ) -> None:
-    run_id = await database.write(runs.start, "single", START, None, True, None)
+    run_id = await _started(database)
     (first, _), (second, _) = await _claimed(database, run_id), await _claimed(database, run_id)
     assert await first.drive(stay=False) == "completed"
     with pytest.raises(HeadMoved):
@@ -57,21 +62,35 @@ async def test_of_two_workers_with_one_run_one_writes_and_the_other_lets_go(
     assert (await database.read(seen.find, run_id)).status == "completed"
 
 
-async def test_nothing_is_written_to_a_run_that_somebody_has_cancelled(database: Database) -> None:
-    run_id = await database.write(runs.start, "single", START, None, True, None)
-    runner, _ = await _claimed(database, run_id)
-    await database.write(runs.cancel, run_id)
-    with pytest.raises(HeadMoved):
-        await runner.drive(stay=False)
-    found = await database.read(seen.find, run_id)
-    assert (found.status, found.checkpoint_count) == ("cancelled", 0)
+async def test_nothing_is_written_for_a_worker_that_others_have_taken_for_dead(
+    database: Database, database_url: str
+) -> None:
+    run_id = await _started(database)
+    runner, claimed = await _claimed(database, run_id)
+    other = Database(database_url)
+    other.open()
+    try:
+        [row] = await other.read(workers.others, other.worker)
+        assert row.id == claimed.worker == database.worker
+        assert not await other.write(workers.bury, row.id, row.beats - 1), "it has moved since"
+        assert await other.write(workers.bury, row.id, row.beats)
+        assert await other.read(claims.nobodys, {"single"}) == [run_id]
+        with pytest.raises(HeadMoved):
+            await runner.drive(stay=False)
+        found = await database.read(seen.find, run_id)
+        assert (found.status, found.checkpoint_count) == ("queued", 0)
+        assert database.worker not in (None, claimed.worker)
+        taken_over, _ = await _claimed(other, run_id)
+        assert await taken_over.drive(stay=False) == "completed"
+    finally:
+        other.close()
 
 
 async def test_work_that_fails_takes_none_of_its_group_along(database: Database) -> None:
     def refuse(_: Any) -> None:
         raise KeyError("refused")
 
-    started = [database.write(runs.start, "single", START, None, True, None) for _ in range(20)]
+    started = [_started(database) for _ in range(20)]
     refused = [database.write(refuse) for _ in range(20)]
     works = [work for pair in zip(started, refused, strict=True) for work in pair]
     results = await asyncio.gather(*works, return_exceptions=True)

@@ -1,0 +1,106 @@
+"""Patrol: looks for what this process is not told of, because another process has done it."""
+
+import asyncio
+import os
+import socket
+import time
+from uuid import UUID
+
+import structlog
+
+from app.errors import Unavailable
+from app.executor.worker import Worker
+from app.store import claims, workers
+from app.store.database import Database
+from app.store.tables import Worker as Row
+
+log = structlog.get_logger(__name__)
+
+ROUND_SECONDS = 1.0
+
+
+class Patrol:
+    """Goes round once a second, for what other processes leave behind: dead workers' runs,
+    messages to runs that are driven here, and cancels."""
+
+    def __init__(self, database: Database, worker: Worker, lease_seconds: float) -> None:
+        self._database = database
+        self._worker = worker
+        self._lease_seconds = lease_seconds
+        self._seen: dict[UUID, tuple[int, float]] = {}  # beats, and since when
+        self._walking: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Go round once, which takes up all that this process has left at its last end, and from
+        then on."""
+        for workflow in await self._database.read(claims.unknown, self._worker.workflows.keys()):
+            log.warning("runs left alone: their workflow is not loaded", workflow=workflow)
+        await self._go_round()
+        self._walking = asyncio.create_task(self._walk())
+
+    def stop(self) -> None:
+        """Take up nothing more."""
+        if self._walking is not None:
+            self._walking.cancel()
+
+    async def _walk(self) -> None:
+        while True:
+            await asyncio.sleep(min(ROUND_SECONDS, self._lease_seconds / 3))
+            try:
+                await self._go_round()
+            except Unavailable:
+                pass  # the writer has said so
+            except Exception:  # this must go on as long as the process
+                log.exception("a round was cut short")
+
+    async def _go_round(self) -> None:
+        own = self._database.worker
+        assert own is not None
+        others = await self._database.read(workers.others, own)
+        self._seen = {other.id: self._sight(other) for other in others}
+        for other in others:
+            if self._is_dead(other) and await self._database.write(
+                workers.bury, other.id, other.beats
+            ):
+                log.warning("runs taken over", host=other.host, pid=other.pid)
+        for run_id in await self._database.read(claims.nobodys, self._worker.workflows.keys()):
+            self._worker.wake(run_id)
+        for run_id, messages in (await self._database.read(claims.told, own)).items():
+            await self._tell(run_id, messages)
+        for run_id in await self._database.read(claims.to_cancel, own):
+            await self._worker.cancel(run_id)
+
+    async def _tell(self, run_id: UUID, messages: list[UUID]) -> None:
+        untold = self._worker.untold(run_id, messages)
+        if untold:
+            self._worker.tell(run_id, await self._database.read(claims.messages, untold))
+        elif not self._worker.drives(run_id):
+            self._worker.wake(run_id)
+
+    def _is_dead(self, other: Row) -> bool:
+        """Whether the worker has not moved for so long, or its process is gone.
+
+        Nobody's clock is compared with another's: what counts is how long it has been seen to
+        stand still from here.
+        """
+        _, since = self._seen[other.id]
+        is_here = other.host == socket.gethostname()
+        stands_still = time.monotonic() - since >= self._lease_seconds
+        return stands_still or (is_here and not _is_running(other.pid))
+
+    def _sight(self, other: Row) -> tuple[int, float]:
+        beats, since = self._seen.get(other.id, (None, 0.0))
+        return other.beats, since if beats == other.beats else time.monotonic()
+
+
+def _is_running(pid: int) -> bool:
+    """Whether a process of this machine with that number, other than this one, is there."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

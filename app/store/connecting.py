@@ -1,0 +1,140 @@
+"""How the two kinds of database are connected to, and what their errors mean."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+OUT_OF_REACH_SQLITE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+OUT_OF_REACH_POSTGRESQL = ("08", "25006", "40", "53", "55P03", "57", "58")
+"""How SQLSTATE begins where a transaction may succeed later: connection lost, standby, rolled back
+in favour of another, resources spent, lock not had, shut down, system error (PostgreSQL's manual,
+appendix A)."""
+
+WORDS = {
+    sqlite3.SQLITE_FULL: "its disk is full: free some space",
+    sqlite3.SQLITE_READONLY: "it is read-only: make the file and its folder writable",
+    sqlite3.SQLITE_CANTOPEN: "its file cannot be opened: look at the folder and its permissions",
+    sqlite3.SQLITE_IOERR: "its disk has failed to read or write",
+    sqlite3.SQLITE_BUSY: "another process holds it locked",
+    sqlite3.SQLITE_CORRUPT: "its file is damaged: restore a copy",
+    sqlite3.SQLITE_NOTADB: "its file is not a database of SQLite's: name another",
+}
+LOCKED_SECONDS = 10  # how long a statement waits for another process's
+
+
+def checked(url: str) -> URL:
+    """The URL, with the driver that Cairn uses.
+
+    Raises:
+        ValueError: it is not one of a database that can be used; the message says why.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ValueError(
+            f"{url!r} is not a database URL. Use one like sqlite:///cairn.db or "
+            "postgresql://user:password@host/name."
+        ) from None
+    kind, _, driver = parsed.drivername.partition("+")
+    if kind not in DRIVERS:
+        raise ValueError(f"Cairn runs on SQLite and PostgreSQL, not on {kind}.")
+    if driver not in ("", DRIVERS[kind].partition("+")[2]):
+        raise ValueError(f"Cairn does not use {driver}: begin the URL with {DRIVERS[kind]}://.")
+    if kind == "sqlite":
+        if parsed.database in (None, "", ":memory:"):
+            raise ValueError("Cairn needs a database that lasts: name a file, sqlite:///cairn.db.")
+        folder = Path(str(parsed.database)).absolute().parent
+        if not folder.is_dir():
+            raise ValueError(f"There is no folder {folder} for the database: make it first.")
+    return parsed.set(drivername=DRIVERS[kind])
+
+
+def connected(url: URL, connections: int) -> Engine:
+    """The engine for a URL that was checked; it connects when first used.
+
+    Raises:
+        ValueError: its driver is not installed.
+    """
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, pool_size=connections, max_overflow=0)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    try:
+        return create_engine(
+            url,
+            pool_size=connections,
+            max_overflow=0,
+            connect_args={
+                "application_name": "cairn",
+                "connect_timeout": LOCKED_SECONDS,
+                # A process that is paused in a transaction must not hold up the others.
+                "options": f"-c idle_in_transaction_session_timeout={LOCKED_SECONDS}s"
+                f" -c lock_timeout={LOCKED_SECONDS}s",
+            },
+        )
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"The driver {error.name} is not installed: pip install 'cairn[postgresql]'."
+        ) from error
+
+
+def is_out_of_reach(error: BaseException) -> bool:
+    """Whether the same may succeed later: nothing is wrong with what was asked."""
+    if not isinstance(error, DBAPIError):
+        return False
+    code = _sqlite_code(error)
+    if code is not None:
+        return code in OUT_OF_REACH_SQLITE
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:  # never got as far as the server, or lost it
+        return error.connection_invalidated or type(error).__name__ == "OperationalError"
+    return str(state).startswith(OUT_OF_REACH_POSTGRESQL)
+
+
+def described(error: DBAPIError) -> str:
+    """What is wrong with the database, for people."""
+    known = WORDS.get(_sqlite_code(error) or -1)
+    if known is not None:
+        return known
+    return " ".join(str(error.orig).split())
+
+
+def _sqlite_code(error: DBAPIError) -> int | None:
+    """SQLite's primary result code."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin_sqlite` says
+    for pragma in (
+        f"busy_timeout = {LOCKED_SECONDS * 1000}",
+        "auto_vacuum = INCREMENTAL",  # so that a file can get smaller; counts where it is new
+        "journal_mode = WAL",
+        "journal_size_limit = 67108864",  # bytes that the log keeps once it has grown larger
+        "synchronous = FULL",  # what is committed survives a power cut
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Any) -> None:
+    # A transaction that begins as a reader and then writes can be refused without waiting.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

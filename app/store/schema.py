@@ -1,0 +1,57 @@
+"""The schema of a database: which revision its tables are at, and bringing them to another."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from app.store import migrations
+from app.store.connecting import checked, connected, described
+
+T = TypeVar("T")
+
+
+class Schema:
+    """The tables of one database.
+
+    Its methods raise ValueError where the database cannot be used; the message says why.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.newest = migrations.newest()
+        self._url = checked(url)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL, without its password."""
+        return self._url.render_as_string(hide_password=True)
+
+    def current(self) -> str | None:
+        """The revision that the tables are at; `None` if they are not there."""
+        return self._ask(migrations.current)
+
+    def complaint(self) -> str | None:
+        """What has to be done before the database can be used; `None` if nothing."""
+        return self._ask(migrations.complaint)
+
+    def upgrade(self) -> None:
+        """Bring the tables to the newest revision."""
+        self._ask(migrations.upgrade)
+
+    def _ask(self, question: Callable[[Engine], T]) -> T:
+        with reached(connected(self._url, connections=1)) as engine:
+            return question(engine)
+
+
+@contextmanager
+def reached(engine: Engine) -> Iterator[Engine]:
+    """The engine, for this once; what is wrong with its database is a ValueError that says so."""
+    try:
+        yield engine
+    except DBAPIError as error:
+        shown = engine.url.render_as_string(hide_password=True)
+        raise ValueError(f"The database {shown} cannot be used: {described(error)}.") from error
+    finally:
+        engine.dispose()

@@ -1,0 +1,72 @@
+"""Workers: the processes that drive runs, and who of them is alive."""
+
+import os
+import socket
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, delete, insert, update
+from sqlmodel import Session, col, select
+
+from app.engine.ids import new_id
+from app.store.columns import now
+from app.store.tables import Run, Worker
+
+WORKERS: Table = Worker.__table__  # type: ignore[attr-defined]
+RUNS: Table = Run.__table__  # type: ignore[attr-defined]
+OWN = "worker_id"  # in a session's `info`: the worker for whom it commits
+
+
+def own(session: Session) -> UUID:
+    """The worker of this process, under which the transaction commits."""
+    worker: UUID = session.info[OWN]
+    return worker
+
+
+def register(connection: Connection) -> UUID:
+    """Make this process known as a worker."""
+    worker = new_id()
+    row = {"host": socket.gethostname(), "pid": os.getpid(), "beats": 0, "started_at": now()}
+    connection.execute(insert(WORKERS), {"id": worker, **row})
+    return worker
+
+
+def beat(connection: Connection, worker: UUID) -> bool:
+    """Show that the worker is alive, and keep others from taking it for dead until the commit.
+
+    Returns:
+        Whether it still is a worker; otherwise its runs are not its own any more.
+    """
+    beats = update(WORKERS).where(WORKERS.c.id == worker)
+    return connection.execute(beats.values(beats=WORKERS.c.beats + 1)).rowcount == 1
+
+
+def beats(connection: Connection, worker: UUID) -> int | None:
+    """How often it has committed; `None` if it is a worker no longer."""
+    found = select(WORKERS.c.beats).where(WORKERS.c.id == worker)
+    return connection.execute(found).scalar_one_or_none()
+
+
+def others(session: Session, worker: UUID | None) -> list[Worker]:
+    """All workers but this one."""
+    return list(session.exec(select(Worker).where(col(Worker.id) != worker)).all())
+
+
+def bury(session: Session, worker: UUID, beats: int) -> bool:
+    """Take a worker for dead, if it has not moved since: its runs are nobody's then, and any
+    worker may take them up."""
+    dead = delete(WORKERS).where(WORKERS.c.id == worker, WORKERS.c.beats == beats)
+    connection = session.connection()
+    if connection.execute(dead).rowcount == 0:
+        return False
+    _release(connection, worker)
+    return True
+
+
+def leave(connection: Connection, worker: UUID) -> None:
+    """The worker drives no runs any more: others may, at once."""
+    _release(connection, worker)
+    connection.execute(delete(WORKERS).where(WORKERS.c.id == worker))
+
+
+def _release(connection: Connection, worker: UUID) -> None:
+    connection.execute(update(RUNS).where(RUNS.c.worker_id == worker).values(worker_id=None))

@@ -1,0 +1,277 @@
+"""The writer: one thread, which commits for all (group commit)."""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlmodel import Session
+
+from app.errors import Refusal, Unavailable
+from app.store import workers
+from app.store.connecting import described, is_out_of_reach
+
+log = structlog.get_logger(__name__)
+
+GROUP, GROUP_BYTES = 256, 8_000_000  # that share a transaction, at most
+FIRST_DELAY, LONGEST_DELAY = 0.05, 1.0  # seconds between two tries
+MOST_CLASHES = 5  # with other processes, one after the other
+BEATS = 3  # in the time after which a worker that does not move is taken for dead
+
+Outcome = Any
+"""What a work returned, or the exception that it has come to."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """Something to be committed.
+
+    Attributes:
+        function: takes a session and the items of all the works that share it, and returns the
+            outcome of each. It must be repeatable.
+        weight: how many bytes there are to write, roughly.
+        is_patient: whether it waits for a database that is out of reach.
+    """
+
+    function: Callable[[Session, Sequence[Any]], Sequence[Outcome]]
+    item: Any
+    weight: int
+    is_patient: bool
+    done: "asyncio.Future[Any]"
+
+
+class Writer:
+    """Takes works from a queue, and commits whatever has gathered in one transaction.
+
+    Attributes:
+        worker: under whose name it commits; `None` for a process that drives no runs.
+        trouble: why nothing can be committed at present; `None` where all is well.
+    """
+
+    def __init__(self, engine: Engine, wait_seconds: float, lease_seconds: float) -> None:
+        self.worker: UUID | None = None
+        self.trouble: str | None = None
+        self._engine = engine
+        self._wait_seconds = wait_seconds
+        self._beat_seconds = lease_seconds / BEATS
+        self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name="writer", daemon=True)
+        self._connection: Connection | None = None
+        self._beats = 0
+        self._since = 0.0
+        self._in_doubt: list[Outcome] | None = None
+        self._is_closing = False
+
+    def start(self, as_worker: bool) -> None:
+        """Begin to write; as a worker, which drives runs and must be known to the others."""
+        if as_worker:
+            with self._connected().begin():
+                self.worker = workers.register(self._connected())
+            self._disconnect()  # the writer connects in its own thread
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it writes."""
+        return self._thread.is_alive()
+
+    def put(self, work: Work) -> None:
+        """Have the work done, soon."""
+        self._queue.put(work)
+
+    def close(self) -> None:
+        """Commit what is queued, and stop."""
+        if self.is_alive:
+            self._is_closing = True
+            self._queue.put(None)
+            self._thread.join()
+
+    # What its thread does
+
+    def _write(self) -> None:
+        is_last = False
+        while not is_last:
+            works, is_last = self._gather()
+            self._settle(works)
+        self._leave()
+        self._disconnect()
+
+    def _gather(self) -> tuple[list[Work], bool]:
+        """What has been queued, those that share a function together, and whether it is the last;
+        nothing, when it is time to beat."""
+        works: dict[Any, list[Work]] = {}
+        number = weight = 0
+        is_last = False
+        try:
+            work = self._queue.get(timeout=None if self.worker is None else self._beat_seconds)
+            while work is not None:
+                works.setdefault(work.function, []).append(work)
+                number, weight = number + 1, weight + work.weight
+                if number >= GROUP or weight >= GROUP_BYTES:
+                    break
+                work = self._queue.get_nowait()
+            else:
+                is_last = True
+        except queue.Empty:
+            pass
+        return [work for some in works.values() for work in some], is_last
+
+    def _settle(self, works: list[Work]) -> None:
+        """Commit the works together; if one of them makes that impossible, each by itself."""
+        try:
+            outcomes = self._persist(works)
+        except Exception as error:  # it is theirs who wait; the thread must go on
+            if len(works) > 1:
+                for work in works:
+                    self._settle([work])
+                return
+            if not works:
+                log.exception("this process cannot show that it is alive")
+            outcomes = [error] * len(works)
+        _answer(zip(works, outcomes, strict=True))
+
+    def _persist(self, works: list[Work]) -> list[Outcome]:
+        """Commit the works, and wait for the database while it is out of reach."""
+        delay, clashes = FIRST_DELAY, 0
+        while True:
+            try:
+                outcomes = self._resolved() or self._commit(works)
+            except IntegrityError:  # somebody else has just made, or deleted, the same
+                clashes += 1
+                if len(works) > 1 or clashes == MOST_CLASHES:
+                    raise
+                continue
+            except DBAPIError as error:
+                if not is_out_of_reach(error):
+                    raise
+                self._disconnect()
+                self._report(described(error))
+                if not works:
+                    return []
+                if self._is_closing or time.monotonic() > self._since + self._wait_seconds:
+                    self._in_doubt = None
+                    raise Unavailable(f"The database is out of reach: {self.trouble}.") from error
+            else:
+                self._in_doubt = None
+                self._report(None)
+                return outcomes
+            if self._in_doubt is None:
+                self._refuse(works)
+            time.sleep(delay)
+            delay = min(2 * delay, LONGEST_DELAY)
+
+    def _refuse(self, works: list[Work]) -> None:
+        """Let nobody wait who can ask again."""
+        refusal = Unavailable(f"The database is out of reach: {self.trouble}. Try again later.")
+        _answer([(work, refusal) for work in works if not work.is_patient])
+        works[:] = [work for work in works if work.is_patient]
+
+    def _resolved(self) -> list[Outcome] | None:
+        """The outcomes of a commit that was cut short, if it has taken place."""
+        if self._in_doubt is None or self.worker is None:
+            return None
+        with self._connected().begin():
+            beats = workers.beats(self._connected(), self.worker)
+        outcomes, self._in_doubt = self._in_doubt, None
+        if beats is None:
+            raise Unavailable("The connection broke amid a commit, and another has taken over.")
+        if beats <= self._beats:
+            return None
+        self._beats = beats
+        return outcomes
+
+    def _commit(self, works: list[Work]) -> list[Outcome]:
+        connection = self._connected()
+        worker, beats = self.worker, self._beats + 1
+        outcomes: list[Outcome] = []
+        with connection.begin():
+            if worker is not None and not workers.beat(connection, worker):
+                worker, beats = workers.register(connection), 0
+            for function, some in groupby(works, key=lambda work: work.function):
+                with _session(connection, worker) as session:
+                    outcomes += function(session, [work.item for work in some])
+                    session.flush()
+            self._in_doubt = outcomes
+        if worker != self.worker:
+            log.warning("this process was taken for dead: others may have taken up its runs")
+        self.worker, self._beats = worker, beats
+        return outcomes
+
+    def _leave(self) -> None:
+        """Others may take up what this process has not carried to its end, at once."""
+        if self.worker is not None:
+            try:
+                with self._connected().begin():
+                    workers.leave(self._connected(), self.worker)
+            except DBAPIError as error:  # they will, after a while
+                log.warning("this process could not say that it ends", trouble=described(error))
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(writes=True)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+    def _report(self, trouble: str | None) -> None:
+        if trouble is not None and self.trouble is None:
+            self._since = time.monotonic()
+            log.error("the database is out of reach", trouble=trouble)
+        elif trouble is None and self.trouble is not None:
+            log.info("the database is back")
+        self.trouble = trouble
+
+
+def alone(function: Callable[..., Any]) -> Callable[[Session, Sequence[Any]], Sequence[Outcome]]:
+    """A function for one work, as one for several. It refuses before it writes, or not at all."""
+
+    def each(session: Session, items: Sequence[Any]) -> Sequence[Outcome]:
+        (arguments, named) = items[0]
+        try:
+            return [function(session, *arguments, **named)]
+        except Refusal as refusal:
+            session.expunge_all()
+            return [refusal]
+
+    return each
+
+
+def _session(connection: Connection, worker: UUID | None) -> Session:
+    # Autoflush would write rows in the middle of a function that may yet refuse.
+    session = Session(connection, expire_on_commit=False, autoflush=False)
+    session.info[workers.OWN] = worker
+    return session
+
+
+def _answer(done: Iterable[tuple[Work, Outcome]]) -> None:
+    """Hand out the outcomes: one call to each event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Work, Outcome]]] = {}
+    for work, outcome in done:
+        by_loop.setdefault(work.done.get_loop(), []).append((work, outcome))
+    for loop, some in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, some)
+        except RuntimeError:  # it is closed: nobody waits there any more
+            log.warning("nobody waits any more for what was committed", works=len(some))
+
+
+def _resolve(done: Sequence[tuple[Work, Outcome]]) -> None:
+    for work, outcome in done:
+        if work.done.done():
+            continue
+        if isinstance(outcome, BaseException):
+            work.done.set_exception(outcome)
+        else:
+            work.done.set_result(outcome)

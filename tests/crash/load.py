@@ -1,133 +1,28 @@
 """A bounded client: several customers who each want one run after another, and do not give up."""
 
 import asyncio
-import random
+import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
+from tests.crash.orders import Body, Order
 from tests.crash.service import BOUND
 from tests.crash.trace import Delivery
 
 PAUSE = 0.02
-"""Seconds between two tries, and that a piece of work takes at most."""
+"""Seconds between two tries."""
 
 AT_ONCE = 8
 """How many requests look at what is there, at once."""
 
 PATIENCE = 2 * BOUND
 """Seconds that a customer waits for a run to get on, with kills coming in between."""
-
-Body = Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class Order:
-    """A run that somebody wants; its key is the key of everything about it."""
-
-    key: str
-    workflow: str
-    size: int
-    pause: float = 0.0
-    context: str | None = None
-    gate: str = ""
-    run_id: str = ""
-
-    @property
-    def body(self) -> Body:
-        """What is POSTed."""
-        start = {"key": self.key, "size": self.size, "pause": self.pause, "gate": self.gate}
-        return {"workflow": self.workflow, "start_event": start, "context_id": self.context}
-
-    def result(self, turn: int) -> object:
-        """What the run comes to, as the run of that number in its context."""
-        match self.workflow:
-            case "chain":
-                return list(range(self.size + 1))
-            case "fan":
-                return [number**2 for number in range(1, self.size + 1)]
-            case "counter":
-                return self.state(turn)["counter"]
-            case "approval":
-                return self._answers
-            case "consult":
-                return [*self._answers, self.size]
-            case _:
-                return "held"
-
-    def state(self, turn: int) -> Body:
-        """What it leaves in the context; of these workflows, only some build on what was there."""
-        match self.workflow:
-            case "chain":
-                return {"trail": [*range(self.size + 1)] * turn}
-            case "counter":
-                return {"counter": sum(range(self.size + 1)) * turn, "size": self.size}
-            case "approval":
-                return {"answers": self._answers, "size": self.size}
-            case "fan":
-                return {"size": self.size}
-            case _:
-                return {"notes": self.size}
-
-    @property
-    def _answers(self) -> list[str]:
-        return [f"answer {number}" for number in range(1, self.size + 1)]
-
-    @property
-    def received(self) -> dict[str, int]:
-        """How many events of each type come to it from outside."""
-        answers = {"approval": "Answer", "consult": "Word"}.get(self.workflow)
-        return {"Start": 1} | ({answers: self.size} if answers else {})
-
-    @property
-    def deliveries(self) -> set[Delivery]:
-        """The deliveries it consists of: each leaves one checkpoint of a step."""
-        steps = {
-            "chain": ("begin", ["hop"]),
-            "fan": ("split", ["work", "gather"]),
-            "counter": ("spread", ["add", "total"]),
-            "approval": ("ask", ["decide"]),
-            "consult": ("consult", ["note"]),
-        }
-        first, others = steps[self.workflow]
-        numbers = range(1, self.size + 1)
-        return {(self.key, first, 0)} | {(self.key, s, n) for s in others for n in numbers}
-
-    @property
-    def causes(self) -> dict[Delivery, Delivery]:
-        """Of each delivery, the one whose completion brought it about."""
-        key, numbers = self.key, range(1, self.size + 1)
-        match self.workflow:
-            case "chain" | "approval":
-                first, other = ("begin", "hop") if self.workflow == "chain" else ("ask", "decide")
-                after = {(key, other, n): (key, other, n - 1) for n in numbers[1:]}
-                return after | {(key, other, 1): (key, first, 0)}
-            case "fan" | "counter":
-                first, work, last = (
-                    ("split", "work", "gather")
-                    if self.workflow == "fan"
-                    else ("spread", "add", "total")
-                )
-                parts = {(key, work, n): (key, first, 0) for n in numbers}
-                return parts | {(key, last, n): (key, work, n) for n in numbers}
-            case _:  # notes go out as their step begins to wait, before it completes
-                return {}
-
-
-def any_orders(random: random.Random, contexts: Mapping[str, list[str]]) -> Iterator[Order]:
-    """Orders without end, of all shapes; some in the contexts, which are given by workflow."""
-    number = 0
-    while True:
-        workflow = random.choice(("chain", "chain", "fan", "counter", "approval", "consult"))
-        size = {"chain": 9, "fan": 5, "counter": 6, "approval": 2, "consult": 2}[workflow]
-        shared = random.choice([None, *contexts.get(workflow, [])])
-        pause = random.uniform(0, PAUSE)
-        yield Order(f"{workflow}-{number}", workflow, size, pause, shared)
-        number += 1
 
 
 def steps(checkpoints: Iterable[Any]) -> Iterator[tuple[Delivery, Any]]:
@@ -154,18 +49,24 @@ class Load:
     """The customers, what they have ordered, and whatever was answered that should not be.
 
     Attributes:
+        urls: the services, which are asked by turns.
+        patient: whether a 503 is no surprise, and asked again.
+        unavailable: what each 503 said, and when, in monotonic seconds.
         accepted: called each time a run has been answered with 202.
     """
 
-    url: str
+    urls: Sequence[str]
+    patient: bool = False
     ordered: list[Order] = field(default_factory=list)
     repeated: int = 0
+    unavailable: list[tuple[float, str]] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
     accepted: Callable[[], None] = lambda: None
     _closing: bool = False
 
     async def __aenter__(self) -> Self:
-        self._client = httpx.AsyncClient(base_url=self.url, timeout=BOUND)
+        self._client = httpx.AsyncClient(timeout=BOUND, limits=httpx.Limits(max_connections=None))
+        self._turns = cycle(self.urls)
         return self
 
     async def __aexit__(
@@ -180,7 +81,7 @@ class Load:
 
     async def get(self, path: str, **query: Any) -> Any:
         """What is there."""
-        response = await self._insist(lambda: self._client.get(path, params=query))
+        response = await self._insist(lambda url: self._client.get(url + path, params=query))
         assert response.status_code == 200, response.text
         return response.json()
 
@@ -210,22 +111,32 @@ class Load:
     async def post(self, path: str, body: Body, key: str) -> Any:
         """Have it done, once, however often it has to be asked for."""
         headers = {"Idempotency-Key": key}
-        response = await self._insist(lambda: self._client.post(path, json=body, headers=headers))
+        response = await self._insist(
+            lambda url: self._client.post(url + path, json=body, headers=headers)
+        )
         if response.status_code not in (201, 202):
             self.surprises.append(f"{path} {key}: {response.status_code} {response.text}")
         return response.json()
 
-    async def _insist(self, ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    async def _insist(self, ask: Callable[[str], Awaitable[httpx.Response]]) -> httpx.Response:
         tries = 0
         while True:
             try:
-                response = await ask()
+                response = await ask(next(self._turns))
             except httpx.TransportError:
-                tries += 1
-                await asyncio.sleep(PAUSE)
+                pass
             else:
-                self.repeated += tries > 0
-                return response
+                if not (self.patient and response.status_code == 503):
+                    self.repeated += tries > 0
+                    return response
+                self._note(response)
+            tries += 1
+            await asyncio.sleep(PAUSE)
+
+    def _note(self, refused: httpx.Response) -> None:
+        self.unavailable.append((time.monotonic(), refused.json()["detail"]))
+        if not refused.headers.get("retry-after", "").isdigit():
+            self.surprises.append(f"a 503 with {refused.headers}")
 
     # Ordering
 

@@ -2,14 +2,12 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +15,8 @@ from uuid import UUID
 
 import httpx
 
+from tests.crash import records
+from tests.crash.nursery import Born, Nursery
 from tests.crash.trace import Delivery, Trace
 
 CAIRN = Path(sys.executable).with_name("cairn")
@@ -42,49 +42,63 @@ class Service:
     """One service, through all its lives: the processes that serve one database, in turn.
 
     Attributes:
+        home: the folder for all of it but the database.
         url: where it listens, in every life.
         trace: the marks that its workflows leave.
         pids: the process of each life.
         ready_at: when each life was seen to be ready, in monotonic seconds; `None` if never.
     """
 
-    def __init__(self, home: Path, **settings: str) -> None:
+    def __init__(
+        self, home: Path, database_url: str, nursery: Nursery, settings: Mapping[str, str]
+    ) -> None:
         home.mkdir(exist_ok=True)
         self.home = home
-        self.database = home / "cairn.db"
+        self.database_url = database_url
         self.trace = Trace(home / "trace")
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.pids: list[int] = []
         self.ready_at: list[float | None] = []
-        self._settings = settings
+        self._settings = dict(settings)
+        self._nursery = nursery
+        self._begun_at = time.time()
         self._output = home / f"output-{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Born | None = None
 
     # Its lives
 
-    def spawn(self) -> None:
-        """Begin a life, and do not wait for anything."""
+    def spawn(self, anew: bool = False) -> None:
+        """Begin a life, and do not wait for anything.
+
+        Args:
+            anew: as from a shell; otherwise all that is to be imported has been imported.
+        """
         assert not self.is_alive, "it has not ended yet"
-        where = ["--port", str(self.port), "--database-url", f"sqlite:///{self.database}"]
+        where = ["--port", str(self.port), "--database-url", self.database_url]
+        arguments = ["serve", *where, "--workflows", str(WORKFLOWS)]
         environment = os.environ | self._settings | {"CRASH_TRACE": str(self.trace.path)}
         with self._output.open("ab") as output:
             output.write(f"--- life {len(self.pids)}\n".encode())
             output.flush()
-            self._process = subprocess.Popen(
-                [CAIRN, "serve", *where, "--workflows", WORKFLOWS],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                cwd=self.home,
-            )
+            self._begun_at = time.time()
+            if anew:
+                self._process = subprocess.Popen(
+                    [CAIRN, *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    cwd=self.home,
+                )
+            else:
+                self._process = self._nursery.bear(arguments, environment, self.home, self._output)
         self.pids.append(self._process.pid)
         self.ready_at.append(None)
 
-    async def start(self) -> None:
+    async def start(self, anew: bool = False) -> None:
         """Begin a life, and wait until it is ready."""
-        self.spawn()
+        self.spawn(anew)
         await self.ready()
 
     async def ready(self) -> None:
@@ -117,6 +131,16 @@ class Service:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def pause(self) -> float:
+        """Hold it still, in the middle of whatever it does; the moment."""
+        self.tell(signal.SIGSTOP)
+        return time.monotonic()
+
+    def go_on(self) -> float:
+        """Let it go on as if nothing had been; the moment."""
+        self.tell(signal.SIGCONT)
+        return time.monotonic()
+
     def kill(self) -> None:
         """End it at once, without a word."""
         assert self._process is not None
@@ -142,20 +166,9 @@ class Service:
     # What it leaves
 
     def committed(self) -> set[UUID]:
-        """The checkpoints in the database of a service that is dead.
-
-        Read from a copy: the next life finds the files as the last one left them.
-        """
+        """The checkpoints that its last life has committed; it is dead."""
         assert not self.is_alive
-        copy = self.home / "copy.db"
-        for suffix in ("", "-wal"):
-            shutil.copyfile(f"{self.database}{suffix}", f"{copy}{suffix}")
-        connection = sqlite3.connect(copy)
-        try:
-            found = connection.execute("SELECT id FROM checkpoints").fetchall()
-        finally:
-            connection.close()
-        return {UUID(hex=id_) for (id_,) in found}
+        return records.checkpoints(self.database_url, since=self._begun_at - 1.0)
 
     @property
     def output(self) -> str:

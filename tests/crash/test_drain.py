@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from tests.crash.conftest import Start
-from tests.crash.load import Load, Order
+from tests.crash.load import Load
+from tests.crash.orders import Order
 from tests.crash.service import BOUND, Service, until
 from tests.crash.trace import Delivery, Mark
 
@@ -38,7 +39,7 @@ async def test_running_steps_complete_and_nothing_follows_them_until_the_next_st
     service: Service, number: signal.Signals
 ) -> None:
     orders = _held(service)
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await _hold(service, load, orders)
         told = _tell(service, number)
         await until(lambda: time.monotonic() > told + AT_ONCE, "part of the grace is over")
@@ -62,7 +63,7 @@ async def test_steps_longer_than_the_grace_are_interrupted_and_executed_again(
 ) -> None:
     service = make_service(CAIRN_DRAIN_SECONDS=str(GRACE))
     orders = _held(service)
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await _hold(service, load, orders)
         service.tell(number)
         took = await service.ended(GRACE + LAST_ACTS)
@@ -81,7 +82,7 @@ async def test_steps_longer_than_the_grace_are_interrupted_and_executed_again(
 
 async def test_nothing_new_is_started_once_it_was_told_to_stop(service: Service) -> None:
     orders = _orders(12)
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await _under_way(service, load, orders)
         told = _tell(service)
         await service.ended(AT_ONCE + LAST_ACTS)
@@ -95,7 +96,7 @@ async def test_nothing_new_is_started_while_a_client_is_slow_to_finish_its_reque
     service: Service,
 ) -> None:
     orders = _orders(12)
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await _under_way(service, load, orders)
         with socket.create_connection(("127.0.0.1", service.port)) as slow:
             slow.sendall(b"POST /runs HTTP/1.1\r\nHost: cairn\r\nContent-Length: 100\r\n\r\n{")
@@ -113,7 +114,7 @@ async def test_who_waits_for_a_run_is_answered_when_the_service_stops(
 ) -> None:
     service = make_service(CAIRN_DRAIN_SECONDS=str(GRACE))
     orders = _held(service)
-    async with Load(service.url) as load, httpx.AsyncClient(timeout=60) as client:
+    async with Load([service.url]) as load, httpx.AsyncClient(timeout=60) as client:
         await _hold(service, load, orders)
         url = f"{service.url}/runs/{orders[0].run_id}"
         waiting = asyncio.create_task(client.get(url, headers={"Prefer": "wait=60"}))
@@ -136,7 +137,7 @@ async def test_who_waits_for_a_run_is_answered_when_the_service_stops(
 
 async def test_steps_and_runs_that_only_wait_do_not_hold_up_the_end(service: Service) -> None:
     orders = [Order("asks", "approval", 2), Order("consults", "consult", 2)]
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await service.start()
         for order in orders:
             await load.order(order)
@@ -156,7 +157,7 @@ async def test_steps_and_runs_that_only_wait_do_not_hold_up_the_end(service: Ser
 
 async def test_being_told_twice_ends_it_sooner_and_loses_nothing(service: Service) -> None:
     orders = _held(service)
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await _hold(service, load, orders)
         service.tell(signal.SIGINT)
         await until(lambda: not service.listens, "it closes its door")

@@ -13,15 +13,23 @@ from uuid import UUID
 
 import pytest
 
-from tests.crash.load import Load, Order, any_orders, completed, heard, steps
+from tests.crash.load import Load, completed, heard, steps
+from tests.crash.orders import Order, any_orders
 from tests.crash.service import BOUND, Service, until
 from tests.crash.trace import Delivery, Mark, wrongs
 
 pytestmark = pytest.mark.crash
 
 CUSTOMERS = 12
-STARTING_SECONDS, SERVING_SECONDS = 2.5, 1.5
-"""How late a kill may come: after the start of the process, and after it is ready."""
+IMPORTING_SECONDS, STARTING_SECONDS, SERVING_SECONDS = 2.5, 0.3, 1.0
+"""How late a kill may come: after the start of a process that has to import everything, of another
+one, and after it is ready."""
+
+ANEW = 0.1
+"""How many of the lives begin as from a shell, and import everything."""
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""What the kills at random instants show on each database is looked at once more from near."""
 
 RESUMED_WITHIN = 5.0
 """Seconds from being ready to the first resumed step. There is no grace period: it is far less."""
@@ -36,12 +44,13 @@ async def test_runs_survive_kills_at_random_instants(service: Service) -> None:
 
 @pytest.mark.slow
 async def test_runs_survive_very_many_kills(service: Service) -> None:
-    await survive(service, kills=200)
+    await survive(service, kills=500)
 
 
+@on_sqlite
 async def test_runs_that_were_answered_202_survive_a_kill_at_once(service: Service) -> None:
     orders = [Order(f"chain-{number}", "chain", 9) for number in range(60)]
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await service.start()
         for some in (orders[:30], orders[30:]):
             await asyncio.gather(*map(load.order, some))
@@ -53,9 +62,10 @@ async def test_runs_that_were_answered_202_survive_a_kill_at_once(service: Servi
         assert len(await load.every("/runs")) == len(orders)
 
 
+@on_sqlite
 async def test_a_rerun_that_was_accepted_survives_a_kill_at_once(service: Service) -> None:
     order = Order("chain-0", "chain", 9, pause=0.05)
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await service.start()
         await load.carry_out(order)
         found = steps((await load.checkpoints([order]))[order.key])
@@ -79,11 +89,12 @@ async def test_a_rerun_that_was_accepted_survives_a_kill_at_once(service: Servic
         assert service.trace.began(("chain-0", "hop", 3)) == 1
 
 
+@on_sqlite
 async def test_what_has_ended_stays_as_it_is(service: Service) -> None:
     done = Order("chain-0", "chain", 2)
     failed = Order("ValueError", "fail", 1)
     cancelled = Order("hold", "hold", 1, gate=str(service.home / "gate"))
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await service.start()
         await load.carry_out(done)
         await load.carry_out(failed)
@@ -103,8 +114,9 @@ async def test_what_has_ended_stays_as_it_is(service: Service) -> None:
         assert {UUID(c["id"]) for some in found.values() for c in some} == before
 
 
+@on_sqlite
 async def test_no_step_ends_more_than_its_own_run(service: Service) -> None:
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await service.start()
         for error in ("SystemExit", "GeneratorExit", "CancelledError", "KeyboardInterrupt"):
             order = Order(error, "fail", 1)
@@ -124,7 +136,7 @@ async def _while_alive(service: Service, asking: Coroutine[Any, Any, Any]) -> An
 
 async def test_recovery_begins_at_once_and_goes_on_at_the_last_checkpoint(service: Service) -> None:
     order = Order("chain-0", "chain", 9, pause=0.3)
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await service.start()
         await load.order(order)
         await service.reaches(("chain-0", "hop", 3))
@@ -145,7 +157,7 @@ async def test_recovery_begins_at_once_and_goes_on_at_the_last_checkpoint(servic
 @pytest.mark.slow
 async def test_recovery_does_not_wait_for_runs_that_wait(service: Service) -> None:
     order = Order("chain-0", "chain", 9, pause=0.3)
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await service.start()
         waiting = [Order(f"approval-{number}", "approval", 1) for number in range(2000)]
         for some in range(0, len(waiting), CUSTOMERS):
@@ -170,28 +182,30 @@ async def survive(service: Service, kills: int) -> None:
     print(f"the random instants come from seed {seed}")
     chance = random.Random(seed)
     committed: dict[UUID, int] = {}  # the first life after which each checkpoint was there
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         async with asyncio.TaskGroup() as group:
-            service.spawn()
+            anew = True
+            service.spawn(anew)
             contexts = await load.contexts("chain", "counter")
             orders = any_orders(chance, contexts)
             customers = group.create_task(load.customers(CUSTOMERS, orders))
             for _ in range(kills):
-                await _instant(service, load, chance)
+                await _instant(service, load, chance, anew)
                 service.kill()
                 committed = dict.fromkeys(service.committed(), service.life) | committed
                 assert not customers.done()
-                service.spawn()
+                anew = chance.random() < ANEW
+                service.spawn(anew)
             await service.ready()
             load.close()
         await _check(service, load, committed)
 
 
-async def _instant(service: Service, load: Load, chance: random.Random) -> None:
+async def _instant(service: Service, load: Load, chance: random.Random, anew: bool) -> None:
     """Wait for the moment to kill: while it starts, while it serves, or as it says 202."""
     moment = chance.random()
     if moment < 0.15:
-        await asyncio.sleep(chance.uniform(0, STARTING_SECONDS))
+        await asyncio.sleep(chance.uniform(0, IMPORTING_SECONDS if anew else STARTING_SECONDS))
         return
     await service.ready()
     if moment < 0.35:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.crash.load import Load, Order, completed, heard
+from tests.crash.load import Load, completed, heard
+from tests.crash.orders import Order
 from tests.crash.service import Service
 
 pytestmark = pytest.mark.crash
@@ -16,7 +17,7 @@ WAITS = ("approval", "consult")
 
 async def test_an_answer_that_was_accepted_is_heard_once_after_a_kill(service: Service) -> None:
     orders = [Order(f"{workflow}-{n}", workflow, 1) for workflow in WAITS for n in range(2)]
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await service.start()
         await _all_ask(load, orders)
         for order in orders:
@@ -28,7 +29,7 @@ async def test_an_answer_that_was_accepted_is_heard_once_after_a_kill(service: S
 
 async def test_a_kill_between_two_waits_loses_neither_answer(service: Service) -> None:
     orders = [Order(workflow, workflow, 3) for workflow in WAITS]
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await service.start()
         for number in (1, 2, 3):
             await _all_ask(load, orders, number)
@@ -41,7 +42,7 @@ async def test_a_kill_between_two_waits_loses_neither_answer(service: Service) -
 
 async def test_an_answer_that_is_repeated_after_a_kill_is_not_heard_again(service: Service) -> None:
     orders = [Order(workflow, workflow, 2) for workflow in WAITS]
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await service.start()
         await _all_ask(load, orders)
         for order in orders:
@@ -58,7 +59,7 @@ async def test_an_answer_that_is_repeated_after_a_kill_is_not_heard_again(servic
 
 async def test_a_word_that_came_before_it_was_waited_for_survives_a_kill(service: Service) -> None:
     order = Order("early", "consult", 2)
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await service.start()
         await load.order(order)
         await load.asked(order, 1)
@@ -76,7 +77,7 @@ async def test_a_word_that_came_before_it_was_waited_for_survives_a_kill(service
 async def test_a_run_that_waits_costs_nothing_after_a_restart(service: Service) -> None:
     orders = [Order(f"{workflow}-{n}", workflow, 1) for workflow in WAITS for n in range(10)]
     busy = Order("busy", "chain", 9)
-    async with Load(service.url) as load:
+    async with Load([service.url]) as load:
         await service.start()
         await _all_ask(load, orders)
         before = await load.checkpoints(orders)

@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from tests.crash.conftest import Start
-from tests.crash.load import Load, any_orders
+from tests.crash.load import Load
+from tests.crash.orders import any_orders
 from tests.crash.service import until
 from tests.crash.test_kill import check_checkpoints, check_results
 
@@ -23,7 +24,7 @@ async def test_two_services_on_one_database_keep_every_run_exact(make_service: S
     seed = time.time_ns()
     print(f"the orders come from seed {seed}")
     one, other = make_service(), make_service()
-    async with Load(one.url) as load:
+    async with Load([one.url]) as load:
         await one.start()
         contexts = await load.contexts("chain", "counter")
         orders = any_orders(random.Random(seed), contexts)

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import psycopg
@@ -16,14 +17,24 @@ KINDS = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The URL of a PostgreSQL server: `TEST_POSTGRES_URL`, or else one started for these tests."""
     given = os.environ.get("TEST_POSTGRES_URL")
     if given:
         yield given
         return
-    with started(tmp_path_factory.mktemp("postgresql")) as url:
+    with outside() as folder, started(folder) as url:
         yield url
+
+
+@contextmanager
+def outside() -> Iterator[Path]:
+    """A folder that a server can use which runs as another user.
+
+    Not one of pytest's: each of its sessions shuts those of all sessions to other users.
+    """
+    with TemporaryDirectory(prefix="cairn-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "postgresql"
 
 
 @contextmanager

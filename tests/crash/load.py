@@ -3,16 +3,18 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
+from random import Random
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from tests.crash.orders import Body, Order
-from tests.crash.service import BOUND
+from tests.crash.orders import Body, Order, any_orders
+from tests.crash.service import BOUND, until
 from tests.crash.trace import Delivery
 
 PAUSE = 0.02
@@ -220,6 +222,20 @@ class Load:
         async with asyncio.TaskGroup() as group:
             for _ in range(count):
                 group.create_task(one())
+
+    @asynccontextmanager
+    async def busy(self, count: int, chance: Random) -> AsyncIterator[None]:
+        """That many customers, ordering whatever it is; in the end, what they have ordered ends."""
+        contexts = await self.contexts("chain", "counter")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.customers(count, any_orders(chance, contexts)))
+            yield
+            self.close()
+
+    async def more(self, count: int) -> None:
+        """Wait until that many more runs have been ordered."""
+        enough = len(self.ordered) + count
+        await until(lambda: len(self.ordered) >= enough, f"{count} more runs are ordered")
 
     def close(self) -> None:
         """Take no more orders; what was ordered is carried out."""

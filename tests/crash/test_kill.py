@@ -4,16 +4,16 @@ import asyncio
 import random
 import statistics
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from tests.crash.load import Load, completed, heard, steps
+from tests.crash.checks import check_checkpoints, check_results, key_of
+from tests.crash.load import Load, completed, steps
 from tests.crash.orders import Order, any_orders
 from tests.crash.service import BOUND, Service, until
 from tests.crash.trace import Delivery, Mark, wrongs
@@ -221,7 +221,7 @@ async def _check(service: Service, load: Load, committed: Mapping[UUID, int]) ->
     orders = {order.key: order for order in load.ordered}
     runs = await load.every("/runs")
     assert load.surprises == []
-    assert Counter(map(_key, runs)) == Counter(orders.keys()), "each order makes one run"
+    assert Counter(map(key_of, runs)) == Counter(orders.keys()), "each order makes one run"
     assert {run["id"] for run in runs} == {order.run_id for order in orders.values()}
     assert [run for run in runs if run["status"] != "completed"] == []
 
@@ -245,32 +245,6 @@ async def _check(service: Service, load: Load, committed: Mapping[UUID, int]) ->
     _check_recovery(service, marks)
 
 
-async def check_results(
-    load: Load, runs: list[Any], orders: Mapping[str, Order], found: Mapping[str, list[Any]]
-) -> None:
-    """One run after the other in its context, each building on what the one before has left."""
-    turns = defaultdict(list)
-    for run in sorted(runs, key=lambda run: run["started_at"]):
-        turns[run["context_id"]].append(run)
-    for in_turn in turns.values():
-        for run, following in pairwise(in_turn):
-            assert run["finished_at"] <= following["started_at"], (run, following)
-        for turn, run in enumerate(in_turn, start=1):
-            order = orders[_key(run)]
-            assert run["result"] == order.result(turn), run
-            head = await load.get(f"/checkpoints/{found[order.key][-1]['id']}")
-            assert head["ctx_state"]["globals"] == order.state(turn), run
-
-
-def check_checkpoints(order: Order, checkpoints: list[Any]) -> None:
-    """Each fact stands there once, and all of them in one line."""
-    assert [c["seq"] for c in checkpoints] == list(range(1, len(checkpoints) + 1)), order
-    parents = [None, *(c["id"] for c in checkpoints[:-1])]
-    assert [c["parent_id"] for c in checkpoints] == parents, order
-    assert completed(checkpoints) == Counter(order.deliveries), order
-    assert heard(checkpoints) == order.received, order
-
-
 def _check_recovery(service: Service, marks: list[Mark]) -> None:
     """In each life, what the one before has left was taken up as soon as the service was ready."""
     seen: set[str] = set()
@@ -286,7 +260,3 @@ def _check_recovery(service: Service, marks: list[Mark]) -> None:
         f"(median of {len(took)} restarts), {max(took):+.3f} s at most"
     )
     assert max(took) < RESUMED_WITHIN
-
-
-def _key(run: Any) -> str:
-    return str(run["start_event"]["key"])

@@ -7,11 +7,11 @@ from collections import Counter
 
 import pytest
 
+from tests.crash.checks import check_checkpoints, check_results
 from tests.crash.conftest import Start
 from tests.crash.load import Load
 from tests.crash.orders import any_orders
 from tests.crash.service import until
-from tests.crash.test_kill import check_checkpoints, check_results
 
 pytestmark = pytest.mark.crash
 

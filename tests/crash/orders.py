@@ -58,8 +58,10 @@ class Order:
                 return {"answers": self._answers, "size": self.size}
             case "fan":
                 return {"size": self.size}
-            case _:
+            case "consult":
                 return {"notes": self.size}
+            case _:
+                return {}
 
     @property
     def _answers(self) -> list[str]:
@@ -81,6 +83,8 @@ class Order:
             "approval": ("ask", ["decide"]),
             "consult": ("consult", ["note"]),
         }
+        if self.workflow not in steps:  # it holds
+            return {(self.key, step, n) for n, step in enumerate(("begin", "hold", "after"))}
         first, others = steps[self.workflow]
         numbers = range(1, self.size + 1)
         return {(self.key, first, 0)} | {(self.key, s, n) for s in others for n in numbers}

@@ -10,7 +10,7 @@ import pytest
 from tests.crash import records
 from tests.crash.load import Load
 from tests.crash.orders import Order
-from tests.crash.service import BOUND, Service
+from tests.crash.service import BOUND, Service, until
 
 pytestmark = pytest.mark.crash
 
@@ -84,7 +84,6 @@ async def test_a_run_whose_head_is_damaged_fails_and_the_others_go_on(service: S
         await service.start()
         gate.touch()
         assert (await load.ended(other))["status"] == "completed"
-        await load.answer(waiting, 1)
         for order in (damaged, waiting):
             run = await load.ended(order)
             assert run["status"] == "failed"
@@ -100,25 +99,61 @@ async def test_a_run_whose_head_is_damaged_fails_and_the_others_go_on(service: S
 async def test_a_message_that_is_damaged_fails_its_run_and_the_others_go_on(
     service: Service,
 ) -> None:
-    first = Order("first", "hold", 1, gate=str(service.home / "gate"))
+    damaged, other = (Order(key, "approval", 1) for key in ("damaged", "other"))
     async with Load([service.url]) as load:
         await service.start()
-        first.context = await load.context("hold", "a context")
-        queued = Order("queued", "hold", 1, gate=first.gate, context=first.context)
+        for order in (damaged, other):
+            await load.order(order)
+            await load.asked(order, 1)
+        service.kill()
+        url = service.database_url
+        records.execute(
+            url,
+            """INSERT INTO messages (id, run_id, event, created_at)
+            SELECT id, id, ?, created_at FROM runs WHERE id = ?""",
+            GARBAGE,
+            records.as_id(url, damaged.run_id),
+        )
+        await service.start()
+        run = await load.ended(damaged)
+        assert run["status"] == "failed"
+        _is_a_sentence(run["error"]["message"])
+        await load.answer(other, 1)
+        assert (await load.ended(other))["status"] == "completed"
+
+
+async def test_a_run_whose_start_event_is_damaged_fails_and_is_listed(service: Service) -> None:
+    gate = service.home / "gate"
+    async with Load([service.url]) as load:
+        await service.start()
+        context = await load.context("hold", "a context")
+        first, queued = (
+            Order(key, "hold", 1, gate=str(gate), context=context) for key in ("first", "queued")
+        )
         await load.order(first)
         await service.reaches(("first", "hold", 1))
         await load.order(queued)
         service.kill()
-        records.execute(service.database_url, "UPDATE messages SET event = ?", GARBAGE)
+        url = service.database_url
+        records.execute(
+            url,
+            "UPDATE runs SET start_event = ? WHERE id = ?",
+            GARBAGE,
+            records.as_id(url, queued.run_id),
+        )
         await service.start()
-        (service.home / "gate").touch()
+        gate.touch()
         assert (await load.ended(first))["status"] == "completed"
-        run = await load.ended(queued)
-        assert run["status"] == "failed"
-        _is_a_sentence(run["error"]["message"])
+        await until(lambda: _status(url, queued) == "failed", "the run fails")
+        assert queued.run_id in {run["id"] for run in await load.every("/runs")}
 
 
 # What these tests share
+
+
+def _status(database_url: str, order: Order) -> object:
+    query = "SELECT status FROM runs WHERE id = ?"
+    return records.execute(database_url, query, records.as_id(database_url, order.run_id))[0][0]
 
 
 async def _head(load: Load, order: Order) -> str:

@@ -34,6 +34,9 @@ SOON = 5.0
 AT_ONCE = 1.0
 """Seconds that an answer takes which waits for nothing."""
 
+PATIENCE = 15.0
+"""Seconds that an answer takes where the database has not hung up, and only says nothing."""
+
 A_RUN = {"workflow": "chain", "start_event": {"key": "refused"}}
 
 
@@ -159,7 +162,7 @@ async def _customers(service: Service, chance: random.Random) -> AsyncIterator[L
 
 async def _says_that_it_is_away(service: Service, answers_at_once: bool = True) -> None:
     """The service is not ready, and says so wherever it would need its database."""
-    bound = AT_ONCE if answers_at_once else BOUND
+    bound = AT_ONCE if answers_at_once else PATIENCE
     async with httpx.AsyncClient(base_url=service.url, timeout=bound) as client:
         end = time.monotonic() + SOON + bound
         while (ready := await client.get("/health/ready")).status_code == 200:

@@ -110,8 +110,8 @@ async def test_a_service_does_not_start_on_what_it_cannot_write(
         service.kill()
 
         disk.be_read_only()
-        for refused in (service, empty):
-            await _does_not_start(refused, "read-only")
+        await _does_not_start(service, "read-only")
+        await _does_not_start(empty, "permissions")
         disk.be_writable()
         await service.start()
         assert (await load.ended(order))["status"] == "completed"

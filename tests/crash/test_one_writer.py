@@ -102,7 +102,11 @@ async def test_a_service_that_was_paused_lets_go_of_the_runs_that_were_taken_ove
     seed = time.time_ns()
     print(f"the random instants come from seed {seed}")
     chance = random.Random(seed)
-    async with Load([one.url, other.url]) as load, Load([one.url]) as of_one:
+    async with (
+        # A server ends the connection of who stands still amid a transaction: it has to connect.
+        Load([one.url, other.url], patient=True) as load,
+        Load([one.url], patient=True) as of_one,
+    ):
         await one.start()
         await other.start()
         async with load.busy(CUSTOMERS, chance):
@@ -127,7 +131,6 @@ async def test_a_service_that_was_paused_lets_go_of_the_runs_that_were_taken_ove
         assert (await of_one.carry_out(new))["status"] == "completed"
         assert of_one.surprises == []
     assert "Traceback" not in one.output + other.output
-    assert "Traceback" not in other.output
     by_new = {mark.pid for mark in one.trace.marks("begin") if mark.key == "new"}
     assert by_new == {one.pids[0]}, "the one that was paused drives runs again"
 

@@ -27,6 +27,9 @@ AT_ONCE = 1.0
 LAST_ACTS = 10.0
 """Seconds from the end of the grace until the process has ended."""
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""How a service ends depends little on its database: one test looks at both, the others at one."""
+
 any_signal = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 
 HOLDS = ("hold", "hold_thread", "hold_pool", "hold_stubborn")
@@ -40,7 +43,7 @@ async def test_running_steps_complete_and_nothing_follows_them_until_the_next_st
 ) -> None:
     orders = _held(service)
     async with Load([service.url]) as load:
-        await _hold(service, load, orders)
+        await _hold(service, load, orders, anew=True)
         told = _tell(service, number)
         await until(lambda: time.monotonic() > told + AT_ONCE, "part of the grace is over")
         assert service.is_alive
@@ -57,15 +60,15 @@ async def test_running_steps_complete_and_nothing_follows_them_until_the_next_st
         assert code == 0
 
 
-@any_signal
+@on_sqlite
 async def test_steps_longer_than_the_grace_are_interrupted_and_executed_again(
-    make_service: Start, number: signal.Signals
+    make_service: Start,
 ) -> None:
     service = make_service(CAIRN_DRAIN_SECONDS=str(GRACE))
     orders = _held(service)
     async with Load([service.url]) as load:
         await _hold(service, load, orders)
-        service.tell(number)
+        service.tell(signal.SIGTERM)
         took = await service.ended(GRACE + LAST_ACTS)
         code = service.exit_code
         print(f"ended {took:.3f} s after the signal, with a grace of {GRACE:g} s")
@@ -80,6 +83,7 @@ async def test_steps_longer_than_the_grace_are_interrupted_and_executed_again(
         assert code == 0
 
 
+@on_sqlite
 async def test_nothing_new_is_started_once_it_was_told_to_stop(service: Service) -> None:
     orders = _orders(12)
     async with Load([service.url]) as load:
@@ -92,6 +96,7 @@ async def test_nothing_new_is_started_once_it_was_told_to_stop(service: Service)
         assert code == 0
 
 
+@on_sqlite
 async def test_nothing_new_is_started_while_a_client_is_slow_to_finish_its_request(
     service: Service,
 ) -> None:
@@ -109,6 +114,7 @@ async def test_nothing_new_is_started_while_a_client_is_slow_to_finish_its_reque
         assert code == 0
 
 
+@on_sqlite
 async def test_who_waits_for_a_run_is_answered_when_the_service_stops(
     make_service: Start,
 ) -> None:
@@ -135,6 +141,7 @@ async def test_who_waits_for_a_run_is_answered_when_the_service_stops(
         assert code == 0
 
 
+@on_sqlite
 async def test_steps_and_runs_that_only_wait_do_not_hold_up_the_end(service: Service) -> None:
     orders = [Order("asks", "approval", 2), Order("consults", "consult", 2)]
     async with Load([service.url]) as load:
@@ -155,6 +162,7 @@ async def test_steps_and_runs_that_only_wait_do_not_hold_up_the_end(service: Ser
         assert code == 0
 
 
+@on_sqlite
 async def test_being_told_twice_ends_it_sooner_and_loses_nothing(service: Service) -> None:
     orders = _held(service)
     async with Load([service.url]) as load:
@@ -177,9 +185,9 @@ def _held(service: Service) -> list[Order]:
     return [Order(workflow, workflow, 1, gate=str(service.home / "gate")) for workflow in HOLDS]
 
 
-async def _hold(service: Service, load: Load, orders: Iterable[Order]) -> None:
+async def _hold(service: Service, load: Load, orders: Iterable[Order], anew: bool = False) -> None:
     """Start the service, and the runs: their steps are under way, and hold."""
-    await service.start()
+    await service.start(anew)
     for order in orders:
         await load.order(order)
         await service.reaches((order.key, "hold", 1))

@@ -21,7 +21,7 @@ from tests.crash.trace import Delivery, Mark, wrongs
 pytestmark = pytest.mark.crash
 
 CUSTOMERS = 12
-IMPORTING_SECONDS, STARTING_SECONDS, SERVING_SECONDS = 2.5, 0.3, 1.0
+IMPORTING_SECONDS, STARTING_SECONDS, SERVING_SECONDS = 2.5, 0.3, 0.8
 """How late a kill may come: after the start of a process that has to import everything, of another
 one, and after it is ready."""
 

@@ -32,8 +32,6 @@ to pass."""
 TAKEN_OVER = 3 * LEASE_SECONDS + 15.0
 """Seconds until those are of one that stands still, and may have done so amid a transaction."""
 
-PAUSES = 2
-
 
 async def test_no_run_is_taken_from_a_living_service_and_those_of_a_dead_one_are_at_once(
     make_service: Start,
@@ -97,6 +95,17 @@ async def test_the_runs_of_a_service_that_is_killed_are_taken_over_at_once(
 async def test_a_service_that_was_paused_lets_go_of_the_runs_that_were_taken_over(
     make_service: Start,
 ) -> None:
+    await _survive_pauses(make_service, pauses=1)
+
+
+@pytest.mark.slow
+async def test_a_service_that_is_paused_again_and_again_lets_go_each_time(
+    make_service: Start,
+) -> None:
+    await _survive_pauses(make_service, pauses=30)
+
+
+async def _survive_pauses(make_service: Start, pauses: int) -> None:
     lease = {"CAIRN_LEASE_SECONDS": str(LEASE_SECONDS)}
     one, other = make_service(**lease), make_service(**lease)
     seed = time.time_ns()
@@ -110,7 +119,7 @@ async def test_a_service_that_was_paused_lets_go_of_the_runs_that_were_taken_ove
         await one.start()
         await other.start()
         async with load.busy(CUSTOMERS, chance):
-            for number in range(PAUSES):
+            for number in range(pauses):
                 gate = one.home / f"gate-{number}"
                 names = [f"hold-{number}-{n}" for n in range(3)]
                 orders = [Order(name, "hold", 1, gate=str(gate)) for name in names]
@@ -139,7 +148,7 @@ async def test_what_is_said_to_one_service_reaches_the_run_in_the_other(
     make_service: Start,
 ) -> None:
     one, other = make_service(), make_service()
-    waiting = [Order(workflow, workflow, 3) for workflow in ("approval", "consult")]
+    waiting = [Order(workflow, workflow, 2) for workflow in ("approval", "consult")]
     held = Order("hold", "hold", 1, gate=str(one.home / "gate"))
     async with Load([one.url]) as at_one, Load([other.url]) as at_other:
         await one.start()

@@ -31,6 +31,8 @@ async def ready(ask: Ask, _: NoQuery) -> Health:
     """The database answers, and runs are carried forward."""
     try:
         await ask.ping()
+    except Unavailable:
+        raise  # it says why, and so has the log
     except Exception as error:
         log.exception("not ready")
         raise Unavailable("The database does not answer. Try again later.") from error

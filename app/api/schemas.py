@@ -170,7 +170,9 @@ class RunOut(BaseModel):
     workflow: str
     status: Status
     context_id: UUID
-    start_event: dict[str, Any] = Field(description="The fields of its start event.")
+    start_event: dict[str, Any] | None = Field(
+        description="The fields of its start event; null only if what was stored is damaged."
+    )
     result: Any = Field(
         description="What the StopEvent brought: its `result`, or the fields of a subclass."
     )
@@ -194,7 +196,7 @@ class RunOut(BaseModel):
             workflow=run.workflow,
             status=run.status,
             context_id=run.context_id,
-            start_event=shown(run.start_event)["data"],
+            start_event=None if run.start_event is None else shown(run.start_event)["data"],
             result=None if run.stop_event is None else _result(run.stop_event),
             error=error,
             parent_run_id=run.parent_run_id,

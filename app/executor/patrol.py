@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import time
 from uuid import UUID
 
@@ -84,7 +83,7 @@ class Patrol:
         stand still from here.
         """
         _, since = self._seen[other.id]
-        is_here = other.host == socket.gethostname()
+        is_here = other.host == workers.host()
         stands_still = time.monotonic() - since >= self._lease_seconds
         return stands_still or (is_here and not _is_running(other.pid))
 

@@ -117,6 +117,13 @@ class Unpacker:
         """An event, where there is one."""
         return None if payload is None else self.event(payload)
 
+    def shown(self, payload: bytes | None) -> SealedEvent | None:
+        """An event for a list, which must not be unreadable because of one that is damaged."""
+        try:
+            return self.event_or_none(payload)
+        except Damaged:
+            return None
+
     def delta(self, payload: bytes) -> Delta:
         """A delta."""
         with _read_as_written():

@@ -199,7 +199,7 @@ def _listed(session: Session, query: Any) -> list[Listed]:
     payloads = [tuple(row[len(SUMMARY) :]) for row in rows]
     unpacker = Unpacker(session, (payload for both in payloads for payload in both))
     return [
-        _made(row, tagged.get(row[0], ()), map(unpacker.event_or_none, both))
+        _made(row, tagged.get(row[0], ()), map(unpacker.shown, both))
         for row, both in zip(rows, payloads, strict=True)
     ]
 

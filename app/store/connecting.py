@@ -83,6 +83,11 @@ def connected(url: URL, connections: int) -> Engine:
             connect_args={
                 "application_name": "cairn",
                 "connect_timeout": LOCKED_SECONDS,
+                # A server that is cut off without a word is noticed within half a minute.
+                "keepalives_idle": LOCKED_SECONDS,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 30_000,  # milliseconds
                 # A process that is paused in a transaction must not hold up the others.
                 "options": f"-c idle_in_transaction_session_timeout={LOCKED_SECONDS}s"
                 f" -c lock_timeout={LOCKED_SECONDS}s",

@@ -21,6 +21,7 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 READERS = 16
+READ_SECONDS = 30  # that whatever is read may take
 PAGES = 2_000  # that are cut off a file at a time
 QUEUE = 1_024  # works that are not committed yet; who has more waits for room
 
@@ -112,7 +113,10 @@ class Database:
             return call()  # the server has been started anew since this connection was used
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, call_twice)
+            reading = asyncio.get_running_loop().run_in_executor(self._readers, call_twice)
+            return await asyncio.wait_for(reading, READ_SECONDS)
+        except TimeoutError:
+            raise _out_of_reach(f"it has not answered for {READ_SECONDS} seconds") from None
         except DBAPIError as error:
             if is_out_of_reach(error):
                 raise _out_of_reach(described(error)) from error

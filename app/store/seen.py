@@ -33,7 +33,7 @@ class Seen:
     workflow: str
     status: Status
     context_id: UUID
-    start_event: SealedEvent
+    start_event: SealedEvent | None  # `None` only where it is damaged
     stop_event: SealedEvent | None
     error: Error | None
     parent_run_id: UUID | None
@@ -108,8 +108,8 @@ def _seen(session: Session, runs: Sequence[Run]) -> list[Seen]:
             run.workflow,
             run.status,
             run.context_id,
-            unpacker.event(run.start_event),
-            unpacker.event_or_none(run.stop_event),
+            unpacker.shown(run.start_event),
+            unpacker.shown(run.stop_event),
             _error(run),
             run.parent_run_id,
             run.root_run_id,

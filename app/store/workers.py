@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import Connection, Table, delete, insert, update
@@ -22,10 +23,19 @@ def own(session: Session) -> UUID:
     return worker
 
 
+def host() -> str:
+    """Where the numbers of processes mean the same: containers can share a name, and each numbers
+    its own."""
+    try:
+        return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:  # not on Linux
+        return socket.gethostname()
+
+
 def register(connection: Connection) -> UUID:
     """Make this process known as a worker."""
     worker = new_id()
-    row = {"host": socket.gethostname(), "pid": os.getpid(), "beats": 0, "started_at": now()}
+    row = {"host": host(), "pid": os.getpid(), "beats": 0, "started_at": now()}
     connection.execute(insert(WORKERS), {"id": worker, **row})
     return worker
 

@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 GROUP, GROUP_BYTES = 256, 8_000_000  # that share a transaction, at most
 FIRST_DELAY, LONGEST_DELAY = 0.05, 1.0  # seconds between two tries
+STALL_SECONDS = 5.0  # after which a commit that goes on is taken for trouble
 MOST_CLASHES = 5  # with other processes, one after the other
 BEATS = 3  # in the time after which a worker that does not move is taken for dead
 
@@ -53,12 +54,12 @@ class Writer:
 
     Attributes:
         worker: under whose name it commits; `None` for a process that drives no runs.
-        trouble: why nothing can be committed at present; `None` where all is well.
     """
 
     def __init__(self, engine: Engine, wait_seconds: float, lease_seconds: float) -> None:
         self.worker: UUID | None = None
-        self.trouble: str | None = None
+        self._trouble: str | None = None
+        self._busy_since: float | None = None
         self._engine = engine
         self._wait_seconds = wait_seconds
         self._beat_seconds = lease_seconds / BEATS
@@ -69,6 +70,14 @@ class Writer:
         self._since = 0.0
         self._in_doubt: list[Outcome] | None = None
         self._is_closing = False
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be committed at present; `None` where all is well."""
+        since = self._busy_since
+        if self._trouble is None and since is not None and time.monotonic() > since + STALL_SECONDS:
+            return f"it has not answered for {time.monotonic() - since:.0f} seconds"
+        return self._trouble
 
     def start(self, as_worker: bool) -> None:
         """Begin to write; as a worker, which drives runs and must be known to the others."""
@@ -142,6 +151,7 @@ class Writer:
         """Commit the works, and wait for the database while it is out of reach."""
         delay, clashes = FIRST_DELAY, 0
         while True:
+            self._busy_since = time.monotonic()
             try:
                 outcomes = self._resolved() or self._commit(works)
             except IntegrityError:  # somebody else has just made, or deleted, the same
@@ -158,11 +168,13 @@ class Writer:
                     return []
                 if self._is_closing or time.monotonic() > self._since + self._wait_seconds:
                     self._in_doubt = None
-                    raise Unavailable(f"The database is out of reach: {self.trouble}.") from error
+                    raise Unavailable(f"The database is out of reach: {self._trouble}.") from error
             else:
                 self._in_doubt = None
                 self._report(None)
                 return outcomes
+            finally:
+                self._busy_since = None
             if self._in_doubt is None:
                 self._refuse(works)
             time.sleep(delay)
@@ -170,7 +182,7 @@ class Writer:
 
     def _refuse(self, works: list[Work]) -> None:
         """Let nobody wait who can ask again."""
-        refusal = Unavailable(f"The database is out of reach: {self.trouble}. Try again later.")
+        refusal = Unavailable(f"The database is out of reach: {self._trouble}. Try again later.")
         _answer([(work, refusal) for work in works if not work.is_patient])
         works[:] = [work for work in works if work.is_patient]
 
@@ -226,12 +238,12 @@ class Writer:
             self._connection = None
 
     def _report(self, trouble: str | None) -> None:
-        if trouble is not None and self.trouble is None:
+        if trouble is not None and self._trouble is None:
             self._since = time.monotonic()
             log.error("the database is out of reach", trouble=trouble)
-        elif trouble is None and self.trouble is not None:
+        elif trouble is None and self._trouble is not None:
             log.info("the database is back")
-        self.trouble = trouble
+        self._trouble = trouble
 
 
 def alone(function: Callable[..., Any]) -> Callable[[Session, Sequence[Any]], Sequence[Outcome]]:

@@ -1,6 +1,7 @@
 """The one place where the parts are put together."""
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -31,6 +32,7 @@ from app.store.pruning import Retention
 from app.store.schema import Schema
 
 LAST_ANSWERS_SECONDS = 5  # for requests under way when the service is told to stop
+COLLECTOR = (20_000, 20, 20)  # new objects before a collection, and collections before a larger one
 LAST_THREADS_SECONDS = 1  # for threads that steps have started, once they are interrupted
 
 log = structlog.get_logger(__name__)
@@ -109,6 +111,14 @@ async def prune(settings: Settings, *, dry_run: bool) -> str:
         database.close()
 
 
+def _spare_the_collector() -> None:
+    """What is there by now stays until the process ends: the garbage collector need not look
+    through it again and again, which is a third of what a step costs."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR)
+
+
 def _retention(settings: Settings) -> Retention:
     return Retention(settings.retain_days, settings.retain_runs, settings.retain_statuses)
 
@@ -136,6 +146,7 @@ async def _driving(
         keeper.stop()
         worker.stop()
 
+    _spare_the_collector()
     await patrol.start()
     keeper.start()
     log.info("ready", workflows=sorted(loaded.workflows), database=database.shown_url)

@@ -4,6 +4,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from uuid import UUID
 
 import orjson
@@ -162,7 +163,7 @@ def store(connection: Connection, blobs: Mapping[UUID, Mapping[bytes, bytes]]) -
     contents = {digest: content for owned in blobs.values() for digest, content in owned.items()}
     if contents:
         rows = [{"digest": d, "content": contents[d]} for d in sorted(contents)]
-        connection.execute(_insert_new(connection, BLOBS), rows)
+        connection.execute(insert_new(connection.dialect.name, BLOBS), rows)
     use(connection, {owner: list(owned) for owner, owned in blobs.items()})
 
 
@@ -170,7 +171,7 @@ def use(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None
     """The owners use blobs that are stored: they stay."""
     uses = [{"owner_id": owner, "digest": d} for owner, some in digests.items() for d in some]
     if uses:
-        connection.execute(_insert_new(connection, USES), uses)
+        connection.execute(insert_new(connection.dialect.name, USES), uses)
 
 
 def use_only(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
@@ -212,8 +213,9 @@ def _contents(session: Session, digests: list[bytes]) -> dict[bytes, bytes]:
     return found
 
 
-def _insert_new(connection: Connection, table: Table) -> Insert:
-    """An insert that somebody else may have made."""
-    if connection.dialect.name == "postgresql":
+@cache
+def insert_new(dialect: str, table: Table) -> Insert:
+    """An insert of rows that somebody else may have made."""
+    if dialect == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()

@@ -7,28 +7,40 @@ from uuid import UUID
 
 from sqlalchemy import DateTime, LargeBinary, TypeDecorator, Uuid
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.ext.compiler import compiles
 
 
-class Id(TypeDecorator[UUID]):
+class Id(Uuid[UUID]):
     """A UUID in 16 bytes, also in SQLite, which would be given 32 letters: half of what an index
     holds is ids."""
 
-    impl = Uuid
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """What the database calls it."""
-        is_sqlite = dialect.name == "sqlite"
-        return dialect.type_descriptor(LargeBinary(16) if is_sqlite else Uuid())
-
-    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
+    def bind_processor(self, dialect: Dialect) -> Any:
         """What the database is given."""
-        return value.bytes if value is not None and dialect.name == "sqlite" else value
+        if dialect.name != "sqlite":
+            return super().bind_processor(dialect)
+        return lambda value: None if value is None else value.bytes
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         """What the database returns."""
-        return UUID(bytes=value) if isinstance(value, bytes) else value
+        if dialect.name != "sqlite":
+            return super().result_processor(dialect, coltype)  # type: ignore[no-untyped-call]
+        return lambda value: None if value is None else UUID(bytes=value)
+
+
+@compiles(Id, "sqlite")
+def _sqlite_name(*_: Any, **__: Any) -> str:
+    return "BLOB"
+
+
+class Bytes(LargeBinary):
+    """Bytes, given as they are: both drivers take them so, and every checkpoint has several."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """What the database is given."""
 
 
 class UtcTime(TypeDecorator[datetime]):

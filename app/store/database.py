@@ -1,7 +1,7 @@
 """The connection to the database: many readers, and one writer that commits for all."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -14,11 +14,10 @@ from app.store import migrations
 from app.store.connecting import checked, connected, described, is_out_of_reach
 from app.store.kinds import Traits
 from app.store.tables import Run
-from app.store.writer import Outcome, Work, Writer, alone
+from app.store.writer import Function, Item, Work, Writer, alone
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Item = TypeVar("Item")
 
 READERS = 16
 READ_SECONDS = 30  # that whatever is read may take
@@ -133,12 +132,13 @@ class Database:
         Raises:
             Unavailable: the database is out of reach, or there is too much to write.
         """
-        result: T = await self.write_together(alone(function), (args, kwargs), is_patient=False)
+        work = alone(lambda session: function(session, *args, **kwargs))
+        result: T = await self.write_together(work, None, is_patient=False)
         return result
 
     async def write_together(
         self,
-        function: Callable[[Session, Sequence[Item]], Sequence[Outcome]],
+        function: Function[Item],
         item: Item,
         weight: int = 0,
         *,

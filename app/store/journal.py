@@ -17,7 +17,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session
 
 from app.engine.journal import ENDED, Failure, HeadMoved, Record, Status
 from app.engine.snapshot import Snapshot, whole
@@ -27,7 +26,6 @@ from app.store.columns import now
 from app.store.database import Database
 from app.store.kinds import Traits
 from app.store.tables import Checkpoint, Context, Message, Run
-from app.store.workers import OWN
 
 WHOLE_EVERY = 200
 """How many checkpoints may stand between two whole snapshots: what reading one costs at most."""
@@ -40,6 +38,8 @@ MESSAGES: Table = Message.__table__  # type: ignore[attr-defined]
 RUNS: Table = Run.__table__  # type: ignore[attr-defined]
 
 UNDER_WAY = ("queued", "running", "waiting")
+ADD = insert(CHECKPOINTS)
+HEARD = delete(MESSAGES).where(MESSAGES.c.id == bindparam("heard"))
 MOVE = (
     update(RUNS)
     .where(RUNS.c.id == bindparam("run"))
@@ -173,29 +173,29 @@ class RunJournal:
         }
 
 
-def append(session: Session, facts: Sequence[Facts]) -> list[UUID | HeadMoved | None]:
+def append(
+    connection: Connection, worker: UUID | None, facts: Sequence[Facts]
+) -> list[UUID | HeadMoved | None]:
     """Commit facts of several runs, each a run's that the worker drives.
 
     Returns:
         For each, the run whose turn it is if it has ended; or why nothing was written for it.
     """
-    worker = session.info[OWN]
     ours = [it for it in facts if it.worker == worker]
-    connection = session.connection()
     kinds.store(connection, {kind for it in ours for kind in it.kinds})
     blobs.store(connection, _owned(ours))
     rows = [row for it in ours for row in it.rows]
     if rows:
         try:
-            connection.execute(insert(CHECKPOINTS), rows)
+            connection.execute(ADD, rows)
         except IntegrityError as error:
             raise HeadMoved(f"Run {ours[0].run.id} has moved on.") from error
     heard = [{"heard": message} for it in ours for message in it.heard]
     if heard:
-        connection.execute(delete(MESSAGES).where(MESSAGES.c.id == bindparam("heard")), heard)
+        connection.execute(HEARD, heard)
     _update_runs(connection, ours)
     ended = {it.run.context_id for it in ours if it.end is not None}
-    following = _hand_on(connection, worker, ended)
+    following = _hand_on(connection, worker, ended) if worker is not None else {}
     return [
         following.get(it.run.context_id)
         if it.worker == worker

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import orjson
 from sqlalchemy import Connection, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
+from app.store.blobs import insert_new
 from app.store.tables import Kind
 
 KINDS: Table = Kind.__table__  # type: ignore[attr-defined]
@@ -58,9 +58,8 @@ def id_of(traits: Traits) -> int:
 def store(connection: Connection, kinds: Iterable[Traits]) -> None:
     """Insert the kinds that are not there yet."""
     rows = [{"id": id_of(traits), **traits._asdict()} for traits in sorted(kinds, key=id_of)]
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     if rows:
-        connection.execute(dialect.insert(KINDS).on_conflict_do_nothing(), rows)
+        connection.execute(insert_new(connection.dialect.name, KINDS), rows)
 
 
 def matching(session: Session, workflow: str, filters: Filters) -> list[int] | None:

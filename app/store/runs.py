@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, insert
+from sqlalchemy import Connection, Table, insert
 from sqlmodel import Session, col, or_, select
 
 from app.engine.ids import new_id
@@ -23,6 +23,7 @@ from app.store.tables import Context, Message, Run
 
 CONTEXTS: Table = Context.__table__  # type: ignore[attr-defined]
 RUNS: Table = Run.__table__  # type: ignore[attr-defined]
+ADD, ADD_CONTEXT = insert(RUNS), insert(CONTEXTS)
 NOTHING_YET = dict.fromkeys(RUNS.columns.keys())
 
 
@@ -63,9 +64,9 @@ class New:
     event: SealedEvent
 
 
-def start_alone(session: Session, new: Sequence[New]) -> list[Started]:
-    """Accept runs, each in a context of its own."""
-    worker, connection = workers.own(session), session.connection()
+def start_alone(connection: Connection, worker: UUID | None, new: Sequence[New]) -> list[Started]:
+    """Accept runs, each in a context of its own, for the worker to drive."""
+    assert worker is not None, "only a worker starts runs"
     packer, moment = Packer(), now()
     rows, owned = [], {}
     for it in new:
@@ -75,8 +76,8 @@ def start_alone(session: Session, new: Sequence[New]) -> list[Started]:
         {"id": it.context_id, "workflow": it.workflow, "state": None, "created_at": moment}
         for it in new
     ]
-    connection.execute(insert(CONTEXTS), made)
-    connection.execute(insert(RUNS), rows)
+    connection.execute(ADD_CONTEXT, made)
+    connection.execute(ADD, rows)
     blobs.store(connection, owned)
     return [
         Started(it.id, Claimed(Run(**row), worker, Snapshot(), Head(), [Said(it.id, it.event)]))
@@ -119,7 +120,7 @@ def start(
     run_id, packer = new_id(), Packer()
     worker = None if is_busy else workers.own(session)
     row = _row(run_id, workflow, context.id, packer.event(event), worker, now())
-    session.connection().execute(insert(RUNS), row)
+    session.connection().execute(ADD, row)
     blobs.store(session.connection(), {run_id: packer.gathered()})
     requests.remember(session, request, run_id)
     return Started(run_id)
@@ -185,7 +186,7 @@ def rerun(session: Session, origin: Origin, request: Repeatable | None) -> Start
         origin_checkpoint_id=origin.checkpoint_id,
         base=origin.base,
     )
-    session.connection().execute(insert(RUNS), row)
+    session.connection().execute(ADD, row)
     blobs.store(session.connection(), {run_id: origin.blobs})
     requests.remember(session, request, run_id)
     return Started(run_id)

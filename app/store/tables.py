@@ -3,11 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlmodel import Field, SQLModel
 
 from app.engine.journal import Status
-from app.store.columns import Id, UtcTime, now
+from app.store.columns import Bytes, Id, UtcTime, now
 
 UNFINISHED = text("status IN ('queued', 'running', 'waiting')")
 
@@ -33,7 +33,7 @@ class Context(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True, sa_type=Id)
     workflow: str
-    state: bytes | None = Field(default=None, sa_type=LargeBinary)
+    state: bytes | None = Field(default=None, sa_type=Bytes)
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
@@ -67,15 +67,15 @@ class Run(SQLModel, table=True):
     status: Status = Field(sa_type=String)
     worker_id: UUID | None = Field(default=None, sa_type=Id)
     is_to_cancel: bool = False
-    start_event: bytes = Field(sa_type=LargeBinary)
-    stop_event: bytes | None = Field(default=None, sa_type=LargeBinary)
+    start_event: bytes = Field(sa_type=Bytes)
+    stop_event: bytes | None = Field(default=None, sa_type=Bytes)
     error_type: str | None = None
     error_message: str | None = None
     error_step: str | None = None
     parent_run_id: UUID | None = Field(default=None, sa_type=Id)
     root_run_id: UUID = Field(sa_type=Id)
     origin_checkpoint_id: UUID | None = Field(default=None, sa_type=Id)
-    base: bytes | None = Field(default=None, sa_type=LargeBinary)
+    base: bytes | None = Field(default=None, sa_type=Bytes)
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcTime)
@@ -117,10 +117,10 @@ class Checkpoint(SQLModel, table=True):
     context_id: UUID = Field(sa_type=Id)
     kind_id: int = Field(sa_type=BigInteger)
     parent_id: UUID | None = Field(default=None, sa_type=Id)
-    input_event: bytes | None = Field(default=None, sa_type=LargeBinary)
-    output_event: bytes | None = Field(default=None, sa_type=LargeBinary)
-    delta: bytes = Field(sa_type=LargeBinary)
-    whole: bytes | None = Field(default=None, sa_type=LargeBinary)
+    input_event: bytes | None = Field(default=None, sa_type=Bytes)
+    output_event: bytes | None = Field(default=None, sa_type=Bytes)
+    delta: bytes = Field(sa_type=Bytes)
+    whole: bytes | None = Field(default=None, sa_type=Bytes)
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
@@ -132,7 +132,7 @@ class Message(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True, sa_type=Id)
     run_id: UUID = Field(sa_type=Id, sa_column_args=(ForeignKey("runs.id"),))
-    event: bytes = Field(sa_type=LargeBinary)
+    event: bytes = Field(sa_type=Bytes)
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
@@ -141,8 +141,8 @@ class Blob(SQLModel, table=True):
 
     __tablename__ = "blobs"
 
-    digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
-    content: bytes = Field(sa_type=LargeBinary)
+    digest: bytes = Field(primary_key=True, sa_type=Bytes)
+    content: bytes = Field(sa_type=Bytes)
 
 
 class Use(SQLModel, table=True):
@@ -153,7 +153,7 @@ class Use(SQLModel, table=True):
 
     owner_id: UUID = Field(primary_key=True, sa_type=Id)
     digest: bytes = Field(
-        primary_key=True, sa_type=LargeBinary, sa_column_args=(ForeignKey("blobs.digest"),)
+        primary_key=True, sa_type=Bytes, sa_column_args=(ForeignKey("blobs.digest"),)
     )
 
 

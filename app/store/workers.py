@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, delete, insert, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, literal_column, update
 from sqlmodel import Session, col, select
 
 from app.engine.ids import new_id
@@ -14,6 +14,11 @@ from app.store.tables import Run, Worker
 
 WORKERS: Table = Worker.__table__  # type: ignore[attr-defined]
 RUNS: Table = Run.__table__  # type: ignore[attr-defined]
+BEAT = (  # made once: it is part of every transaction
+    update(WORKERS)
+    .where(WORKERS.c.id == bindparam("worker"))
+    .values(beats=WORKERS.c.beats + literal_column("1"))
+)
 OWN = "worker_id"  # in a session's `info`: the worker for whom it commits
 
 
@@ -46,8 +51,7 @@ def beat(connection: Connection, worker: UUID) -> bool:
     Returns:
         Whether it still is a worker; otherwise its runs are not its own any more.
     """
-    beats = update(WORKERS).where(WORKERS.c.id == worker)
-    return connection.execute(beats.values(beats=WORKERS.c.beats + 1)).rowcount == 1
+    return connection.execute(BEAT, {"worker": worker}).rowcount == 1
 
 
 def beats(connection: Connection, worker: UUID) -> int | None:

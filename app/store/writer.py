@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -27,8 +27,11 @@ STALL_SECONDS = 5.0  # after which a commit that goes on is taken for trouble
 MOST_CLASHES = 5  # with other processes, one after the other
 BEATS = 3  # in the time after which a worker that does not move is taken for dead
 
+Item = TypeVar("Item")
 Outcome = Any
 """What a work returned, or the exception that it has come to."""
+
+Function = Callable[[Connection, UUID | None, Sequence[Item]], Sequence[Outcome]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +39,13 @@ class Work:
     """Something to be committed.
 
     Attributes:
-        function: takes a session and the items of all the works that share it, and returns the
-            outcome of each. It must be repeatable.
+        function: takes a connection, the worker and the items of all the works that share it,
+            and returns the outcome of each. It must be repeatable.
         weight: how many bytes there are to write, roughly.
         is_patient: whether it waits for a database that is out of reach.
     """
 
-    function: Callable[[Session, Sequence[Any]], Sequence[Outcome]]
+    function: "Function[Any]"
     item: Any
     weight: int
     is_patient: bool
@@ -208,9 +211,7 @@ class Writer:
             if worker is not None and not workers.beat(connection, worker):
                 worker, beats = workers.register(connection), 0
             for function, some in groupby(works, key=lambda work: work.function):
-                with _session(connection, worker) as session:
-                    outcomes += function(session, [work.item for work in some])
-                    session.flush()
+                outcomes += function(connection, worker, [work.item for work in some])
             self._in_doubt = outcomes
         if worker != self.worker:
             log.warning("this process was taken for dead: others may have taken up its runs")
@@ -246,25 +247,21 @@ class Writer:
         self._trouble = trouble
 
 
-def alone(function: Callable[..., Any]) -> Callable[[Session, Sequence[Any]], Sequence[Outcome]]:
-    """A function for one work, as one for several. It refuses before it writes, or not at all."""
+def alone(call: Callable[[Session], Any]) -> Function[None]:
+    """A function of a session, for one work. It refuses before it writes, or not at all."""
 
-    def each(session: Session, items: Sequence[Any]) -> Sequence[Outcome]:
-        (arguments, named) = items[0]
-        try:
-            return [function(session, *arguments, **named)]
-        except Refusal as refusal:
-            session.expunge_all()
-            return [refusal]
+    def each(connection: Connection, worker: UUID | None, _: Sequence[None]) -> Sequence[Outcome]:
+        # Autoflush would write rows in the middle of a function that may yet refuse.
+        with Session(connection, expire_on_commit=False, autoflush=False) as session:
+            session.info[workers.OWN] = worker
+            try:
+                outcome = call(session)
+            except Refusal as refusal:
+                return [refusal]
+            session.flush()
+            return [outcome]
 
     return each
-
-
-def _session(connection: Connection, worker: UUID | None) -> Session:
-    # Autoflush would write rows in the middle of a function that may yet refuse.
-    session = Session(connection, expire_on_commit=False, autoflush=False)
-    session.info[workers.OWN] = worker
-    return session
 
 
 def _answer(done: Iterable[tuple[Work, Outcome]]) -> None:

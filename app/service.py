@@ -130,12 +130,17 @@ class Service:
         """
         ended = self._signal.expect(run_id)
         try:
-            run = await self._database.read(seen.find, run_id)
+            run = self._worker.seen(run_id)
+            if run is None:
+                run = await self._database.read(seen.find, run_id)
             end = time.monotonic() + wait_seconds
             while run.status not in ENDED and (left := end - time.monotonic()) > 0:
                 # What another process drives does not ring here.
                 patience = left if self._worker.drives(run_id) else min(left, LOOK_SECONDS)
                 await asyncio.wait([ended], timeout=patience)
+                shown = ended.result() if ended.done() else None
+                if shown is not None:
+                    return shown
                 run = await self._database.read(seen.find, run_id)
                 if ended.done():
                     break

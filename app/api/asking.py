@@ -18,7 +18,8 @@ ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # what cursors of lists stand
 NUMBER = r"\d{1,18}"
 
 
-def _service(request: Request) -> Service:
+# Dependencies are coroutines: what is not would be called in a thread.
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
@@ -86,7 +87,7 @@ async def _repeatable(
 Repeat = Annotated[Repeatable | None, Depends(_repeatable)]
 
 
-def _wait_seconds(
+async def _wait_seconds(
     prefer: Annotated[
         str | None,
         Header(

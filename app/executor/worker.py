@@ -19,6 +19,7 @@ from app.store import claims, runs, seen
 from app.store.database import Database
 from app.store.journal import RunJournal
 from app.store.runs import Claimed, Said
+from app.store.seen import Seen
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,7 @@ class _Driven:
     """A run that this worker drives, or is about to."""
 
     claimed: Claimed | None = None  # where it need not be claimed first
+    journal: RunJournal | None = None
     runner: Runner | None = None
     task: "asyncio.Task[None] | None" = None
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -86,6 +88,17 @@ class Worker:
     def drives(self, run_id: UUID) -> bool:
         """Whether the run is under way here, or about to be."""
         return run_id in self._driven
+
+    def seen(self, run_id: UUID) -> Seen | None:
+        """How the run stands, if it began here, in this process's life, and nobody has taken it."""
+        driven = self._driven.get(run_id)
+        if driven is None:
+            return None
+        if driven.claimed is not None:
+            return driven.claimed.new
+        journal = driven.journal
+        is_ours = journal is not None and journal.worker == self._database.worker
+        return journal.seen if journal is not None and is_ours else None
 
     async def cancel(self, run_id: UUID) -> None:
         """End the run, wherever it stands; where another process drives it, have it end it.
@@ -175,7 +188,9 @@ class Worker:
                     self._signal.ring(run_id)
                 return
             workflow = self.workflows[claimed.run.workflow]
-            stored = RunJournal(self._database, claimed.run, claimed.worker, claimed.snapshot)
+            stored = driven.journal = RunJournal(
+                self._database, claimed.run, claimed.worker, claimed.snapshot, claimed.new
+            )
             journal = _Reporting(stored, slot.follow)
             runner = Runner(workflow, journal, run_id, claimed.snapshot, claimed.head)
             driven.told.clear()
@@ -183,12 +198,12 @@ class Worker:
             driven.runner = runner
             status = await runner.drive(stay=False)
         finally:
-            driven.runner = None
+            driven.runner = driven.journal = None
             slot.leave()
         if status in ENDED:
             if runner.end is not None:
                 log.warning("run ended", run=str(run_id), status=status, exc_info=runner.end.error)
-            self._signal.ring(run_id)
+            self._signal.ring(run_id, stored.seen)
             if stored.following is not None:
                 self.wake(stored.following)
 

@@ -1,7 +1,7 @@
 """The engine's journal, kept in the database: one fact, one transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -25,6 +25,7 @@ from app.store.blobs import Packer
 from app.store.columns import now
 from app.store.database import Database
 from app.store.kinds import Traits
+from app.store.seen import Error, Seen
 from app.store.tables import Checkpoint, Context, Message, Run
 
 WHOLE_EVERY = 200
@@ -92,17 +93,27 @@ class RunJournal:
     """Where one run's facts are kept.
 
     Attributes:
+        worker: for whom it writes.
+        seen: how the run stands, as whoever asks for it sees it; `None` if it had begun before.
         following: once the run has ended, the run of its context whose turn it is then, which
             this worker has been given.
     """
 
     at_once = False
 
-    def __init__(self, database: Database, run: Run, worker: UUID, snapshot: Snapshot) -> None:
+    def __init__(
+        self,
+        database: Database,
+        run: Run,
+        worker: UUID,
+        snapshot: Snapshot,
+        new: Seen | None = None,
+    ) -> None:
+        self.seen = new
         self.following: UUID | None = None
         self._database = database
         self._run = run
-        self._worker = worker
+        self.worker = worker
         self._snapshot = snapshot
         self._status = run.status
         self._began = run.started_at
@@ -127,6 +138,21 @@ class RunJournal:
         self._status = status
         self._packer.stored(facts.blobs)
         self._database.kinds.update(facts.kinds)
+        if self.seen is not None:
+            self._show(self.seen, facts, failure)
+
+    def _show(self, seen: Seen, facts: Facts, failure: Failure | None) -> None:
+        self.seen = replace(
+            seen,
+            status=self._status,
+            checkpoint_count=seen.checkpoint_count + len(facts.rows),
+            started_at=facts.began,
+            finished_at=None if facts.end is None else facts.moment,
+            stop_event=self._snapshot.stopped,
+            error=None
+            if failure is None
+            else Error(failure.type, _storable(failure.message), failure.step),
+        )
 
     def _facts(self, records: Sequence[Record], status: Status, failure: Failure | None) -> Facts:
         run, packer, known = self._run, self._packer, self._database.kinds
@@ -138,7 +164,7 @@ class RunJournal:
             self._began = moment
         return Facts(
             run,
-            self._worker,
+            self.worker,
             rows,
             # The start event is the run's own, and no message.
             [r.message for r in records if r.message is not None and r.message != run.id],

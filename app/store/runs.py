@@ -19,6 +19,7 @@ from app.store.blobs import Packer, Unpacker
 from app.store.columns import now
 from app.store.journal import UNDER_WAY, leave_states
 from app.store.requests import Repeatable
+from app.store.seen import Seen, as_new
 from app.store.tables import Context, Message, Run
 
 CONTEXTS: Table = Context.__table__  # type: ignore[attr-defined]
@@ -44,6 +45,12 @@ class Claimed:
     snapshot: Snapshot
     head: Head
     unheard: list[Said]
+
+    @property
+    def new(self) -> Seen | None:
+        """How it is seen, if it has not begun."""
+        said = self.unheard[0] if self.unheard and self.head.seq == 0 else None
+        return as_new(self.run, said.event) if said and said.id == self.run.id else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Runs as whoever asks for them sees them: one, or a page of many."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -25,7 +25,7 @@ class Error:
     step: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """A run as whoever asks for it sees it."""
 
@@ -103,24 +103,35 @@ def _seen(session: Session, runs: Sequence[Run]) -> list[Seen]:
     payloads = [payload for run in runs for payload in (run.start_event, run.stop_event)]
     unpacker = Unpacker(session, payloads)
     return [
-        Seen(
-            run.id,
-            run.workflow,
-            run.status,
-            run.context_id,
-            unpacker.shown(run.start_event),
-            unpacker.shown(run.stop_event),
-            _error(run),
-            run.parent_run_id,
-            run.root_run_id,
-            run.origin_checkpoint_id,
-            counts.get(run.id, 0),
-            run.created_at,
-            run.started_at,
-            run.finished_at,
+        replace(
+            as_new(run, unpacker.shown(run.start_event)),
+            stop_event=unpacker.shown(run.stop_event),
+            error=_error(run),
+            checkpoint_count=counts.get(run.id, 0),
+            finished_at=run.finished_at,
         )
         for run in runs
     ]
+
+
+def as_new(run: Run, start_event: SealedEvent | None) -> Seen:
+    """A run that nothing has come of so far."""
+    return Seen(
+        id=run.id,
+        workflow=run.workflow,
+        status=run.status,
+        context_id=run.context_id,
+        start_event=start_event,
+        stop_event=None,
+        error=None,
+        parent_run_id=run.parent_run_id,
+        root_run_id=run.root_run_id,
+        origin_checkpoint_id=run.origin_checkpoint_id,
+        checkpoint_count=0,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=None,
+    )
 
 
 def _error(run: Run) -> Error | None:

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from app.catalog import Catalog
 from app.engine import Event, SerializationError, StartEvent, StopEvent, Workflow
-from app.engine.ids import new_id
 from app.engine.journal import ENDED
 from app.engine.marks import Json
 from app.engine.serialization import SealedEvent
@@ -24,7 +23,6 @@ from app.store.database import Database
 from app.store.kinds import Filters
 from app.store.pages import Page
 from app.store.requests import Repeatable
-from app.store.runs import Started
 from app.store.seen import Seen
 from app.store.tables import Context
 
@@ -97,16 +95,14 @@ class Service:
         found = self.workflow(workflow)
         event = _event(found, found.graph.start, start_event, ("body", "start_event"))
         if context_id is None and request is None:
-            new = runs.New(new_id(), new_id(), workflow, event)
-            started: Started = await self._database.write_together(
-                runs.start_alone, new, is_patient=False
-            )
-        else:
-            started = await self._database.write(
-                runs.start, workflow, event, context_id, may_wait, request
-            )
-        self._worker.wake(started.id, started.claimed)
-        return started.id
+            begun = await self._worker.begin(workflow, event)
+            if begun is not None:
+                return begun
+        run_id = await self._database.write(
+            runs.start, workflow, event, context_id, may_wait, request
+        )
+        self._worker.wake(run_id)
+        return run_id
 
     async def rerun(self, checkpoint_id: UUID, request: Repeatable | None) -> UUID:
         """Accept a run that begins where a checkpoint stands.
@@ -118,9 +114,9 @@ class Service:
         """
         origin = await self._database.read(runs.origin, checkpoint_id)
         self.workflow(origin.run.workflow)
-        started = await self._database.write(runs.rerun, origin, request)
-        self._worker.wake(started.id)
-        return started.id
+        run_id = await self._database.write(runs.rerun, origin, request)
+        self._worker.wake(run_id)
+        return run_id
 
     async def run(self, run_id: UUID, wait_seconds: float = 0) -> Seen:
         """The run, as it stands; waited for that long, if it has not ended.

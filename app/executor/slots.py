@@ -11,6 +11,11 @@ class Slots:
         self._free = number
         self._queue: deque[asyncio.Future[None]] = deque()
 
+    @property
+    def free(self) -> bool:
+        """Whether the next one who asks has a slot at once."""
+        return self._free > 0 and not self._queue
+
     async def take(self) -> None:
         """Have a slot, once one is free."""
         if self._free > 0 and not self._queue:

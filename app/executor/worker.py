@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -12,6 +13,7 @@ from app.engine import Workflow
 from app.engine.facts import Received, Sent
 from app.engine.journal import ENDED, Failure, HeadMoved, Journal, Record, Status
 from app.engine.runner import Runner
+from app.engine.serialization import SealedEvent
 from app.errors import NotFound, Unavailable
 from app.executor.signal import Signal
 from app.executor.slots import Slots
@@ -31,6 +33,7 @@ class _Driven:
     """A run that this worker drives, or is about to."""
 
     claimed: Claimed | None = None  # where it need not be claimed first
+    accepted: "asyncio.Future[None] | None" = None  # of a run that is not stored yet
     journal: RunJournal | None = None
     runner: Runner | None = None
     task: "asyncio.Task[None] | None" = None
@@ -60,16 +63,38 @@ class Worker:
         self._driven: dict[UUID, _Driven] = {}
         self._draining = False
 
-    def wake(self, run_id: UUID, claimed: Claimed | None = None) -> None:
+    async def begin(self, workflow: str, event: SealedEvent) -> UUID | None:
+        """Begin a new run at once, in a context of its own; it is stored together with its first
+        fact.
+
+        Returns:
+            Its id, once it is stored; `None` if there is no slot for it now.
+
+        Raises:
+            Unavailable: it could not be stored.
+        """
+        worker = self._database.worker
+        if self._draining or worker is None or not self._slots.free:
+            return None
+        claimed = runs.fresh(workflow, event, worker)
+        accepted = asyncio.get_running_loop().create_future()
+        self._take_up(claimed.run.id, _Driven(claimed, accepted))
+        await accepted
+        return claimed.run.id
+
+    def wake(self, run_id: UUID) -> None:
         """Something has happened to the run: it was accepted, or nobody drives it."""
         if self._draining:
             return  # it is taken up at the next start, or by another process
         driven = self._driven.get(run_id)
         if driven is None:
-            driven = self._driven[run_id] = _Driven(claimed)
-            driven.task = asyncio.create_task(self._drive(run_id, driven))
+            self._take_up(run_id, _Driven())
         else:
             driven.again = True
+
+    def _take_up(self, run_id: UUID, driven: _Driven) -> None:
+        self._driven[run_id] = driven
+        driven.task = asyncio.create_task(self._drive(run_id, driven))
 
     def tell(self, run_id: UUID, said: Sequence[Said]) -> None:
         """Something was said to the run, and is committed."""
@@ -94,8 +119,6 @@ class Worker:
         driven = self._driven.get(run_id)
         if driven is None:
             return None
-        if driven.claimed is not None:
-            return driven.claimed.new
         journal = driven.journal
         is_ours = journal is not None and journal.worker == self._database.worker
         return journal.seen if journal is not None and is_ours else None
@@ -151,6 +174,8 @@ class Worker:
     async def _drive(self, run_id: UUID, driven: _Driven) -> None:
         delay = FIRST_DELAY
         try:
+            if driven.accepted is not None and not await self._accept(run_id, driven):
+                return
             while driven.again and not self._draining:
                 driven.again = False
                 try:
@@ -173,6 +198,24 @@ class Worker:
         finally:
             del self._driven[run_id]
 
+    async def _accept(self, run_id: UUID, driven: _Driven) -> bool:
+        """Carry a new run forward; whether it was accepted, which its first fact does."""
+        accepted = driven.accepted
+        assert accepted is not None
+        driven.again = False
+        try:
+            await self._once(run_id, driven)
+        except Exception as error:
+            if accepted.done():
+                log.exception("run interrupted", run=str(run_id))
+                driven.again = True
+            else:
+                accepted.set_exception(_not_accepted(error))
+        finally:
+            if not accepted.done():
+                accepted.set_exception(Unavailable("The service is stopping. Try again soon."))
+        return not accepted.cancelled() and accepted.exception() is None
+
     async def _once(self, run_id: UUID, driven: _Driven) -> None:
         """Claim the run and carry it forward as far as it goes now."""
         await self._slots.take()
@@ -188,10 +231,8 @@ class Worker:
                     self._signal.ring(run_id)
                 return
             workflow = self.workflows[claimed.run.workflow]
-            stored = driven.journal = RunJournal(
-                self._database, claimed.run, claimed.worker, claimed.snapshot, claimed.new
-            )
-            journal = _Reporting(stored, slot.follow)
+            stored = driven.journal = RunJournal(self._database, claimed)
+            journal = _Reporting(stored, partial(self._written, driven, slot))
             runner = Runner(workflow, journal, run_id, claimed.snapshot, claimed.head)
             driven.told.clear()
             _tell(runner, driven, claimed.unheard)
@@ -206,6 +247,18 @@ class Worker:
             self._signal.ring(run_id, stored.seen)
             if stored.following is not None:
                 self.wake(stored.following)
+
+    def _written(self, driven: _Driven, slot: "_Slot", status: Status) -> None:
+        """What the run has come to is committed."""
+        slot.follow(status)
+        if driven.accepted is not None and not driven.accepted.done():
+            driven.accepted.set_result(None)
+
+
+def _not_accepted(error: Exception) -> Exception:
+    if isinstance(error, HeadMoved):
+        return Unavailable("This process was taken for dead meanwhile. Try again.", 1)
+    return error
 
 
 def _tell(runner: Runner, driven: _Driven, said: Sequence[Said]) -> None:

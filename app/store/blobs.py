@@ -8,7 +8,7 @@ from functools import cache
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, Insert, Table, delete, exists, select
+from sqlalchemy import Connection, Insert, Table, bindparam, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
@@ -27,6 +27,9 @@ RECENT_EVENTS, RECENT_BLOBS = 4, 32  # that a packer remembers
 
 BLOBS: Table = Blob.__table__  # type: ignore[attr-defined]
 USES: Table = Use.__table__  # type: ignore[attr-defined]
+USED_BY = select(USES.c.owner_id, USES.c.digest).where(
+    USES.c.owner_id.in_(bindparam("owners", expanding=True))
+)
 
 
 class Packer:
@@ -176,8 +179,7 @@ def use(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None
 
 def use_only(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
     """The owners use these blobs now, and no others any more."""
-    query = select(USES.c.owner_id, USES.c.digest).where(USES.c.owner_id.in_(list(digests)))
-    before = set(connection.execute(query))
+    before = set(connection.execute(USED_BY, {"owners": list(digests)}))
     wanted = {(owner, digest) for owner, some in digests.items() for digest in some}
     use(connection, {owner: [d for it, d in wanted - before if it == owner] for owner in digests})
     for owner, digest in before - wanted:

@@ -11,7 +11,7 @@ from app.engine.journal import ENDED
 from app.errors import Damaged, NotFound
 from app.store import runs, snapshots, workers
 from app.store.blobs import Unpacker
-from app.store.journal import UNDER_WAY
+from app.store.rows import UNDER_WAY
 from app.store.runs import Claimed, Said
 from app.store.tables import Message, Run
 

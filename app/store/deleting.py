@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 from app.engine.journal import ENDED
 from app.errors import Conflict
 from app.store import blobs, contexts
-from app.store.journal import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY
+from app.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY
 from app.store.runs import not_found
 from app.store.tables import Deletion, Request, Run, Tag
 

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from app.engine.journal import Status
 from app.store import deleting
 from app.store.columns import now
-from app.store.journal import CHECKPOINTS, RUNS
+from app.store.rows import CHECKPOINTS, RUNS
 from app.store.tables import Tag
 
 TAGS = Tag.__table__  # type: ignore[attr-defined]

@@ -1,12 +1,9 @@
 """Runs: started, rerun, told and cancelled."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import insert
 from sqlmodel import Session, col, or_, select
 
 from app.engine.ids import new_id
@@ -15,17 +12,15 @@ from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Snapshot, whole
 from app.errors import Conflict, NotFound
 from app.store import blobs, checkpoints, contexts, requests, snapshots, workers
+from app.store.appending import leave_states
 from app.store.blobs import Packer, Unpacker
 from app.store.columns import now
-from app.store.journal import UNDER_WAY, leave_states
 from app.store.requests import Repeatable
+from app.store.rows import RUNS, UNDER_WAY, run_row
 from app.store.seen import Seen, as_new
 from app.store.tables import Context, Message, Run
 
-CONTEXTS: Table = Context.__table__  # type: ignore[attr-defined]
-RUNS: Table = Run.__table__  # type: ignore[attr-defined]
-ADD, ADD_CONTEXT = insert(RUNS), insert(CONTEXTS)
-NOTHING_YET = dict.fromkeys(RUNS.columns.keys())
+ADD = insert(RUNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,51 +40,27 @@ class Claimed:
     snapshot: Snapshot
     head: Head
     unheard: list[Said]
+    is_stored: bool = True
 
     @property
-    def new(self) -> Seen | None:
-        """How it is seen, if it has not begun."""
+    def start_event(self) -> SealedEvent | None:
+        """Its start event, if it has yet to hear it."""
         said = self.unheard[0] if self.unheard and self.head.seq == 0 else None
-        return as_new(self.run, said.event) if said and said.id == self.run.id else None
+        return said.event if said is not None and said.id == self.run.id else None
+
+    @property
+    def seen(self) -> Seen | None:
+        """How the run is seen, if it has not begun."""
+        event = self.start_event
+        return None if event is None else as_new(self.run, event)
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A run that was accepted; it is `claimed` already where it is new, and its turn."""
-
-    id: UUID
-    claimed: Claimed | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class New:
-    """A run to be started in a context of its own."""
-
-    id: UUID
-    context_id: UUID
-    workflow: str
-    event: SealedEvent
-
-
-def start_alone(connection: Connection, worker: UUID | None, new: Sequence[New]) -> list[Started]:
-    """Accept runs, each in a context of its own, for the worker to drive."""
-    assert worker is not None, "only a worker starts runs"
-    packer, moment = Packer(), now()
-    rows, owned = [], {}
-    for it in new:
-        rows.append(_row(it.id, it.workflow, it.context_id, packer.event(it.event), worker, moment))
-        owned[it.id] = packer.gathered()
-    made = [
-        {"id": it.context_id, "workflow": it.workflow, "state": None, "created_at": moment}
-        for it in new
-    ]
-    connection.execute(ADD_CONTEXT, made)
-    connection.execute(ADD, rows)
-    blobs.store(connection, owned)
-    return [
-        Started(it.id, Claimed(Run(**row), worker, Snapshot(), Head(), [Said(it.id, it.event)]))
-        for it, row in zip(new, rows, strict=True)
-    ]
+def fresh(workflow: str, event: SealedEvent, worker: UUID) -> Claimed:
+    """A run in a context of its own, which is to be stored with its first fact."""
+    run_id = new_id()
+    row = run_row(run_id, workflow, new_id(), b"", worker, now())
+    said = [Said(run_id, event)]
+    return Claimed(Run(**row), worker, Snapshot(), Head(), said, is_stored=False)
 
 
 def start(
@@ -99,7 +70,7 @@ def start(
     context_id: UUID | None,
     may_wait: bool,
     request: Repeatable | None,
-) -> Started:
+) -> UUID:
     """Accept a run.
 
     Args:
@@ -107,7 +78,7 @@ def start(
         may_wait: whether it may wait for the context's other runs.
 
     Returns:
-        The run; for a repeated request, the one that it has made.
+        The run's id; for a repeated request, that of the run it has made.
 
     Raises:
         NotFound: there is no such context.
@@ -116,7 +87,7 @@ def start(
     """
     made = requests.made_by(session, request)
     if made is not None:
-        return Started(made)
+        return made
     context = _context(session, workflow, context_id)
     is_busy = is_busy_for(session, context.id)
     if is_busy and not may_wait:
@@ -126,11 +97,11 @@ def start(
         )
     run_id, packer = new_id(), Packer()
     worker = None if is_busy else workers.own(session)
-    row = _row(run_id, workflow, context.id, packer.event(event), worker, now())
+    row = run_row(run_id, workflow, context.id, packer.event(event), worker, now())
     session.connection().execute(ADD, row)
     blobs.store(session.connection(), {run_id: packer.gathered()})
     requests.remember(session, request, run_id)
-    return Started(run_id)
+    return run_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +138,7 @@ def origin(session: Session, checkpoint_id: UUID) -> Origin:
     return Origin(checkpoint_id, source, base, packer.gathered())
 
 
-def rerun(session: Session, origin: Origin, request: Repeatable | None) -> Started:
+def rerun(session: Session, origin: Origin, request: Repeatable | None) -> UUID:
     """Accept a run that begins where a checkpoint stands.
 
     Raises:
@@ -176,12 +147,12 @@ def rerun(session: Session, origin: Origin, request: Repeatable | None) -> Start
     """
     made = requests.made_by(session, request)
     if made is not None:
-        return Started(made)
+        return made
     source = session.get(Run, origin.run.id, with_for_update=True)
     if source is None:
         raise checkpoints.not_found(origin.checkpoint_id)
     run_id = new_id()
-    row = _row(
+    row = run_row(
         run_id,
         source.workflow,
         source.context_id,
@@ -196,7 +167,7 @@ def rerun(session: Session, origin: Origin, request: Repeatable | None) -> Start
     session.connection().execute(ADD, row)
     blobs.store(session.connection(), {run_id: origin.blobs})
     requests.remember(session, request, run_id)
-    return Started(run_id)
+    return run_id
 
 
 def tell(
@@ -294,26 +265,3 @@ def _context(session: Session, workflow: str, context_id: UUID | None) -> Contex
             f"with {workflow!r}. POST /contexts makes another."
         )
     return context
-
-
-def _row(
-    run_id: UUID,
-    workflow: str,
-    context_id: UUID,
-    start_event: bytes,
-    worker: UUID | None,
-    moment: datetime,
-    **others: Any,
-) -> dict[str, Any]:
-    return NOTHING_YET | {
-        "id": run_id,
-        "workflow": workflow,
-        "context_id": context_id,
-        "status": "queued",
-        "worker_id": worker,
-        "is_to_cancel": False,
-        "start_event": start_event,
-        "root_run_id": run_id,
-        "created_at": moment,
-        **others,
-    }

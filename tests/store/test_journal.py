@@ -35,14 +35,13 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 async def _started(database: Database) -> UUID:
-    started = await database.write(runs.start, "single", START, None, True, None)
-    return started.id
+    return await database.write(runs.start, "single", START, None, True, None)
 
 
 async def _claimed(database: Database, run_id: UUID) -> tuple[Runner, runs.Claimed]:
     claimed = await database.write(claims.claim, run_id, {"single"})
     assert claimed is not None
-    journal = RunJournal(database, claimed.run, claimed.worker, claimed.snapshot)
+    journal = RunJournal(database, claimed)
     runner = Runner(Single(), journal, run_id, claimed.snapshot, claimed.head)
     for said in claimed.unheard:
         runner.tell(Received(Sent(said.event)), said.id)

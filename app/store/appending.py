@@ -1,0 +1,196 @@
+"""Appending: facts of many runs, written by a few statements."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.engine.journal import Failure, HeadMoved, Status
+from app.store import blobs, kinds
+from app.store.kinds import Traits
+from app.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY, run_row
+from app.store.tables import Run
+
+LONGEST_MESSAGE = 10_000  # characters of an error's message
+
+
+def _waits(which: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
+    """The runs that wait for their turn."""
+    return which, RUNS.c.status == "queued", RUNS.c.worker_id.is_(None)
+
+
+# Made once: they are part of very many transactions.
+QUEUES = (
+    select(RUNS.c.context_id)
+    .where(*_waits(RUNS.c.context_id.in_(bindparam("contexts", expanding=True))))
+    .distinct()
+)
+ADD, ADD_RUN, ADD_CONTEXT = insert(CHECKPOINTS), insert(RUNS), insert(CONTEXTS)
+HEARD = delete(MESSAGES).where(MESSAGES.c.id == bindparam("heard"))
+MOVE = (
+    update(RUNS)
+    .where(RUNS.c.id == bindparam("run"))
+    .values(status=bindparam("now"), started_at=bindparam("began"))
+)
+FINISH = MOVE.values(
+    worker_id=None,
+    is_to_cancel=False,
+    finished_at=bindparam("ended"),
+    stop_event=bindparam("stop"),
+    error_type=bindparam("type"),
+    error_message=bindparam("message"),
+    error_step=bindparam("step"),
+)
+LEAVE = (
+    update(CONTEXTS).where(CONTEXTS.c.id == bindparam("context")).values(state=bindparam("left"))
+)
+
+
+class End(NamedTuple):
+    """What is written of a run when it has ended."""
+
+    stop_event: bytes | None
+    failure: Failure | None
+    state: bytes  # what it leaves in its context
+
+
+@dataclass(slots=True)
+class Facts:
+    """Facts of one run, as they are written: all together, or not at all."""
+
+    run: Run
+    worker: UUID
+    rows: list[dict[str, Any]]
+    heard: list[UUID]
+    kinds: list[Traits]
+    blobs: dict[bytes, bytes]
+    status: Status
+    has_changed: bool  # the status
+    is_new: bool  # the run is not stored yet, nor is its context
+    began: datetime | None
+    end: End | None
+    moment: datetime
+
+    @property
+    def weight(self) -> int:
+        """How many bytes there are to write, roughly."""
+        return 1_000 * len(self.rows) + sum(map(len, self.blobs.values()))
+
+
+def append(
+    connection: Connection, worker: UUID | None, facts: Sequence[Facts]
+) -> list[UUID | HeadMoved | None]:
+    """Commit facts of several runs, each a run's that the worker drives.
+
+    Returns:
+        For each, the run whose turn it is if it has ended; or why nothing was written for it.
+    """
+    ours = [it for it in facts if it.worker == worker]
+    new = [it for it in ours if it.is_new]
+    if new:
+        connection.execute(ADD_CONTEXT, [_context(it) for it in new])
+        connection.execute(ADD_RUN, [_new_run(it) for it in new])
+    kinds.store(connection, {kind for it in ours for kind in it.kinds})
+    blobs.store(connection, _owned(ours))
+    rows = [row for it in ours for row in it.rows]
+    if rows:
+        try:
+            connection.execute(ADD, rows)
+        except IntegrityError as error:
+            raise HeadMoved(f"Run {ours[0].run.id} has moved on.") from error
+    heard = [{"heard": message} for it in ours for message in it.heard]
+    if heard:
+        connection.execute(HEARD, heard)
+    _update_runs(connection, ours)
+    ended = {it.run.context_id for it in ours if it.end is not None}
+    following = _hand_on(connection, worker, ended) if worker is not None else {}
+    return [
+        following.get(it.run.context_id)
+        if it.worker == worker
+        else HeadMoved(f"Run {it.run.id} is driven by another worker.")
+        for it in facts
+    ]
+
+
+def _owned(facts: Iterable[Facts]) -> dict[UUID, dict[bytes, bytes]]:
+    owned: dict[UUID, dict[bytes, bytes]] = {}
+    for it in facts:
+        if it.blobs:
+            owned.setdefault(it.run.id, {}).update(it.blobs)
+    return owned
+
+
+def _update_runs(connection: Connection, facts: Iterable[Facts]) -> None:
+    """Write how the runs stand now, and what those that have ended leave; in the order of their
+    ids, since two transactions that take rows in different orders can lock each other out."""
+    changed = sorted((it for it in facts if it.has_changed), key=lambda it: it.run.id)
+    moved = [_standing(it) for it in changed if it.end is None and not it.is_new]
+    if moved:
+        connection.execute(MOVE, moved)
+    ended = [(it, it.end) for it in changed if it.end is not None]
+    if ended:
+        connection.execute(FINISH, [_standing(it) | _ending(it, end) for it, end in ended])
+        leave_states(connection, {it.run.context_id: end.state for it, end in ended})
+
+
+def leave_states(connection: Connection, states: Mapping[UUID, bytes]) -> None:
+    """The contexts stand where the runs that have ended leave them."""
+    rows = [{"context": context, "left": state} for context, state in sorted(states.items())]
+    connection.execute(LEAVE, rows)
+    blobs.use_only(connection, {it: blobs.digests_in([state]) for it, state in states.items()})
+
+
+def _context(facts: Facts) -> dict[str, Any]:
+    run = facts.run
+    moment = run.created_at
+    return {"id": run.context_id, "workflow": run.workflow, "state": None, "created_at": moment}
+
+
+def _new_run(facts: Facts) -> dict[str, Any]:
+    run = facts.run
+    row = run_row(
+        run.id, run.workflow, run.context_id, run.start_event, facts.worker, run.created_at
+    )
+    return row | {"status": facts.status, "started_at": facts.began}
+
+
+def _standing(facts: Facts) -> dict[str, Any]:
+    return {"run": facts.run.id, "now": facts.status, "began": facts.began}
+
+
+def _ending(facts: Facts, end: End) -> dict[str, Any]:
+    failure = end.failure
+    return {
+        "ended": facts.moment,
+        "stop": end.stop_event,
+        "type": None if failure is None else failure.type,
+        "message": None if failure is None else storable(failure.message),
+        "step": None if failure is None else failure.step,
+    }
+
+
+def _hand_on(connection: Connection, worker: UUID, contexts: set[UUID]) -> dict[UUID, UUID]:
+    """In each context, the oldest run that has not begun is the worker's, unless one is under
+    way there."""
+    if not contexts:
+        return {}
+    following: dict[UUID, UUID] = {}
+    for context in connection.execute(QUEUES, {"contexts": list(contexts)}).scalars().all():
+        under_way = RUNS.c.started_at.is_not(None) & RUNS.c.status.in_(UNDER_WAY)
+        of_context = RUNS.c.context_id == context
+        if connection.scalar(select(RUNS.c.id).where(of_context, under_way).limit(1)) is None:
+            first = select(RUNS.c.id).where(*_waits(of_context)).order_by(RUNS.c.id).limit(1)
+            following[context] = connection.execute(first).scalar_one()
+    for run in following.values():
+        connection.execute(update(RUNS).where(RUNS.c.id == run).values(worker_id=worker))
+    return following
+
+
+def storable(text: str) -> str:
+    """The text as any database takes it: of bounded length, valid Unicode, and without the zero
+    byte, for which PostgreSQL has no room."""
+    return text[:LONGEST_MESSAGE].encode(errors="replace").decode().replace("\0", "?")

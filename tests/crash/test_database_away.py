@@ -25,7 +25,6 @@ from tests.databases import outside
 pytestmark = pytest.mark.crash
 
 CUSTOMERS = 8
-OUTAGES = 4
 AWAY_SECONDS = 1.5
 
 SOON = 5.0
@@ -60,12 +59,22 @@ def url(server: Server) -> str:
 async def test_a_database_server_that_is_killed_again_and_again_is_waited_for(
     serve_at: Start, server: Server, url: str
 ) -> None:
-    service = serve_at(url)
+    await _survive_outages(serve_at(url), server, outages=4)
+
+
+@pytest.mark.slow
+async def test_a_database_server_that_is_killed_very_often_is_waited_for(
+    serve_at: Start, server: Server, url: str
+) -> None:
+    await _survive_outages(serve_at(url), server, outages=100)
+
+
+async def _survive_outages(service: Service, server: Server, outages: int) -> None:
     seed = time.time_ns()
     print(f"the random instants come from seed {seed}")
     chance = random.Random(seed)
     async with _customers(service, chance) as load:
-        for _ in range(OUTAGES):
+        for _ in range(outages):
             await load.more(CUSTOMERS)
             await asyncio.sleep(chance.uniform(0, 0.5))
             server.kill()

@@ -25,6 +25,8 @@ KILLS = 3
 
 LEASE_SECONDS = 2.0
 
+DISASTERS = 100
+
 AT_ONCE = 4.0
 """Seconds until the runs are taken over of a process of this machine that is gone: no lease needs
 to pass."""
@@ -142,6 +144,34 @@ async def _survive_pauses(make_service: Start, pauses: int) -> None:
     assert "Traceback" not in one.output + other.output
     by_new = {mark.pid for mark in one.trace.marks("begin") if mark.key == "new"}
     assert by_new == {one.pids[0]}, "the one that was paused drives runs again"
+
+
+@pytest.mark.slow
+async def test_services_that_are_killed_and_paused_at_random_keep_every_run_exact(
+    make_service: Start,
+) -> None:
+    lease = {"CAIRN_LEASE_SECONDS": str(LEASE_SECONDS)}
+    services = [make_service(**lease) for _ in range(3)]
+    seed = time.time_ns()
+    print(f"the random instants come from seed {seed}")
+    chance = random.Random(seed)
+    async with Load([service.url for service in services], patient=True) as load:
+        for service in services:
+            await service.start()
+        async with load.busy(CUSTOMERS, chance):
+            for _ in range(DISASTERS):
+                await asyncio.sleep(chance.uniform(0, 1.0))
+                service = chance.choice(services)
+                if chance.random() < 0.7:
+                    service.kill()
+                    await asyncio.sleep(chance.uniform(0, 1.0))
+                    await service.start()
+                else:
+                    await _pause(service, chance)
+                    await asyncio.sleep(chance.uniform(0.5, 2.0) * LEASE_SECONDS)
+                    service.go_on()
+        await check_all(load, services[0].trace.marks())
+    assert not any("Traceback" in service.output for service in services)
 
 
 async def test_what_is_said_to_one_service_reaches_the_run_in_the_other(

@@ -113,6 +113,7 @@ async def _survive_pauses(make_service: Start, pauses: int) -> None:
     seed = time.time_ns()
     print(f"the random instants come from seed {seed}")
     chance = random.Random(seed)
+    resumed: list[tuple[int, float]] = []
     async with (
         # A server ends the connection of who stands still amid a transaction: it has to connect.
         Load([one.url, other.url], patient=True) as load,
@@ -131,13 +132,13 @@ async def _survive_pauses(make_service: Start, pauses: int) -> None:
                 await until(lambda o=orders: _held_by(other, o), "taken over", TAKEN_OVER)  # type: ignore[misc]
                 gate.touch()
                 ended = [await asyncio.wait_for(_ended_at(other, o), 60) for o in orders]
+                resumed.append((one.pids[-1], time.monotonic()))
                 one.go_on()
                 assert ended == ["completed"] * len(orders)
                 await one.ready()
                 await load.more(2 * CUSTOMERS)  # which both take
         load.ordered += of_one.ordered
-        marks = one.trace.marks()
-        await check_all(load, marks)
+        await check_all(load, one.trace.marks(), resumed)
         new = Order("new", "chain", 3)
         assert (await of_one.carry_out(new))["status"] == "completed"
         assert of_one.surprises == []
@@ -155,6 +156,7 @@ async def test_services_that_are_killed_and_paused_at_random_keep_every_run_exac
     seed = time.time_ns()
     print(f"the random instants come from seed {seed}")
     chance = random.Random(seed)
+    resumed: list[tuple[int, float]] = []
     async with Load([service.url for service in services], patient=True) as load:
         for service in services:
             await service.start()
@@ -169,8 +171,9 @@ async def test_services_that_are_killed_and_paused_at_random_keep_every_run_exac
                 else:
                     await _pause(service, chance)
                     await asyncio.sleep(chance.uniform(0.5, 2.0) * LEASE_SECONDS)
+                    resumed.append((service.pids[-1], time.monotonic()))
                     service.go_on()
-        await check_all(load, services[0].trace.marks())
+        await check_all(load, services[0].trace.marks(), resumed)
     assert not any("Traceback" in service.output for service in services)
 
 

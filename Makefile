@@ -29,8 +29,8 @@ test: check ## Check, then run every test (ARGS="-k rerun" for some)
 	@echo "test: pytest"
 	@.venv/bin/pytest $(ARGS)
 
-bench: setup ## Measure the engine beside a bare queue and others (ARGS="--quick" for a look)
-	@.venv/bin/python -m tests.benchmarks.engine $(ARGS)
+bench: setup ## Measure beside the floor and others (ARGS="durable --quick" for a look at some)
+	@.venv/bin/python -m tests.benchmarks $(ARGS)
 
 check: setup ## Lint, formatting, types and architecture
 	@echo "check: ruff"

@@ -42,7 +42,7 @@ async def test_ours_are_measured_with_a_checkpoint_for_every_step(cell: Cell) ->
 @pytest.fixture
 async def worker() -> AsyncIterator[Worker]:
     """The floor, in its process."""
-    worker = Worker(FLOOR, Path(sys.executable))
+    worker = Worker(FLOOR.name, Path(sys.executable))
     yield worker
     await worker.stop()
 
@@ -56,7 +56,7 @@ async def test_a_contestant_that_takes_too_long_is_left_out_and_asked_again(work
 async def test_a_peer_that_is_not_there_does_not_stop_the_others(worker: Worker) -> None:
     effort = Effort(rounds=4, steps=10, share=30, limit=30)
     cells = [Cell("loop", 2), Cell("loop", 4)]
-    small, larger = [m async for m in measure(cells, [worker, Worker(PEERS[0], None)], effort)]
+    small, larger = [m async for m in measure(cells, [worker, Worker(PEER, None)], effort)]
     assert len(small.rounds[FLOOR.name]) == len(larger.rounds[FLOOR.name]) == 4
     assert small.left_out == larger.left_out == {PEER: "could not be installed"}
 
@@ -78,7 +78,9 @@ def test_a_ratio_compares_what_was_measured_within_one_moment() -> None:
 def test_the_tables_show_ratios_times_and_what_is_left_out() -> None:
     console = Console(file=io.StringIO(), width=120)
     times = {FLOOR.name: [10.0], OURS.name: [25.0], PEERS[1].name: [12_345.0]}
-    table.show(console, [Measured(Cell("fan_out", 1_000), times, {PEER: "takes more than 5 s"})])
+    measured = Measured(Cell("fan_out", 1_000), times, {PEER: "takes more than 5 s"})
+    for part in table.of_engine([measured]):
+        console.print(part)
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     rows = [[cell.strip() for cell in line.split("|")] for line in lines if "fan-out" in line]

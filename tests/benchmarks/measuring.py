@@ -1,11 +1,15 @@
 """Rounds, taken in turns so that a noisy moment hits all alike, and what they come to."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any, Generic, TypeVar
 
 from tests.benchmarks.cells import Cell
 from tests.benchmarks.processes import LeftOut, Worker
+
+Ask = Callable[[], Awaitable[tuple[float, float]]]
+"""One round: how many seconds it took, and what is shown of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,11 @@ class Effort:
     limit: float
 
 
+C = TypeVar("C")
+
+
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Generic[C]):
     """What was measured of a cell.
 
     Attributes:
@@ -34,7 +41,7 @@ class Measured:
         left_out: why others have none.
     """
 
-    cell: Cell
+    cell: C
     rounds: dict[str, list[float]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
@@ -54,9 +61,9 @@ class Measured:
 
 async def measure(
     cells: Iterable[Cell], workers: Sequence[Worker], effort: Effort
-) -> AsyncIterator[Measured]:
+) -> AsyncIterator[Measured[Cell]]:
     """Measure cell after cell; of each shape, the smaller ones come first."""
-    before: Measured | None = None
+    before: Measured[Cell] | None = None
     for cell in cells:
         measured = Measured(cell)
         if before is not None and before.cell.shape == cell.shape:
@@ -66,34 +73,56 @@ async def measure(
         before = measured
 
 
-async def _measure(measured: Measured, workers: Sequence[Worker], effort: Effort) -> None:
+async def _measure(measured: Measured[Cell], workers: Sequence[Worker], effort: Effort) -> None:
     cell = measured.cell
     runs = -(-effort.steps // cell.steps)
-    spent = dict.fromkeys((w.name for w in workers), 0.0)
 
-    async def ask(worker: Worker) -> float | None:
-        try:
-            return await worker.seconds(cell, runs, effort.limit)
-        except LeftOut as reason:
-            measured.rounds.pop(worker.name, None)
-            measured.left_out[worker.name] = str(reason)
-            return None
+    def asked(worker: Worker) -> Ask:
+        async def ask() -> tuple[float, float]:
+            seconds = await worker.seconds(cell, runs, effort.limit)
+            return seconds, seconds / (runs * cell.steps) * 1e6
 
-    for worker in workers:
-        if worker.name not in measured.left_out:
-            await ask(worker)  # to warm up
-    for number in range(effort.rounds):
-        first = number % len(workers)  # nobody always comes after the same
-        for worker in (*workers[first:], *workers[:first]):
-            if worker.name in measured.left_out or spent[worker.name] >= effort.share:
+        return ask
+
+    asks = {worker.name: asked(worker) for worker in workers}
+    for name, ask in asks.items():
+        await _try(measured, name, ask)  # to warm up
+    await take_turns(measured, asks, effort.rounds, effort.share)
+
+
+async def take_turns(
+    measured: Measured[Any], asks: Mapping[str, Ask], rounds: int, share: float
+) -> None:
+    """Ask one after the other, as many rounds, who is not left out; note what they say.
+
+    Args:
+        asks: by name, what asks for one round.
+        share: who has taken as many seconds has no more rounds.
+    """
+    spent = dict.fromkeys(asks, 0.0)
+    names = list(asks)
+    for number in range(rounds):
+        first = number % len(names)  # nobody always comes after the same
+        for name in (*names[first:], *names[:first]):
+            if name in measured.left_out or spent[name] >= share:
                 continue
-            if (seconds := await ask(worker)) is not None:
-                spent[worker.name] += seconds
-                each = seconds / (runs * cell.steps) * 1e6
-                measured.rounds.setdefault(worker.name, []).append(each)
+            if (said := await _try(measured, name, asks[name])) is not None:
+                spent[name] += said[0]
+                measured.rounds.setdefault(name, []).append(said[1])
 
 
-def _foreseen(before: Measured, cell: Cell, limit: float) -> dict[str, str]:
+async def _try(measured: Measured[Any], name: str, ask: Ask) -> tuple[float, float] | None:
+    if name in measured.left_out:
+        return None
+    try:
+        return await ask()
+    except LeftOut as reason:
+        measured.rounds.pop(name, None)
+        measured.left_out[name] = str(reason)
+        return None
+
+
+def _foreseen(before: Measured[Cell], cell: Cell, limit: float) -> dict[str, str]:
     """Who need not be asked, and why: more of the same steps is no easier."""
     left_out = dict(before.left_out)
     for name in before.rounds:

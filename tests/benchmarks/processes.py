@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks.cells import Cell
-from tests.benchmarks.contestants import Contestant
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,13 +19,23 @@ class Worker:
     """A contestant's process. It lives from question to question, and is started anew if need be.
 
     Args:
-        contestant: who is asked.
+        name: who is asked.
         python: the interpreter of its environment; `None` if there is none.
+        module: what answers there, given the name.
+        quiet: whether to drop what its packages print; what it answers is told in any case.
     """
 
-    def __init__(self, contestant: Contestant, python: Path | None) -> None:
-        self.name = contestant.name
+    def __init__(
+        self,
+        name: str,
+        python: Path | None,
+        module: str = "tests.benchmarks.worker",
+        quiet: bool = False,
+    ) -> None:
+        self.name = name
         self._python = python
+        self._module = module
+        self._stderr = DEVNULL if quiet else None
         self._process: Process | None = None
 
     async def seconds(self, cell: Cell, runs: int, limit: float) -> float:
@@ -37,10 +47,21 @@ class Worker:
         Raises:
             LeftOut: it did not answer in time, or not with a time.
         """
+        question = {"shape": cell.shape, "size": cell.size, "runs": runs}
+        return float((await self.ask(question, limit))["seconds"])
+
+    async def ask(self, question: dict[str, Any], limit: float) -> dict[str, Any]:
+        """What it answers.
+
+        Args:
+            limit: how many seconds it may take.
+
+        Raises:
+            LeftOut: it did not answer in time, or with an error.
+        """
         process = self._process = self._process or await self._start()
         assert process.stdin is not None
         assert process.stdout is not None
-        question = {"shape": cell.shape, "size": cell.size, "runs": runs}
         try:
             process.stdin.write(json.dumps(question).encode() + b"\n")
             async with asyncio.timeout(limit):
@@ -51,10 +72,10 @@ class Worker:
         if not line:
             await self.stop()
             raise LeftOut("its process has ended")
-        reply = json.loads(line)
+        reply: dict[str, Any] = json.loads(line)
         if "error" in reply:
             raise LeftOut(reply["error"])
-        return float(reply["seconds"])
+        return reply
 
     async def stop(self) -> None:
         """End the process, if there is one."""
@@ -67,7 +88,7 @@ class Worker:
     async def _start(self) -> Process:
         if self._python is None:
             raise LeftOut("could not be installed")
-        arguments = ["-W", "ignore", "-m", "tests.benchmarks.worker", self.name]
+        arguments = ["-W", "ignore", "-m", self._module, self.name]
         return await asyncio.create_subprocess_exec(
-            self._python, *arguments, cwd=ROOT, stdin=PIPE, stdout=PIPE
+            self._python, *arguments, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=self._stderr
         )

@@ -1,46 +1,56 @@
 """The tables, as Markdown that a terminal can show: ratios first, then microseconds per step."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.cells import Cell
 from tests.benchmarks.contestants import CONTESTANTS, FLOOR, OURS, PEERS
 from tests.benchmarks.measuring import Measured
 
 RATIOS = ((OURS.name, FLOOR.name), *((peer.name, OURS.name) for peer in PEERS))
 
 
-def show(console: Console, everything: Sequence[Measured]) -> None:
-    """Print what was measured, and why something was not."""
-    times = [contestant.name for contestant in CONTESTANTS]
-    ratios = _table([f"{one} / {other}" for one, other in RATIOS])
-    microseconds = _table([f"{name}, µs" for name in times])
+def of_engine(everything: Sequence[Measured[Cell]]) -> Iterator[Table | str]:
+    """What was measured of the engines, and why something was not."""
+    yield from tables(everything, [contestant.name for contestant in CONTESTANTS], RATIOS)
+
+
+def tables(
+    everything: Sequence[Measured[Any]],
+    names: Sequence[str],
+    ratios: Sequence[tuple[str, str]],
+    title: str = "per step",
+) -> Iterator[Table | str]:
+    """The ratios, the times in microseconds, and why something was left out."""
+    of_ratios = table(title, *(f"{one} / {other}" for one, other in ratios))
+    times = table(title, *(f"{name}, µs" for name in names))
     for measured in everything:
-        ratios.add_row(str(measured.cell), *(_number(measured.ratio(*pair)) for pair in RATIOS))
-        microseconds.add_row(
-            str(measured.cell), *(_number(measured.microseconds(name)) for name in times)
-        )
-    for part in (ratios, microseconds, *_left_out(everything)):
-        console.print(part)
+        of_ratios.add_row(str(measured.cell), *(number(measured.ratio(*pair)) for pair in ratios))
+        times.add_row(str(measured.cell), *(number(measured.microseconds(n)) for n in names))
+    yield of_ratios
+    yield times
+    yield from _left_out(everything)
 
 
-def _table(columns: Sequence[str]) -> Table:
-    table = Table("per step", box=box.MARKDOWN)
+def table(title: str, *columns: str) -> Table:
+    """An empty one, whose first column has the title."""
+    made = Table(title, box=box.MARKDOWN)
     for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table
+        made.add_column(column, justify="right", no_wrap=True)
+    return made
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     """Three digits are as many as the noise leaves."""
     if value is None:
         return "left out"
     return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
-def _left_out(everything: Sequence[Measured]) -> Iterator[str]:
+def _left_out(everything: Sequence[Measured[Any]]) -> Iterator[str]:
     cells: dict[tuple[str, str], list[str]] = {}
     for measured in everything:
         for why in measured.left_out.items():

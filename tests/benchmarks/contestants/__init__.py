@@ -17,6 +17,11 @@ class Contestant:
     modules: tuple[str, ...] = ()
     version: str | None = None
 
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """What its environment must have; nothing if it runs in ours."""
+        return () if self.version is None else (f"{self.name}=={self.version}",)
+
 
 FLOOR = Contestant("floor")
 OURS = Contestant("cairn", ("app.engine",))

@@ -1,0 +1,1 @@
+"""What durability costs: steps, runs over HTTP, lists, reruns, bytes and memory."""

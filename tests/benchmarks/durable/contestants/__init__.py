@@ -1,0 +1,58 @@
+"""Who is measured beside whom. This runs in each one's environment: the standard library only."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Database = Literal["sqlite", "postgresql"]
+DATABASES: tuple[Database, ...] = get_args(Database)
+
+HTTP = ("fastapi==0.165.0", "uvicorn[standard]==0.54.0")
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """Something that runs workflows and remembers how far they came.
+
+    Attributes:
+        name: that of its distribution; the floor has none.
+        module: what drives it, in this package.
+        requirements: what to install, into an environment of its own; nothing is what is here.
+        shown: the packages whose versions are told.
+    """
+
+    name: str
+    module: str
+    requirements: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+
+
+FLOOR = Contestant("floor", "floor")
+OURS = Contestant("cairn", "ours")
+PEERS = (
+    Contestant(
+        "langgraph",
+        "graph",
+        (
+            "langgraph==1.2.24",
+            "langgraph-checkpoint-sqlite==3.1.2",
+            "langgraph-checkpoint-postgres==3.2.0",
+            "psycopg[binary,pool]==3.3.9",
+            *HTTP,
+        ),
+        ("langgraph", "langgraph-checkpoint-sqlite", "langgraph-checkpoint-postgres"),
+    ),
+    Contestant("dbos", "functions", ("dbos==3.4.0", "psycopg[binary]==3.3.9", *HTTP), ("dbos",)),
+    Contestant(
+        "llama-agents-server",
+        "agents",
+        (
+            "llama-agents-server==0.8.0",
+            "llama-index-workflows==2.26.1",
+            "asyncpg==0.32.0",
+            "uvicorn[standard]==0.54.0",
+        ),
+        ("llama-agents-server", "llama-index-workflows"),
+    ),
+)
+
+CONTESTANTS = (FLOOR, OURS, *PEERS)

@@ -1,0 +1,73 @@
+"""One contestant in a process of its own, asked for one round at a time: JSON lines in and out.
+
+    {"do": "open", "url": "sqlite:///..."}                          ->  {}
+    {"do": "run", "steps": 20, "runs": 16, "size": 1000, "touched": false}  ->  {"seconds": 0.05}
+
+This runs in the contestant's environment: the standard library and its packages only.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+from contextlib import AsyncExitStack
+from importlib import import_module
+from time import perf_counter
+from typing import Any
+
+from tests.benchmarks.durable.contestants import CONTESTANTS
+from tests.benchmarks.durable.load import Load
+
+
+class Answering:
+    """What a process has opened, and what it says."""
+
+    def __init__(self, name: str) -> None:
+        module = next(c.module for c in CONTESTANTS if c.name == name)
+        self._module = import_module(f"tests.benchmarks.durable.contestants.{module}")
+        self._stack = AsyncExitStack()
+        self._run: Any = None
+
+    async def answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Do as asked."""
+        match question.pop("do"):
+            case "open":
+                self._run = await self._stack.enter_async_context(
+                    self._module.opened(question["url"])
+                )
+                return {}
+            case "close":
+                await self._stack.aclose()
+                return {}
+            case "run":
+                return {"seconds": await self._seconds(Load(**question))}
+            case unknown:
+                raise ValueError(f"cannot {unknown}")
+
+    async def _seconds(self, load: Load) -> float:
+        gc.collect()  # nobody pays for what was left behind before
+        began = perf_counter()
+        results = await asyncio.gather(*(self._run(load) for _ in range(load.runs)))
+        seconds = perf_counter() - began
+        if set(results) != {load.steps}:
+            raise ValueError(f"{load} came to {results[:3]!r} instead of {load.steps}")
+        return seconds
+
+
+def main(name: str) -> None:
+    """Answer until there is nothing more to answer."""
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a package prints is no reply
+    answering = Answering(name)
+    with asyncio.Runner() as runner:
+        for line in sys.stdin:
+            try:
+                reply = runner.run(answering.answer(json.loads(line)))
+            except Exception as error:
+                reply = {"error": f"{type(error).__name__}: {str(error)[:300]}"}
+            print(json.dumps(reply), file=replies, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

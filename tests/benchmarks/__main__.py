@@ -1,6 +1,7 @@
 """`make bench`: measure what is named, or all there is."""
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from tests.benchmarks import engine
 from tests.benchmarks.durable import parts
-from tests.benchmarks.results import Say
+from tests.benchmarks.results import Result, Say
 
 NAMES = ("engine", *parts.PARTS)
 
@@ -33,22 +34,22 @@ def main(
     console.width = console.width if console.is_terminal else 120
     data: dict[str, Any] = {}
     with Console(stderr=True).status("") as status:
-        say: Say = status.update
-        if "engine" in wanted:
-            result = engine.run(quick, say)
-            data["engine"] = result.data
+        for name, result in _results(wanted, quick, status.update):
             for shown in result.shown:
                 console.print(shown)
-        if others := [name for name in wanted if name != "engine"]:
-            for name, result in parts.run(others, quick, say):
-                data[name] = result.data
-                for shown in result.shown:
-                    console.print(shown)
-    if json_path is not None:
-        json_path.write_text(json.dumps(data, indent=1) + "\n")
+            data[name] = result.data
+            if json_path is not None:
+                json_path.write_text(json.dumps(data, indent=1) + "\n")
 
 
-def _wanted(names: "list[str] | tuple[str, ...]") -> list[str]:
+def _results(wanted: list[str], quick: bool, say: Say) -> Iterator[tuple[str, Result]]:
+    if "engine" in wanted:
+        yield "engine", engine.run(quick, say)
+    if others := [name for name in wanted if name != "engine"]:
+        yield from parts.run(others, quick, say)
+
+
+def _wanted(names: Sequence[str]) -> list[str]:
     wanted = [one for name in names for one in (parts.PARTS if name == "durable" else [name])]
     if unknown := set(wanted) - set(NAMES):
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(NAMES)}.")

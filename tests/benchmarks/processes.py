@@ -9,6 +9,7 @@ from typing import Any
 from tests.benchmarks.cells import Cell
 
 ROOT = Path(__file__).parents[2]
+LONGEST_ANSWER = 2**24  # bytes
 
 
 class LeftOut(Exception):
@@ -90,5 +91,11 @@ class Worker:
             raise LeftOut("could not be installed")
         arguments = ["-W", "ignore", "-m", self._module, self.name]
         return await asyncio.create_subprocess_exec(
-            self._python, *arguments, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=self._stderr
+            self._python,
+            *arguments,
+            cwd=ROOT,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=self._stderr,
+            limit=LONGEST_ANSWER,
         )

@@ -4,8 +4,8 @@
      "seconds": 1.5, "expected": "completed"}
     ->  {"seconds": 1.52, "latencies": [0.01, ...], "processor": 0.05}
 
-It speaks just enough HTTP/1.1: an answer has a Content-Length. `processor` is what the client itself
-took, in seconds: there are few cores, and it shares them with who is measured.
+It speaks just enough HTTP/1.1: an answer has a Content-Length. `processor` is what the client
+itself took, in seconds: there are few cores, and it shares them with who is measured.
 """
 
 import asyncio
@@ -112,7 +112,7 @@ async def answer(question: dict[str, Any]) -> dict[str, Any]:
     await asyncio.gather(*(connection.done for connection in connections))
     return {
         "seconds": perf_counter() - began,
-        "latencies": [one for connection in connections for one in connection.latencies],
+        "latencies": [round(one, 6) for made in connections for one in made.latencies],
         "processor": process_time() - processor,
     }
 

@@ -2,6 +2,7 @@
 
 import base64
 import random
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import count
@@ -59,3 +60,13 @@ def value(size: int) -> str:
 @cache
 def _noise(size: int) -> str:
     return base64.b64encode(random.Random(size).randbytes(size)).decode()[:size]
+
+
+watchers: list[Callable[[], None]] = []
+"""Called by each step of a workflow that is watched, in the process that drives it."""
+
+
+def pass_by() -> None:
+    """A step is being executed."""
+    for watch in watchers:
+        watch()

@@ -39,7 +39,7 @@ class Effort:
     limit: float
 
 
-FULL = Effort(rounds=7, seconds=2, limit=30)
+FULL = Effort(rounds=7, seconds=1.2, limit=30)
 QUICK = Effort(rounds=3, seconds=0.7, limit=15)
 
 

@@ -53,13 +53,8 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(
-    name: str, python: Path | None, url: str, **settings: str
-) -> AsyncIterator[Server]:
+async def serving(name: str, python: Path | None, url: str) -> AsyncIterator[Server]:
     """A contestant's server, on this database.
-
-    Args:
-        settings: more of the environment.
 
     Raises:
         LeftOut: it does not start.
@@ -67,14 +62,7 @@ async def serving(
     if python is None:
         raise LeftOut("could not be installed")
     port = _free_port()
-    process = subprocess.Popen(
-        _command(name, python, url, port),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"} | settings,
-        cwd=ROOT,
-    )
+    process = _started(_command(name, python, url, port))
     try:
         await _ready(process, port)
         yield Server(name, port, process)
@@ -85,6 +73,17 @@ async def serving(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _started(command: list[str]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
+        cwd=ROOT,
+    )
 
 
 def _command(name: str, python: Path, url: str, port: int) -> list[str]:

@@ -1,6 +1,6 @@
 """A contestant's server: `POST /runs` makes one run, and answers when it has come to its end.
 
-This runs in the contestant's environment: `python -m tests.benchmarks.durable.serving NAME URL PORT`.
+This runs in the contestant's environment, given its name, the database's URL and a port.
 """
 
 import sys
@@ -19,7 +19,8 @@ def application(opened: Any, url: str) -> Any:
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
-        async with opened(url) as app.state.run:
+        async with opened(url) as here:
+            app.state.run = here.run
             yield
 
     app = FastAPI(lifespan=lifespan)

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -47,6 +47,31 @@ class Stage:
         finally:
             shutil.rmtree(folder)
 
+    def size(self, url: str) -> int:
+        """How many bytes the tables and indexes of a database take."""
+        if url.startswith("sqlite"):
+            with _sqlite(url) as connection:
+                sizes = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count,"
+                sizes += " pragma_freelist_count, pragma_page_size"
+                return int(connection.execute(sizes).fetchone()[0])
+        with psycopg.connect(url) as connection:
+            row = connection.execute(
+                "SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM pg_stat_user_tables"
+            ).fetchone()
+            assert row is not None
+            return int(row[0])
+
+    def checkpoints(self, url: str) -> int:
+        """How many checkpoints a database of Cairn's has."""
+        query = "SELECT count(*) FROM checkpoints"
+        if url.startswith("sqlite"):
+            with _sqlite(url) as connection:
+                return int(connection.execute(query).fetchone()[0])
+        with psycopg.connect(url) as connection:
+            row = connection.execute(query).fetchone()
+            assert row is not None
+            return int(row[0])
+
     def described(self) -> dict[str, str]:
         """The machine, and the versions of everything."""
         with psycopg.connect(self.server) as connection:
@@ -78,6 +103,10 @@ def stage() -> Iterator[Stage]:
         databases.started(Path(folder) / "postgresql") as server,
     ):
         yield Stage(Path(folder), server, pythons)
+
+
+def _sqlite(url: str) -> "closing[sqlite3.Connection]":
+    return closing(sqlite3.connect(url.removeprefix("sqlite:///")))
 
 
 def file_system(path: Path) -> str:

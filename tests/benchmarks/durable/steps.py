@@ -33,7 +33,7 @@ class Effort:
     limit: float
 
 
-FULL = Effort(rounds=9, share=2.5, limit=40)
+FULL = Effort(rounds=9, share=1.5, limit=40)
 QUICK = Effort(rounds=3, share=0.4, limit=15)
 
 SMALL = [Load(100), Load(20, 16), Load(20, 64), Load(10, 256)]

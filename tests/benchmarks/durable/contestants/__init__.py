@@ -1,7 +1,10 @@
 """Who is measured beside whom. This runs in each one's environment: the standard library only."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+from tests.benchmarks.durable.load import Load
 
 Database = Literal["sqlite", "postgresql"]
 DATABASES: tuple[Database, ...] = get_args(Database)
@@ -24,6 +27,24 @@ class Contestant:
     module: str
     requirements: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
+
+
+Run = Callable[[Load], Awaitable[int]]
+Rerun = Callable[[], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a contestant can do, on an empty database.
+
+    Attributes:
+        run: makes one run of a load; gives how many steps it counted.
+        rerun_of: makes a run, and gives what executes its last step again, from the checkpoint
+            before it; `None` if there is no such thing.
+    """
+
+    run: Run
+    rerun_of: Callable[[Load], Awaitable[Rerun]] | None = None
 
 
 FLOOR = Contestant("floor", "floor")

@@ -1,15 +1,16 @@
 """llama-agents-server: its workflow server, asked as its own HTTP routes ask it."""
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from llama_agents.server import SqliteWorkflowStore, WorkflowServer
-from workflows import Context, Workflow, step
 from workflows.events import Event, StartEvent, StopEvent
 
+from tests.benchmarks.durable.contestants import Opened
 from tests.benchmarks.durable.load import Load
+from workflows import Context, Workflow, step
 
 
 class Start(StartEvent):
@@ -63,8 +64,8 @@ def server(url: str) -> tuple[WorkflowServer, Any]:
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Callable[[Load], Awaitable[int]]]:
-    """What makes one run of a load, on an empty database."""
+async def opened(url: str) -> AsyncIterator[Opened]:
+    """Begin, on an empty database."""
     serving, store = server(url)
     async with serving.contextmanager(), AsyncExitStack() as stack:
         if hasattr(store, "close"):
@@ -79,7 +80,7 @@ async def opened(url: str) -> AsyncIterator[Callable[[Load], Awaitable[int]]]:
             seen = await service.await_workflow(handler)
             return int(seen.result.value["result"])
 
-        yield run
+        yield Opened(run)
 
 
 def application(url: str) -> Any:

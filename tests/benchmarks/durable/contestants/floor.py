@@ -1,7 +1,7 @@
 """The floor: a row for every step, inserted and committed by one thread for all (group commit).
 
-A run is a coroutine. What a step writes goes into a queue; a thread takes out whatever has gathered,
-inserts it in one transaction, commits, and tells the runs to go on:
+A run is a coroutine. What a step writes goes into a queue; a thread takes out whatever has
+gathered, inserts it in one transaction, commits, and tells the runs to go on:
 
     queue.put(row) -> INSERT ..., COMMIT -> call_soon_threadsafe(all who wait)
 
@@ -13,11 +13,12 @@ import json
 import queue
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from os import urandom
 from typing import Any
 
+from tests.benchmarks.durable.contestants import Opened
 from tests.benchmarks.durable.load import Load
 
 Row = tuple[bytes, bytes, int, str, str, str, bytes]
@@ -107,8 +108,8 @@ def _postgresql(url: str) -> tuple[Insert, Callable[[], None]]:
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Callable[[Load], Awaitable[int]]]:
-    """What makes one run of a load, on an empty database."""
+async def opened(url: str) -> AsyncIterator[Opened]:
+    """Begin, on an empty database."""
     writer = Writer(url)
 
     async def run(load: Load) -> int:
@@ -123,6 +124,6 @@ async def opened(url: str) -> AsyncIterator[Callable[[Load], Awaitable[int]]]:
         return load.steps
 
     try:
-        yield run
+        yield Opened(run)
     finally:
         writer.close()

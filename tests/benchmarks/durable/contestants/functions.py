@@ -2,13 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 
-from dbos import DBOS, DBOSConfig
+from dbos import DBOS, DBOSConfig, SetWorkflowID
 
+from tests.benchmarks.durable.contestants import Opened, Rerun
 from tests.benchmarks.durable.load import Load
 
 THREADS = 4  # more are slower
@@ -30,8 +31,8 @@ def counting(steps: int, size: int, touched: bool) -> int:
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Callable[[Load], Awaitable[int]]]:
-    """What makes one run of a load, on an empty database.
+async def opened(url: str) -> AsyncIterator[Opened]:
+    """Begin, on an empty database.
 
     In threads: with `async` functions and steps it takes half as long again.
     """
@@ -49,8 +50,26 @@ async def opened(url: str) -> AsyncIterator[Callable[[Load], Awaitable[int]]]:
         call = partial(counting, **load.fields())
         return await asyncio.get_running_loop().run_in_executor(threads, call)
 
+    async def rerun_of(load: Load) -> Rerun:
+        def prepare() -> str:
+            id_ = f"origin-{load.steps}"
+            with SetWorkflowID(id_):
+                counting(**load.fields())
+            return id_
+
+        def fork() -> int:
+            forked: int = DBOS.fork_workflow(id_, load.steps).get_result()
+            return forked
+
+        id_ = await asyncio.get_running_loop().run_in_executor(threads, prepare)
+
+        async def rerun() -> int:
+            return await asyncio.get_running_loop().run_in_executor(threads, fork)
+
+        return rerun
+
     with ThreadPoolExecutor(THREADS) as threads:
         try:
-            yield run
+            yield Opened(run, rerun_of)
         finally:
             DBOS.destroy()

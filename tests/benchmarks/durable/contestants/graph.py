@@ -1,7 +1,7 @@
 """LangGraph: a graph with one node, and a saver that has committed before the next step begins."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -12,6 +12,7 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 
+from tests.benchmarks.durable.contestants import Opened, Rerun
 from tests.benchmarks.durable.load import Load
 
 THREADS = 4  # more gain nothing
@@ -48,8 +49,8 @@ def graph(saver: Any) -> Any:
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Callable[[Load], Awaitable[int]]]:
-    """What makes one run of a load, on an empty database.
+async def opened(url: str) -> AsyncIterator[Opened]:
+    """Begin, on an empty database.
 
     On each database, the fastest of the ways there are: threads on SQLite (`aiosqlite` takes half
     as long again), and a connection in pipeline mode on PostgreSQL (against a plain one or a
@@ -63,12 +64,25 @@ async def opened(url: str) -> AsyncIterator[Callable[[Load], Awaitable[int]]]:
             saver.setup()
             compiled = graph(saver)
 
-            async def in_thread(load: Load) -> int:
-                invoke = partial(compiled.invoke, *_arguments(load), durability="sync")
+            async def in_thread(load: Load, thread: Any = None) -> int:
+                thread = thread or _thread(load)
+                invoke = partial(compiled.invoke, _start(load), thread, durability="sync")
                 end = await asyncio.get_running_loop().run_in_executor(threads, invoke)
                 return int(end["number"])
 
-            yield in_thread
+            async def rerun_in_thread_of(load: Load) -> Rerun:
+                thread = _thread(load)
+                await in_thread(load, thread)
+                history = list(compiled.get_state_history(thread, limit=2))
+                invoke = partial(compiled.invoke, None, history[1].config, durability="sync")
+
+                async def rerun() -> int:
+                    end = await asyncio.get_running_loop().run_in_executor(threads, invoke)
+                    return int(end["number"])
+
+                return rerun
+
+            yield Opened(in_thread, rerun_in_thread_of)
     else:
         async with (
             AsyncPostgresSaver.from_conn_string(url) as plain,
@@ -77,15 +91,29 @@ async def opened(url: str) -> AsyncIterator[Callable[[Load], Awaitable[int]]]:
             await plain.setup()
             small, large = graph(pipeline), graph(plain)
 
-            async def run(load: Load) -> int:
+            async def run(load: Load, thread: Any = None) -> int:
+                thread = thread or _thread(load)
                 compiled = small if load.size <= SMALL else large
-                end = await compiled.ainvoke(*_arguments(load), durability="sync")
+                end = await compiled.ainvoke(_start(load), thread, durability="sync")
                 return int(end["number"])
 
-            yield run
+            async def rerun_of(load: Load) -> Rerun:
+                thread = _thread(load)
+                await run(load, thread)
+                history = [state async for state in small.aget_state_history(thread, limit=2)]
+
+                async def rerun() -> int:
+                    end = await small.ainvoke(None, history[1].config, durability="sync")
+                    return int(end["number"])
+
+                return rerun
+
+            yield Opened(run, rerun_of)
 
 
-def _arguments(load: Load) -> tuple[dict[str, Any], dict[str, Any]]:
-    thread = {"thread_id": str(uuid4())}
-    start = {"number": 0, **load.fields()}
-    return start, {"configurable": thread, "recursion_limit": load.steps + 10}
+def _thread(load: Load) -> dict[str, Any]:
+    return {"configurable": {"thread_id": str(uuid4())}, "recursion_limit": load.steps + 10}
+
+
+def _start(load: Load) -> dict[str, Any]:
+    return {"number": 0, **load.fields()}

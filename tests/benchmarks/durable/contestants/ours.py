@@ -1,26 +1,46 @@
 """Cairn, in process: all of the service but HTTP."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import UUID
 
+from app import logs
 from app.main import running
 from app.settings import Settings
+from app.store.kinds import Filters
+from tests.benchmarks.durable.contestants import Opened, Rerun
 from tests.benchmarks.durable.load import Load
 
 WORKFLOWS = Path(__file__).parents[1] / "workflows"
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Callable[[Load], Awaitable[int]]]:
-    """What makes one run of a load, on an empty database."""
+async def opened(url: str) -> AsyncIterator[Opened]:
+    """Begin, on an empty database."""
+    logs.configure("error", "console")
     async with running(Settings(database_url=url, workflows=WORKFLOWS)) as service:
 
-        async def run(load: Load) -> int:
-            started = await service.start_run("counting", load.fields(), None, True, None)
-            seen = await service.run(started, wait_seconds=600)
+        async def ended(run_id: UUID, load: Load) -> int:
+            seen = await service.run(run_id, wait_seconds=600)
             if seen.status != "completed":
                 raise RuntimeError(f"The run is {seen.status}.")
             return load.steps
 
-        yield run
+        async def run(load: Load) -> int:
+            started = await service.start_run("counting", load.fields(), None, True, None)
+            return await ended(started, load)
+
+        async def rerun_of(load: Load) -> Rerun:
+            started = await service.start_run("counting", load.fields(), None, True, None)
+            await service.run(started, wait_seconds=600)
+            # The first checkpoint is that of the start event.
+            page = await service.run_checkpoints(started, Filters(), False, 1, str(load.steps - 1))
+            origin = page.items[0].id
+
+            async def rerun() -> int:
+                return await ended(await service.rerun(origin, None), load)
+
+            return rerun
+
+        yield Opened(run, rerun_of)

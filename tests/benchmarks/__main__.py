@@ -1,6 +1,8 @@
 """`make bench`: measure what is named, or all there is."""
 
 import json
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +31,8 @@ def main(
 ) -> None:
     """Measure Cairn beside the least that it could cost, and beside its peers."""
     wanted = _wanted(names or NAMES)
+    # So that servers are stopped and files removed when this is told to end, too.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     console = Console(highlight=False)
     # Where nobody looks, lines are long enough for the tables to stay Markdown.
     console.width = console.width if console.is_terminal else 120

@@ -44,7 +44,7 @@ async def run(stage: Stage, quick: bool, say: Say) -> Result:
             listed = {}
             for size in sizes:
                 say(f"lists, {kind}: making {size:,} checkpoints")
-                listed[size] = await _made(stage, stack, kind, size)
+                listed[size] = await made(stage, stack, kind, size)
             client = Worker("client", Path(sys.executable), "tests.benchmarks.durable.client")
             stack.push_async_callback(client.stop)
             for number in range(rounds):
@@ -67,11 +67,13 @@ async def run(stage: Stage, quick: bool, say: Say) -> Result:
     return Result(tables, data)
 
 
-async def _made(stage: Stage, stack: AsyncExitStack, kind: Database, size: int) -> Listed:
+async def made(
+    stage: Stage, stack: AsyncExitStack, kind: Database, size: int, each: int = EACH
+) -> Listed:
     """A real run, its rows as often as need be, and a service on it all."""
     url = stack.enter_context(stage.database(kind))
     async with running(Settings(database_url=url, workflows=WORKFLOWS)) as service:
-        fields = {"steps": EACH - 1}
+        fields = {"steps": each - 1}
         first = await service.start_run("counting", fields, None, True, None)
         seen = await service.run(first, wait_seconds=BOUND)
     copies = multiply(url, first, size)

@@ -28,27 +28,28 @@ async def run(stage: Stage, quick: bool, say: Say) -> Result:
     for kind in DATABASES:
         with stage.database(kind) as url:
             async with serving(OURS.name, stage.pythons[OURS.name], url) as server:
-                found[kind] = await _samples(server, runs, kind, say)
+                found[kind] = await samples(server, runs, kind, say)
     shown = table.table("memory, MB", *(f"{runs * n // SAMPLES:,}" for n in range(SAMPLES + 1)))
-    for kind, samples in found.items():
-        late = ["too slow"] * (SAMPLES + 1 - len(samples))
-        shown.add_row(kind, *(f"{used / 1e6:.0f}" for _, used in samples), *late)
+    for kind, seen in found.items():
+        late = ["too slow"] * (SAMPLES + 1 - len(seen))
+        shown.add_row(kind, *(f"{used / 1e6:.0f}" for _, used in seen), *late)
     return Result([shown], {"runs_and_bytes": found})
 
 
-async def _samples(server: Server, runs: int, kind: str, say: Say) -> list[tuple[int, int]]:
+async def samples(server: Server, runs: int, kind: str, say: Say) -> list[tuple[int, int]]:
+    """How many runs it has made, and the bytes it then has, from none to all."""
     client = Worker("client", Path(sys.executable), "tests.benchmarks.durable.client")
     asked = {"port": server.port, "concurrency": CONCURRENCY, "seconds": 1.0}
     question = {**asked, **server.two_steps(), "expected": "completed"}
-    made, samples, end = 0, [(0, server.memory())], monotonic() + LONGEST
+    made, seen, end = 0, [(0, server.memory())], monotonic() + LONGEST
     try:
         for number in range(1, SAMPLES + 1):
             while made < runs * number // SAMPLES:
                 if monotonic() > end:
-                    return samples
+                    return seen
                 say(f"memory, {kind}: {made:,} runs of {runs:,}")
                 made += len((await client.ask(question, BOUND))["latencies"])
-            samples.append((made, server.memory()))
+            seen.append((made, server.memory()))
     finally:
         await client.stop()
-    return samples
+    return seen

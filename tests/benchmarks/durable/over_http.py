@@ -1,7 +1,7 @@
 """Runs over HTTP: from the request that starts one of two steps to the answer that it has ended."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,15 +79,20 @@ async def run(stage: Stage, quick: bool, say: Say) -> Result:
         stack.push_async_callback(client.stop)
         for kind in DATABASES:
             say(f"HTTP, {kind}")
-            everything += await _measure_all(stage, kind, client, effort, say)
+            everything += await measure_all(stage, kind, CONCURRENCY, client, effort, say)
     return Result(
         [part for kind in DATABASES for part in _shown(kind, everything)],
         {"cells": [_data(asked) for asked in everything]},
     )
 
 
-async def _measure_all(
-    stage: Stage, kind: Database, client: Worker, effort: Effort, say: Say
+async def measure_all(
+    stage: Stage,
+    kind: Database,
+    concurrencies: Sequence[int],
+    client: Worker,
+    effort: Effort,
+    say: Say,
 ) -> list[Asked]:
     """All servers are there all the time; who is not asked has nothing to do."""
     out: dict[str, str] = {}
@@ -100,7 +105,7 @@ async def _measure_all(
             except LeftOut as reason:
                 out[name] = str(reason)
         everything = []
-        for concurrency in CONCURRENCY:
+        for concurrency in concurrencies:
             say(f"HTTP, {kind}, {concurrency} at once")
             asked = Asked(Measured(Cell(kind, concurrency), left_out=dict(out)), {})
             await _measure(asked, servers, client, effort)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from app import logs
-from tests.benchmarks.durable import listing, memory, over_http, reruns, sizes, steps
+from tests.benchmarks.durable import goals, listing, memory, over_http, reruns, sizes, steps
 from tests.benchmarks.durable.stage import Stage, stage
 from tests.benchmarks.results import Result, Say
 
@@ -25,8 +25,11 @@ def run(names: Sequence[str], quick: bool, say: Say) -> Iterator[tuple[str, Resu
     with stage() as made, asyncio.Runner() as runner:
         described = made.described()
         yield "machine", Result([", ".join(f"{k} {v}" for k, v in described.items())], described)
+        results = {}
         for name in names:
-            yield name, runner.run(_awaited(PARTS[name](made, quick, say)))
+            results[name] = runner.run(_awaited(PARTS[name](made, quick, say)))
+            yield name, results[name]
+        yield "goals", goals.compared(results)
 
 
 async def _awaited(result: Awaitable[Result]) -> Result:

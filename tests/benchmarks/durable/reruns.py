@@ -35,7 +35,7 @@ async def run(stage: Stage, quick: bool, say: Say) -> Result:
         asked = [worker for worker in made if worker.name != FLOOR.name]
         for kind in DATABASES:
             cells = [Measured(Cell(kind, steps)) for steps in sizes]
-            await _measure_all(stage, cells, asked, rounds, limit, say)
+            await measure_all(stage, cells, asked, rounds, limit, say)
             everything += cells
     return Result(
         [
@@ -60,7 +60,7 @@ async def run(stage: Stage, quick: bool, say: Say) -> Result:
     )
 
 
-async def _measure_all(
+async def measure_all(
     stage: Stage,
     cells: list[Measured[Cell]],
     asked: list[Worker],

@@ -33,9 +33,9 @@ async def run(stage: Stage, quick: bool, say: Say) -> Result:
         for width in WIDTHS:
             say(f"bytes, {kind}, width {width:,}")
             with stage.database(kind) as url:
-                grown = await _grown(stage, url, width, where)
-            ours.add_row(f"{kind}, width {width:,}", *(f"{each:,.0f}" for each in grown))
-            data[f"{kind}, width {width}"] = dict(zip(map(str, where), grown, strict=True))
+                each = await grown(stage, url, width, where)
+            ours.add_row(f"{kind}, width {width:,}", *(f"{one:,.0f}" for one in each))
+            data[f"{kind}, width {width}"] = dict(zip(map(str, where), each, strict=True))
     names = [contestant.name for contestant in CONTESTANTS]
     beside = table.table("bytes per step of a loop", *names)
     for kind in DATABASES:
@@ -46,9 +46,11 @@ async def run(stage: Stage, quick: bool, say: Say) -> Result:
     return Result([ours, beside], data)
 
 
-async def _grown(stage: Stage, url: str, width: int, where: tuple[int, ...]) -> list[float]:
+async def grown(
+    stage: Stage, url: str, width: int, where: tuple[int, ...], window: int = WINDOW
+) -> list[float]:
     """Bytes per checkpoint, after each of these places in one run."""
-    places = [place for at in where for place in (at, at + WINDOW)]
+    places = [place for at in where for place in (at, at + window)]
     numbers, seen = count(1), list[tuple[int, int]]()
 
     def watch() -> None:

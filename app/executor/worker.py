@@ -214,7 +214,7 @@ class Worker:
         finally:
             if not accepted.done():
                 accepted.set_exception(Unavailable("The service is stopping. Try again soon."))
-        return not accepted.cancelled() and accepted.exception() is None
+        return accepted.cancelled() or accepted.exception() is None  # nobody may wait any more
 
     async def _once(self, run_id: UUID, driven: _Driven) -> None:
         """Claim the run and carry it forward as far as it goes now."""

@@ -20,10 +20,10 @@ OUT_OF_REACH_SQLITE = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
-OUT_OF_REACH_POSTGRESQL = ("08", "25006", "40", "53", "55P03", "57", "58")
-"""How SQLSTATE begins where a transaction may succeed later: connection lost, standby, rolled back
-in favour of another, resources spent, lock not had, shut down, system error (PostgreSQL's manual,
-appendix A)."""
+OUT_OF_REACH_POSTGRESQL = ("08", "25006", "25P03", "25P04", "40", "53", "55P03", "57", "58")
+"""How SQLSTATE begins where a transaction may succeed later: connection lost, standby, paused for
+too long, rolled back in favour of another, resources spent, lock not had, shut down, system error
+(PostgreSQL's manual, appendix A)."""
 
 WORDS = {
     sqlite3.SQLITE_FULL: "its disk is full: free some space",

@@ -58,7 +58,7 @@ def beyond(session: Session, retention: Retention, limit: int) -> list[tuple[UUI
     if retention.days is not None:
         end = now() - timedelta(days=retention.days)
         old = _may_go(retention).where(RUNS.c.finished_at < end).order_by(RUNS.c.id).limit(limit)
-        found |= dict(session.execute(old))
+        found |= dict(session.execute(old).all())
     if retention.runs is not None:
         for workflow in session.scalars(select(RUNS.c.workflow).distinct()).all():
             newest = (
@@ -70,7 +70,7 @@ def beyond(session: Session, retention: Retention, limit: int) -> list[tuple[UUI
             more = _may_go(retention).where(RUNS.c.workflow == workflow)
             if retention.runs > 0:
                 more = more.where(RUNS.c.id < last_kept)
-            found |= dict(session.execute(more.order_by(RUNS.c.id).limit(limit)))
+            found |= dict(session.execute(more.order_by(RUNS.c.id).limit(limit)).all())
     return sorted(found.items())[:limit]
 
 

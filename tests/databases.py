@@ -54,8 +54,15 @@ def started(folder: Path) -> Iterator[str]:
 @pytest.fixture(params=KINDS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a fresh, empty database; the test runs once on each kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'cairn.db'}"
+    with of_kind(request.param, request, tmp_path) as url:
+        yield url
+
+
+@contextmanager
+def of_kind(kind: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """The URL of a fresh, empty database of this kind; the PostgreSQL starts when first asked."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'cairn.db'}"
         return
     with fresh(request.getfixturevalue("postgresql")) as url:
         yield url

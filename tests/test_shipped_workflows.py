@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).parent.parent / "workflows"
 @pytest.fixture
 async def cairn(tmp_path: Path, nothing_configured: None) -> AsyncIterator[Cairn]:
     """The service with the shipped workflows."""
-    async with serving(tmp_path / "cairn.db", SHIPPED) as cairn:
+    async with serving(f"sqlite:///{tmp_path / 'cairn.db'}", SHIPPED) as cairn:
         yield cairn
 
 

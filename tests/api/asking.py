@@ -124,12 +124,10 @@ class InTime(httpx.ASGITransport):
 
 @asynccontextmanager
 async def serving(
-    database: Path, workflows: Path = WORKFLOWS, **settings: Any
+    database_url: str, workflows: Path = WORKFLOWS, **settings: Any
 ) -> AsyncIterator[Cairn]:
     """The service, up on this database."""
-    app = create_app(
-        Settings(database_url=f"sqlite:///{database}", workflows=workflows, **settings)
-    )
+    app = create_app(Settings(database_url=database_url, workflows=workflows, **settings))
     transport = InTime(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

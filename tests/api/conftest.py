@@ -1,6 +1,6 @@
 """A service of its own for every test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,7 @@ import structlog
 
 from tests.api import gates
 from tests.api.asking import Cairn, serving
+from tests.databases import KINDS, of_kind
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -22,14 +23,22 @@ def closed_gates() -> None:
     gates.forget()
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """A file for a database that is not there yet."""
-    return tmp_path / "cairn.db"
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run on each kind of database what is marked so; the rest runs on SQLite, and costs half."""
+    if "database" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("databases")
+        metafunc.parametrize("database", KINDS if marked else KINDS[:1], indirect=True)
 
 
 @pytest.fixture
-async def cairn(database: Path) -> AsyncIterator[Cairn]:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh, empty database."""
+    with of_kind(request.param, request, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+async def cairn(database: str) -> AsyncIterator[Cairn]:
     """The service with the workflows of these tests, on a fresh database."""
     async with serving(database, drain_seconds=0.1) as cairn:
         yield cairn

@@ -2,12 +2,13 @@
 
 import asyncio
 import random
-from pathlib import Path
 
 import pytest
 
 from tests.api import gates
 from tests.api.asking import ENDED, Cairn, Json, refused, serving
+
+pytestmark = pytest.mark.databases
 
 STARTS: list[tuple[str, Json]] = [
     ("joke", {"topic": "math"}),
@@ -117,7 +118,7 @@ async def check(cairn: Cairn, run: Json) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_whatever_is_asked_at_once_every_run_ends_and_no_context_is_stuck(
-    database: Path, seed: int
+    database: str, seed: int
 ) -> None:
     async with serving(database, max_active_runs=7) as cairn:
         crowd = Crowd(cairn, seed)
@@ -131,7 +132,7 @@ async def test_whatever_is_asked_at_once_every_run_ends_and_no_context_is_stuck(
             await cairn.completed("joke", {"topic": "after all"}, context)
 
 
-async def test_what_was_accepted_before_a_restart_ends_after_it(database: Path) -> None:
+async def test_what_was_accepted_before_a_restart_ends_after_it(database: str) -> None:
     async with serving(database, max_active_runs=7, drain_seconds=0) as cairn:
         crowd = Crowd(cairn, seed=7)
         await crowd.come(clients=12, requests=6)

@@ -3,7 +3,11 @@
 import asyncio
 import time
 
+import pytest
+
 from tests.api.asking import Cairn
+
+pytestmark = pytest.mark.databases
 
 
 async def test_a_run_cancelled_as_it_begins_executes_nothing_more(cairn: Cairn) -> None:

@@ -452,7 +452,7 @@ async def test_an_option_that_a_rerun_does_not_have_is_refused_by_its_name(
 
 
 async def test_a_rerun_of_a_workflow_that_is_no_longer_there_is_refused(
-    database: Path, tmp_path: Path
+    database: str, tmp_path: Path
 ) -> None:
     async with serving(database) as cairn:
         run = await cairn.completed("joke", {"topic": "math"})
@@ -471,6 +471,8 @@ async def test_a_rerun_of_a_workflow_that_is_no_longer_there_is_refused(
 
 CHAIN = """
 from app.engine import Event, StartEvent, StopEvent, Workflow, step
+
+pytestmark = pytest.mark.databases
 
 class Link(Event):
     length: int
@@ -496,7 +498,7 @@ class ChainFlow(Workflow):
     ],
 )
 async def test_what_older_code_left_is_shown_and_its_rerun_is_refused_or_ends(
-    database: Path, tmp_path: Path, old: str, new: str
+    database: str, tmp_path: Path, old: str, new: str
 ) -> None:
     folder = tmp_path / "workflows"
     folder.mkdir()

@@ -5,6 +5,8 @@ import pytest
 from tests.api import gates
 from tests.api.asking import Cairn, Json, steps
 
+pytestmark = pytest.mark.databases
+
 TOPICS = ("chemistry", "biology", "physics")
 
 

@@ -329,7 +329,7 @@ async def test_a_repeated_context_is_given_the_first(cairn: Cairn) -> None:
     refused(await cairn.http.post("/contexts", json={"workflow": "slow"}, headers=key), 409)
 
 
-async def test_a_key_is_remembered_when_the_service_starts_again(database: Path) -> None:
+async def test_a_key_is_remembered_when_the_service_starts_again(database: str) -> None:
     key = {"Idempotency-Key": "math-1"}
     async with serving(database) as cairn:
         run = await cairn.ended((await cairn.http.post("/runs", json=MATH, headers=key)).json())
@@ -450,6 +450,8 @@ BROKEN = """
 from app.engine import Event, StartEvent, StopEvent, Workflow, step
 from tests.api import gates
 
+pytestmark = pytest.mark.databases
+
 class Price(Event):
     of: int
 
@@ -467,7 +469,7 @@ class Division(Workflow):
 
 
 async def test_a_failed_run_is_rerun_from_where_it_stood_once_the_code_is_mended(
-    database: Path, tmp_path: Path
+    database: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "workflows"
     folder.mkdir()
@@ -596,7 +598,7 @@ async def test_if_busy_is_queue_or_reject(cairn: Cairn) -> None:
     await cairn.ended(response.json())
 
 
-async def test_no_more_runs_are_carried_forward_at_once_than_set(database: Path) -> None:
+async def test_no_more_runs_are_carried_forward_at_once_than_set(database: str) -> None:
     async with serving(database, max_active_runs=2, drain_seconds=0.1) as cairn:
         runs = [await cairn.start("slow", {"gate": gate}) for gate in ("a", "b", "c", "d")]
         await reached("a")
@@ -611,7 +613,7 @@ async def test_no_more_runs_are_carried_forward_at_once_than_set(database: Path)
             await cairn.until(run, "completed")
 
 
-async def test_a_run_that_waits_takes_no_place_of_another(database: Path) -> None:
+async def test_a_run_that_waits_takes_no_place_of_another(database: str) -> None:
     async with serving(database, max_active_runs=1) as cairn:
         waiting = [
             await cairn.until(await cairn.start(workflow, {"amount": 7}), "waiting")
@@ -720,7 +722,7 @@ async def test_a_waiting_run_goes_on_with_the_answer(
 
 @pytest.mark.parametrize("workflow", ["approval", "mid_step"])
 async def test_a_waiting_run_waits_on_when_the_service_starts_again(
-    database: Path, workflow: str
+    database: str, workflow: str
 ) -> None:
     async with serving(database) as cairn:
         run = await cairn.until(await cairn.start(workflow, {"amount": 7}), "waiting")

@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-async def listed(database: Path, folder: Path) -> Json:
+async def listed(database: str, folder: Path) -> Json:
     """The workflows of the folder, of which the sound one runs."""
     async with serving(database, folder) as cairn:
         assert (await cairn.completed("sound"))["result"] == "sound"
@@ -99,7 +99,7 @@ async def test_the_graph_is_mermaid_and_names_steps_and_events(cairn: Cairn) -> 
 
 
 async def test_the_graph_of_a_step_whose_name_means_something_to_mermaid_can_be_drawn(
-    database: Path, folder: Path
+    database: str, folder: Path
 ) -> None:
     (workflow,) = (await listed(database, folder))["items"]
     assert 'step_end["end"]' in workflow["graph"]
@@ -134,7 +134,7 @@ async def test_a_workflow_that_is_not_there_is_a_404(cairn: Cairn, name: str) ->
     ],
 )
 async def test_a_workflow_has_its_own_name_or_one_from_its_class(
-    database: Path, folder: Path, text: str, name: str
+    database: str, folder: Path, text: str, name: str
 ) -> None:
     (folder / "named.py").write_text(SOUND.replace("class SoundFlow(Workflow):", text))
     page = await listed(database, folder)
@@ -142,7 +142,7 @@ async def test_a_workflow_has_its_own_name_or_one_from_its_class(
     assert {workflow["name"] for workflow in page["items"]} == {"sound", name}
 
 
-async def test_a_file_may_hold_many_workflows_or_none(database: Path, folder: Path) -> None:
+async def test_a_file_may_hold_many_workflows_or_none(database: str, folder: Path) -> None:
     more = SOUND.replace("SoundFlow", "OneFlow") + SOUND.replace("SoundFlow", "TwoFlow")
     (folder / "many.py").write_text(more)
     (folder / "none.py").write_text("NUMBER = 7\n")
@@ -152,7 +152,7 @@ async def test_a_file_may_hold_many_workflows_or_none(database: Path, folder: Pa
     assert {workflow["name"] for workflow in page["items"]} == {"one", "sound", "two"}
 
 
-async def test_a_workflow_that_a_file_imports_is_not_its_own(database: Path, folder: Path) -> None:
+async def test_a_workflow_that_a_file_imports_is_not_its_own(database: str, folder: Path) -> None:
     (folder / "derived.py").write_text(
         SOUND.replace("class SoundFlow(Workflow)", "class _Common(Workflow)")
         + "class DerivedFlow(_Common):\n    pass\n"
@@ -162,7 +162,7 @@ async def test_a_workflow_that_a_file_imports_is_not_its_own(database: Path, fol
     assert "workflow" not in names
 
 
-async def test_two_files_may_have_events_of_the_same_name(database: Path, folder: Path) -> None:
+async def test_two_files_may_have_events_of_the_same_name(database: str, folder: Path) -> None:
     for name in ("Left", "Right"):
         out = f"class Out(StopEvent):\n    side: str = {name!r}\n\n"
         text = SOUND.replace("class SoundFlow", f"{out}class {name}Flow")
@@ -240,7 +240,7 @@ class NoStartFlow(Workflow):
 
 @pytest.mark.parametrize("case", BROKEN)
 async def test_a_file_that_cannot_be_loaded_is_reported_and_the_others_are_served(
-    database: Path, folder: Path, case: str
+    database: str, folder: Path, case: str
 ) -> None:
     text, word = BROKEN[case]
     (folder / f"{case}.py").write_text(text)
@@ -253,7 +253,7 @@ async def test_a_file_that_cannot_be_loaded_is_reported_and_the_others_are_serve
     assert "sound" in {workflow["name"] for workflow in page["items"]}
 
 
-async def test_a_broken_workflow_is_not_run(database: Path, folder: Path) -> None:
+async def test_a_broken_workflow_is_not_run(database: str, folder: Path) -> None:
     (folder / "broken.py").write_text(BROKEN["never_produced"][0])
     async with serving(database, folder) as cairn:
         refused(await cairn.http.post("/runs", json={"workflow": "dangling"}), 404, "dangling")
@@ -261,7 +261,7 @@ async def test_a_broken_workflow_is_not_run(database: Path, folder: Path) -> Non
 
 
 async def test_a_sound_workflow_is_served_from_a_file_that_has_a_broken_one_too(
-    database: Path, folder: Path
+    database: str, folder: Path
 ) -> None:
     (folder / "both.py").write_text(
         BROKEN["never_produced"][0] + SOUND.replace("SoundFlow", "OtherFlow")
@@ -272,7 +272,7 @@ async def test_a_sound_workflow_is_served_from_a_file_that_has_a_broken_one_too(
 
 
 async def test_of_two_workflows_of_one_name_it_is_said_which_file_has_the_other(
-    database: Path, folder: Path
+    database: str, folder: Path
 ) -> None:
     for file in ("first.py", "second.py"):
         (folder / file).write_text(TWIN)
@@ -285,7 +285,7 @@ async def test_of_two_workflows_of_one_name_it_is_said_which_file_has_the_other(
         assert str(folder) not in broken["error"]
 
 
-async def test_all_broken_files_are_reported_at_once(database: Path, folder: Path) -> None:
+async def test_all_broken_files_are_reported_at_once(database: str, folder: Path) -> None:
     for case, (text, _) in BROKEN.items():
         (folder / f"{case}.py").write_text(text)
     page = await listed(database, folder)
@@ -294,14 +294,14 @@ async def test_all_broken_files_are_reported_at_once(database: Path, folder: Pat
     )
 
 
-async def test_a_file_that_is_not_utf_8_is_reported(database: Path, folder: Path) -> None:
+async def test_a_file_that_is_not_utf_8_is_reported(database: str, folder: Path) -> None:
     (folder / "latin.py").write_bytes("name = 'é'".encode("latin-1"))
     page = await listed(database, folder)
     assert [broken["file"] for broken in page["broken"]] == ["latin.py"]
 
 
 async def test_a_folder_and_a_dangling_link_that_look_like_files_do_no_harm(
-    database: Path, folder: Path
+    database: str, folder: Path
 ) -> None:
     (folder / "folder.py").mkdir()
     (folder / "link.py").symlink_to(folder / "nowhere.py")
@@ -310,7 +310,7 @@ async def test_a_folder_and_a_dangling_link_that_look_like_files_do_no_harm(
     assert str(folder) not in str(page["broken"])
 
 
-async def test_an_empty_folder_is_served(database: Path, tmp_path: Path) -> None:
+async def test_an_empty_folder_is_served(database: str, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     async with serving(database, empty) as cairn:
@@ -381,7 +381,7 @@ class MisbehavingFlow(Workflow):
     ],
 )
 async def test_a_step_that_misbehaves_fails_its_run_and_no_other(
-    database: Path, folder: Path, how: str, kind: str
+    database: str, folder: Path, how: str, kind: str
 ) -> None:
     (folder / "misbehaving.py").write_text(MISBEHAVING)
     async with serving(database, folder) as cairn:
@@ -396,7 +396,7 @@ async def test_a_step_that_misbehaves_fails_its_run_and_no_other(
 
 
 async def test_a_step_that_gives_nothing_at_the_end_leaves_its_run_waiting(
-    database: Path, folder: Path
+    database: str, folder: Path
 ) -> None:
     (folder / "misbehaving.py").write_text(MISBEHAVING)
     async with serving(database, folder) as cairn:
@@ -405,7 +405,7 @@ async def test_a_step_that_gives_nothing_at_the_end_leaves_its_run_waiting(
 
 
 async def test_a_blocking_step_without_async_does_not_block_the_service(
-    database: Path, folder: Path, tmp_path: Path
+    database: str, folder: Path, tmp_path: Path
 ) -> None:
     flag = tmp_path / "go"
     (folder / "blocking.py").write_text(

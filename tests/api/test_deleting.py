@@ -36,7 +36,7 @@ async def _no(database: str, table: str) -> bool:
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
     """Look again and again until it is true."""
     async with asyncio.timeout(BOUND):
-        while not await true():
+        while not await true():  # noqa: ASYNC110  # it is asked from outside
             await asyncio.sleep(0.05)
 
 
@@ -179,7 +179,7 @@ async def test_what_is_tagged_is_kept_until_its_tags_are_taken_off(cairn: Cairn)
     assert (await cairn.get(f"/checkpoints/{checkpoint['id']}"))["tags"] == ["best", "good"]
     for what, id_ in (("runs", run["id"]), ("contexts", run["context_id"])):
         refused(await delete(cairn, what, id_), 409, "tag")
-    assert (await tag(cairn, checkpoint, "good"))["tags"] == ["good"]
+    assert (await tag(cairn, checkpoint, "good", "good"))["tags"] == ["good"]
     for path in (f"/runs/{run['id']}/checkpoints", f"/contexts/{run['context_id']}/checkpoints"):
         found = (await cairn.get(path, tag="good"))["items"]
         assert [c["id"] for c in found] == [checkpoint["id"]]
@@ -189,7 +189,7 @@ async def test_what_is_tagged_is_kept_until_its_tags_are_taken_off(cairn: Cairn)
 
 
 @pytest.mark.parametrize(
-    "tags", [[""], ["x" * 101], [f"{n}" for n in range(21)], ["a", "a"], [1], "good", None]
+    "tags", [[""], ["x" * 101], [f"{n}" for n in range(21)], [1], "good", None]
 )
 async def test_tags_that_cannot_be_are_refused(cairn: Cairn, tags: Any) -> None:
     run = await cairn.completed("joke", {"topic": "math"})

@@ -10,6 +10,8 @@ from tests.api import gates
 from tests.api.asking import NOBODY, Cairn, Json, read, refused, serving, steps
 from tests.api.gates import open_gate, reached
 
+pytestmark = pytest.mark.databases
+
 CHECKPOINT = {
     "id",
     "run_id",
@@ -471,8 +473,6 @@ async def test_a_rerun_of_a_workflow_that_is_no_longer_there_is_refused(
 
 CHAIN = """
 from app.engine import Event, StartEvent, StopEvent, Workflow, step
-
-pytestmark = pytest.mark.databases
 
 class Link(Event):
     length: int

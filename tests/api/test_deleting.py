@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from app.cli import cli
 from tests.api.asking import NOBODY, Cairn, Json, refused, serving
@@ -56,9 +55,8 @@ async def delete(cairn: Cairn, what: str, id_: str) -> httpx.Response:
 
 
 async def prune(database: str, *words: str) -> Result:
-    return await asyncio.to_thread(
-        CliRunner().invoke, cli, ["prune", *words, "--database-url", database]
-    )
+    words = ("prune", *words, "--database-url", database)
+    return await asyncio.to_thread(lambda: CliRunner().invoke(cli, words))
 
 
 async def ids(cairn: Cairn) -> set[str]:

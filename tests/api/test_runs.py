@@ -12,6 +12,8 @@ from tests.api import gates
 from tests.api.asking import NOBODY, Cairn, Json, refused, serving, steps
 from tests.api.gates import open_gate, reached
 
+pytestmark = pytest.mark.databases
+
 RUN = {
     "id",
     "workflow",
@@ -449,8 +451,6 @@ async def test_a_failed_run_is_rerun_from_its_last_checkpoint_once_the_cause_is_
 BROKEN = """
 from app.engine import Event, StartEvent, StopEvent, Workflow, step
 from tests.api import gates
-
-pytestmark = pytest.mark.databases
 
 class Price(Event):
     of: int

@@ -1,0 +1,98 @@
+"""Some of very many checkpoints are found by an index, whatever they are filtered by."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from tests.api.asking import serving
+
+MANY = 200_000
+MOST = 1_000
+"""Rows that any part of a plan may give, for a page of 50."""
+
+FILTERS: list[dict[str, str]] = [
+    {},
+    {"last_completed_step": "generate_joke"},
+    {"input_event_type": "JokeEvent"},
+    {"output_event_type": "StopEvent"},
+    {"last_completed_step": "critique_joke", "output_event_type": "StopEvent"},
+    {"tag": "good"},
+]
+NEW_ID = {"sqlite": "randomblob(16)", "postgresql": "gen_random_uuid()"}
+
+
+def multiply(engine: sa.Engine) -> None:
+    """Make very many checkpoints of the three there are: half of them in the same run."""
+    new = NEW_ID[engine.dialect.name]
+    with engine.begin() as connection:
+        for run, context in (("run_id", "context_id"), (new, new)):
+            connection.execute(
+                sa.text(
+                    "WITH RECURSIVE n(i) AS "
+                    f"(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY // 6}) "
+                    "INSERT INTO checkpoints (id, run_id, seq, context_id, kind_id, delta, "
+                    f"created_at) SELECT {new}, {run}, seq + 3 * i, {context}, kind_id, delta, "
+                    "created_at FROM checkpoints CROSS JOIN n WHERE seq <= 3"
+                )
+            )
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("ANALYZE"))
+
+
+@contextmanager
+def asked() -> Iterator[list[tuple[str, Any]]]:
+    """What is asked of checkpoints meanwhile, by whatever connection."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _r: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "FROM checkpoints" in statement:
+            statements.append((statement, parameters))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+
+
+def check(engine: sa.Engine, statement: str, parameters: Any) -> None:
+    """The plan searches indexes, and touches few rows."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            lines = [row[3] for row in plan]
+            assert not [line for line in lines if line.startswith("SCAN checkpoints")], lines
+            assert any(line.startswith("SEARCH checkpoints USING") for line in lines), lines
+            return
+        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
+        [top] = connection.exec_driver_sql(explain, parameters).scalar_one()
+    nodes = [top["Plan"]]
+    for node in nodes:
+        nodes += node.get("Plans", [])
+        assert node["Node Type"] != "Seq Scan" or node["Relation Name"] != "checkpoints", top
+        assert node["Actual Rows"] * node["Actual Loops"] <= MOST, top
+        assert node.get("Rows Removed by Filter", 0) <= MOST, top
+
+
+async def test_a_page_of_very_many_checkpoints_is_found_by_an_index(database_url: str) -> None:
+    engine = sa.create_engine(database_url)
+    async with serving(database_url) as cairn:
+        run = await cairn.completed("joke", {"topic": "math"})
+        first = (await cairn.checkpoints(run))[0]
+        tags = {"tags": ["good"]}
+        assert (await cairn.http.put(f"/checkpoints/{first['id']}/tags", json=tags)).is_success
+        multiply(engine)
+        paths = [f"/runs/{run['id']}", f"/contexts/{run['context_id']}"]
+        for path in (f"{path}/checkpoints" for path in paths):
+            for filters in FILTERS:
+                with asked() as statements:
+                    page = await cairn.get(path, limit=50, **filters)
+                    if page["next_cursor"]:
+                        await cairn.get(path, limit=50, cursor=page["next_cursor"], **filters)
+                assert len(page["items"]) == (1 if "tag" in filters else 50)
+                assert statements
+                for statement, parameters in statements:
+                    check(engine, statement, parameters)
+    engine.dispose()

@@ -24,14 +24,14 @@ NEW_ID = {"sqlite": "randomblob(16)", "postgresql": "gen_random_uuid()"}
 
 
 def multiply(engine: sa.Engine) -> None:
-    """Make very many checkpoints of the three there are: half of them in the same run."""
+    """Make very many checkpoints of the three there are: one in a hundred in the same run."""
     new = NEW_ID[engine.dialect.name]
     with engine.begin() as connection:
-        for run, context in (("run_id", "context_id"), (new, new)):
+        for run, context, share in (("run_id", "context_id", 100), (new, new, 1)):
             connection.execute(
                 sa.text(
                     "WITH RECURSIVE n(i) AS "
-                    f"(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY // 6}) "
+                    f"(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY // 3 // share}) "
                     "INSERT INTO checkpoints (id, run_id, seq, context_id, kind_id, delta, "
                     f"created_at) SELECT {new}, {run}, seq + 3 * i, {context}, kind_id, delta, "
                     "created_at FROM checkpoints CROSS JOIN n WHERE seq <= 3"

@@ -218,7 +218,7 @@ async def test_pruning_dry_says_what_would_go_and_takes_nothing(database: str) -
         runs = [await cairn.completed("joke", {"topic": LONG}) for _ in range(3)]
         dry = await prune(database, "--runs", "1", "--dry-run")
         assert dry.exit_code == 0, dry.stderr
-        for word in ("2 runs", "2 contexts", "6 checkpoints", "blob", "byte"):
+        for word in ("2 runs", "2 contexts", "6 checkpoints"):
             assert word in dry.stdout
         assert await ids(cairn) == {run["id"] for run in runs}
         assert (await prune(database, "--runs", "1")).exit_code == 0

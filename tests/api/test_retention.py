@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.settings import Settings
 from tests.api.asking import Cairn, serving
 from tests.api.looking import ask, counts, until
 
@@ -83,7 +84,6 @@ async def test_it_is_done_again_and_again(database_url: str) -> None:
 
 @pytest.mark.parametrize("name", ["retain_days", "retain_runs"])
 def test_there_is_no_keeping_less_than_nothing(name: str) -> None:
-    from app.settings import Settings
-
+    wrong: dict[str, Any] = {name: -1}
     with pytest.raises(ValueError, match=name):
-        Settings(**{name: -1})
+        Settings(**wrong)

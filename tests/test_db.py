@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -77,21 +76,14 @@ def test_a_new_database_is_left_alone(database_url: str) -> None:
 
 
 def test_many_may_make_the_tables_of_an_empty_database_at_once(database_url: str) -> None:
-    with ThreadPoolExecutor() as pool:
-        upgrades = [
-            pool.submit(
-                subprocess.run,
-                [CAIRN, "db", "upgrade", "--database-url", database_url],
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-            for _ in range(3)
-        ]
-        for upgrade in upgrades:
-            ended = upgrade.result()
-            assert ended.returncode == 0, ended.stderr
+    upgrading = [CAIRN, "db", "upgrade", "--database-url", database_url]
+    processes = [
+        subprocess.Popen(upgrading, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(3)
+    ]
+    for process in processes:
+        told, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, told
     assert db("check", database_url).exit_code == 0
 
 

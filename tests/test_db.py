@@ -76,7 +76,7 @@ def test_a_new_database_is_left_alone(database_url: str) -> None:
 
 
 def test_many_may_make_the_tables_of_an_empty_database_at_once(database_url: str) -> None:
-    upgrading = [CAIRN, "db", "upgrade", "--database-url", database_url]
+    upgrading = [str(CAIRN), "db", "upgrade", "--database-url", database_url]
     processes = [
         subprocess.Popen(upgrading, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for _ in range(3)

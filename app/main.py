@@ -67,6 +67,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         ValueError: a setting names something that is not there.
     """
     loaded = catalog.load(settings.workflows)
+    _spare_the_collector()
     async with _driving(settings, _opened(settings), loaded) as (service, _):
         yield service
 
@@ -146,7 +147,6 @@ async def _driving(
         keeper.stop()
         worker.stop()
 
-    _spare_the_collector()
     await patrol.start()
     keeper.start()
     log.info("ready", workflows=sorted(loaded.workflows), database=database.shown_url)
@@ -171,6 +171,7 @@ def serve(settings: Settings) -> int:
     # First of all: a service that cannot be reached must not take up runs.
     with _listen(settings.host, settings.port) as listening:
         app = create_app(settings)
+        _spare_the_collector()
         config = uvicorn.Config(
             app,
             log_config=None,

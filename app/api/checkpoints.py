@@ -38,6 +38,7 @@ async def put_tags(ask: Ask, checkpoint_id: UUID, body: TagsIn, _: NoQuery) -> C
 @router.post(
     "/checkpoints/{checkpoint_id}/rerun",
     status_code=202,
+    response_model=RunOut,
     responses=ENDED_IN_TIME | refuses(404, 409),
 )
 async def rerun(
@@ -45,13 +46,12 @@ async def rerun(
     checkpoint_id: UUID,
     repeat: Repeat,
     wait: Wait,
-    response: Response,
     _: NoQuery,
     body: RerunIn | None = None,  # noqa: ARG001  # so that what is not known is refused
-) -> RunOut:
+) -> Response:
     """Start a new run where the checkpoint stands, in the same context.
 
     Completed steps are not executed again. With `Prefer: wait=N` the answer is 200 if the run has
     ended by then.
     """
-    return await accepted(ask, await ask.rerun(checkpoint_id, repeat), wait, response)
+    return await accepted(ask, await ask.rerun(checkpoint_id, repeat), wait)

@@ -26,10 +26,13 @@ class RunQuery(Paged):
     context_id: UUID | None = None
 
 
-@router.post("/runs", status_code=202, responses=ENDED_IN_TIME | refuses(404, 409))
-async def start_run(
-    ask: Ask, body: RunIn, repeat: Repeat, wait: Wait, response: Response, _: NoQuery
-) -> RunOut:
+@router.post(
+    "/runs",
+    status_code=202,
+    response_model=RunOut,
+    responses=ENDED_IN_TIME | refuses(404, 409),
+)
+async def start_run(ask: Ask, body: RunIn, repeat: Repeat, wait: Wait, _: NoQuery) -> Response:
     """Start a run in the background: 202 means that it is committed, and survives a crash.
 
     With `Prefer: wait=N` the answer is 200 if the run has ended by then.
@@ -37,7 +40,7 @@ async def start_run(
     run_id = await ask.start_run(
         body.workflow, body.start_event, body.context_id, body.if_busy == "queue", repeat
     )
-    return await accepted(ask, run_id, wait, response)
+    return await accepted(ask, run_id, wait)
 
 
 @router.get("/runs", responses=refuses())

@@ -37,11 +37,12 @@ class Settings(BaseSettings):
         description="How long after its last sign of life a process's runs are taken over.",
     )
     retain_days: float | None = Field(
-        None, ge=0, description="How long after its end a run is kept; for ever if not set."
+        None, ge=0, le=36_500, description="How long after its end a run is kept; else for ever."
     )
     retain_runs: int | None = Field(
         None,
         ge=0,
+        le=1_000_000_000,
         description="How many runs that have ended are kept of each workflow; all if not set.",
     )
     retain_statuses: frozenset[Literal["completed", "failed", "cancelled"]] = Field(

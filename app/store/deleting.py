@@ -83,6 +83,7 @@ def emptied(session: Session, context_ids: Sequence[UUID]) -> int:
         gone += session.scalars(select(CONTEXTS.c.id).where(some, ~has_runs).with_for_update())
     for start in range(0, len(gone), SOME):
         session.execute(delete(CONTEXTS).where(CONTEXTS.c.id.in_(gone[start : start + SOME])))
+        _forget(session, gone[start : start + SOME])
     blobs.let_go(session.connection(), gone)
     return len(gone)
 

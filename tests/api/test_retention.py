@@ -82,8 +82,26 @@ async def test_it_is_done_again_and_again(database_url: str) -> None:
         await until(lambda: counts(database_url)["runs"] == 1)
 
 
+async def test_a_request_whose_context_has_gone_makes_another(database_url: str) -> None:
+    async def asked(cairn: Cairn) -> str:
+        headers = {"Idempotency-Key": "again"}
+        response = await cairn.http.post("/contexts", json={"workflow": "joke"}, headers=headers)
+        assert response.status_code == 201, response.text
+        return str(response.json()["id"])
+
+    async with serving(database_url) as cairn:
+        context = await asked(cairn)
+        await cairn.completed("joke", {"topic": "math"}, context)
+    async with serving(database_url, retain_runs=0) as cairn:
+        await until(lambda: counts(database_url)["contexts"] == 0)
+        assert await asked(cairn) != context
+
+
+@pytest.mark.parametrize("number", [-1, float("inf"), float("nan"), 1e12])
 @pytest.mark.parametrize("name", ["retain_days", "retain_runs"])
-def test_there_is_no_keeping_less_than_nothing(name: str) -> None:
-    wrong: dict[str, Any] = {name: -1}
+def test_there_is_no_keeping_less_than_nothing_or_for_longer_than_ever(
+    name: str, number: float
+) -> None:
+    wrong: dict[str, Any] = {name: number}
     with pytest.raises(ValueError, match=name):
         Settings(**wrong)

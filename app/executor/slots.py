@@ -3,6 +3,8 @@
 import asyncio
 from collections import deque
 
+from app.engine.journal import Status
+
 
 class Slots:
     """A number of slots, handed out in the order they were asked for."""
@@ -42,3 +44,26 @@ class Slots:
             if not turn.done():
                 self._free -= 1
                 turn.set_result(None)
+
+
+class Slot:
+    """One run's slot: given back while it waits."""
+
+    def __init__(self, slots: Slots) -> None:
+        """Of a slot that was taken."""
+        self._slots = slots
+        self._held = True
+
+    def follow(self, status: Status) -> None:
+        """The run stands so now."""
+        if status == "waiting":
+            self.leave()
+        elif status == "running" and not self._held:
+            self._held = True
+            self._slots.take_at_once()
+
+    def leave(self) -> None:
+        """Give it back, if it is held."""
+        if self._held:
+            self._held = False
+            self._slots.give_back()

@@ -16,7 +16,7 @@ from app.engine.runner import Runner
 from app.engine.serialization import SealedEvent
 from app.errors import NotFound, Unavailable
 from app.executor.signal import Signal
-from app.executor.slots import Slots
+from app.executor.slots import Slot, Slots
 from app.store import claims, runs, seen
 from app.store.database import Database
 from app.store.journal import RunJournal
@@ -34,6 +34,7 @@ class _Driven:
 
     claimed: Claimed | None = None  # where it need not be claimed first
     accepted: "asyncio.Future[None] | None" = None  # of a run that is not stored yet
+    has_slot: bool = False
     journal: RunJournal | None = None
     runner: Runner | None = None
     task: "asyncio.Task[None] | None" = None
@@ -76,9 +77,10 @@ class Worker:
         worker = self._database.worker
         if self._draining or worker is None or not self._slots.free:
             return None
+        self._slots.take_at_once()  # who comes meanwhile must not find it free
         claimed = runs.fresh(workflow, event, worker)
         accepted = asyncio.get_running_loop().create_future()
-        self._take_up(claimed.run.id, _Driven(claimed, accepted))
+        self._take_up(claimed.run.id, _Driven(claimed, accepted, has_slot=True))
         await accepted
         return claimed.run.id
 
@@ -95,6 +97,7 @@ class Worker:
     def _take_up(self, run_id: UUID, driven: _Driven) -> None:
         self._driven[run_id] = driven
         driven.task = asyncio.create_task(self._drive(run_id, driven))
+        driven.task.add_done_callback(lambda _: self._drop(run_id, driven))
 
     def tell(self, run_id: UUID, said: Sequence[Said]) -> None:
         """Something was said to the run, and is committed."""
@@ -174,7 +177,8 @@ class Worker:
     async def _drive(self, run_id: UUID, driven: _Driven) -> None:
         delay = FIRST_DELAY
         try:
-            if driven.accepted is not None and not await self._accept(run_id, driven):
+            new = driven.accepted
+            if new is not None and not await self._accept(run_id, driven, new):
                 return
             while driven.again and not self._draining:
                 driven.again = False
@@ -184,42 +188,44 @@ class Worker:
                 except NotFound as refusal:
                     log.warning(str(refusal))
                     continue
-                except HeadMoved:
-                    log.info("run let go: somebody else has moved it on", run=str(run_id))
-                except Unavailable as refusal:
-                    log.error("run interrupted", run=str(run_id), why=str(refusal))
-                except Exception:
+                except Exception as error:
                     # Nothing is lost: the run stands at its head. It is not the worker's end.
-                    log.exception("run interrupted", run=str(run_id), again_in_seconds=delay)
+                    _say(run_id, error)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(driven.cancelled.wait(), delay)
                 delay = min(delay * 2, LONGEST_DELAY)
                 driven.again = True
         finally:
-            del self._driven[run_id]
+            self._drop(run_id, driven)
 
-    async def _accept(self, run_id: UUID, driven: _Driven) -> bool:
+    def _drop(self, run_id: UUID, driven: _Driven) -> None:
+        """The run is not driven any more; it may never have been, where the service is stopping."""
+        if self._driven.get(run_id) is driven:
+            del self._driven[run_id]
+        if driven.accepted is not None and not driven.accepted.done():
+            driven.accepted.set_exception(Unavailable("The service is stopping. Try again soon."))
+
+    async def _accept(
+        self, run_id: UUID, driven: _Driven, accepted: "asyncio.Future[None]"
+    ) -> bool:
         """Carry a new run forward; whether it was accepted, which its first fact does."""
-        accepted = driven.accepted
-        assert accepted is not None
         driven.again = False
         try:
             await self._once(run_id, driven)
         except Exception as error:
-            if accepted.done():
-                log.exception("run interrupted", run=str(run_id))
-                driven.again = True
-            else:
-                accepted.set_exception(_not_accepted(error))
-        finally:
             if not accepted.done():
-                accepted.set_exception(Unavailable("The service is stopping. Try again soon."))
-        return accepted.cancelled() or accepted.exception() is None  # nobody may wait any more
+                accepted.set_exception(_not_accepted(error))
+                return False
+            _say(run_id, error)
+            driven.again = True
+        return True
 
     async def _once(self, run_id: UUID, driven: _Driven) -> None:
         """Claim the run and carry it forward as far as it goes now."""
-        await self._slots.take()
-        slot = _Slot(self._slots)
+        if not driven.has_slot:
+            await self._slots.take()
+        driven.has_slot = False
+        slot = Slot(self._slots)
         try:
             claimed, driven.claimed = driven.claimed, None
             if claimed is None:
@@ -248,11 +254,21 @@ class Worker:
             if stored.following is not None:
                 self.wake(stored.following)
 
-    def _written(self, driven: _Driven, slot: "_Slot", status: Status) -> None:
+    def _written(self, driven: _Driven, slot: Slot, status: Status) -> None:
         """What the run has come to is committed."""
         slot.follow(status)
         if driven.accepted is not None and not driven.accepted.done():
             driven.accepted.set_result(None)
+
+
+def _say(run_id: UUID, error: Exception) -> None:
+    """Why the run was interrupted; it is taken up again."""
+    if isinstance(error, HeadMoved):
+        log.info("run let go: somebody else has moved it on", run=str(run_id))
+    elif isinstance(error, Unavailable):
+        log.error("run interrupted", run=str(run_id), why=str(error))
+    else:
+        log.error("run interrupted", run=str(run_id), exc_info=error)
 
 
 def _not_accepted(error: Exception) -> Exception:
@@ -266,28 +282,6 @@ def _tell(runner: Runner, driven: _Driven, said: Sequence[Said]) -> None:
         if message.id not in driven.told:
             driven.told.add(message.id)
             runner.tell(Received(Sent(message.event)), message.id)
-
-
-class _Slot:
-    """One run's slot: given back while it waits."""
-
-    def __init__(self, slots: Slots) -> None:
-        self._slots = slots
-        self._held = True
-
-    def follow(self, status: Status) -> None:
-        """The run stands so now."""
-        if status == "waiting":
-            self.leave()
-        elif status == "running" and not self._held:
-            self._held = True
-            self._slots.take_at_once()
-
-    def leave(self) -> None:
-        """Give it back, if it is held."""
-        if self._held:
-            self._held = False
-            self._slots.give_back()
 
 
 @dataclass(frozen=True, slots=True)

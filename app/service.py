@@ -114,8 +114,8 @@ class Service:
         """
         origin = await self._database.read(runs.origin, checkpoint_id)
         self.workflow(origin.run.workflow)
-        run_id = await self._database.write(runs.rerun, origin, request)
-        self._worker.wake(run_id)
+        run_id, claimed = await self._database.write(runs.rerun, origin, request)
+        self._worker.wake(run_id, claimed)
         return run_id
 
     async def run(self, run_id: UUID, wait_seconds: float = 0) -> Seen:

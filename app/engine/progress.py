@@ -118,7 +118,10 @@ class Progress(ABC):
             stands = "running"
             fact, _, message = item
             delta = advance(self._routes, snapshot, fact)
-            entry = record(new_number(), self.run, parent, seq + 1, fact, message, snapshot, delta)
+            number = new_number()
+            if parent is not None and number <= parent:
+                number = parent + 1  # it was made by another machine, whose clock is ahead
+            entry = record(number, self.run, parent, seq + 1, fact, message, snapshot, delta)
             records.append(entry)
             snapshot, parent, seq = entry.snapshot, entry.number, seq + 1
             if snapshot.stopped is not None:

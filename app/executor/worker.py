@@ -84,13 +84,14 @@ class Worker:
         await accepted
         return claimed.run.id
 
-    def wake(self, run_id: UUID) -> None:
-        """Something has happened to the run: it was accepted, or nobody drives it."""
+    def wake(self, run_id: UUID, claimed: Claimed | None = None) -> None:
+        """Something has happened to the run: it was accepted, or nobody drives it. Where it is
+        claimed already, it need not be once more."""
         if self._draining:
             return  # it is taken up at the next start, or by another process
         driven = self._driven.get(run_id)
         if driven is None:
-            self._take_up(run_id, _Driven())
+            self._take_up(run_id, _Driven(claimed))
         else:
             driven.again = True
 

@@ -110,6 +110,7 @@ class Origin:
 
     checkpoint_id: UUID
     run: Run
+    snapshot: Snapshot
     base: bytes
     blobs: dict[bytes, bytes]
 
@@ -135,11 +136,17 @@ def origin(session: Session, checkpoint_id: UUID) -> Origin:
     packer = Packer()
     packer.event(Unpacker(session, [source.start_event]).event(source.start_event))
     base = packer.delta(whole(snapshot))
-    return Origin(checkpoint_id, source, base, packer.gathered())
+    return Origin(checkpoint_id, source, snapshot, base, packer.gathered())
 
 
-def rerun(session: Session, origin: Origin, request: Repeatable | None) -> UUID:
+def rerun(
+    session: Session, origin: Origin, request: Repeatable | None
+) -> tuple[UUID, Claimed | None]:
     """Accept a run that begins where a checkpoint stands.
+
+    Returns:
+        Its id, and all that the worker needs to drive it; of a repeated request, only the id of
+        the run that it has made.
 
     Raises:
         NotFound: the checkpoint has been deleted.
@@ -147,17 +154,18 @@ def rerun(session: Session, origin: Origin, request: Repeatable | None) -> UUID:
     """
     made = requests.made_by(session, request)
     if made is not None:
-        return made
+        return made, None
     source = session.get(Run, origin.run.id, with_for_update=True)
     if source is None:
         raise checkpoints.not_found(origin.checkpoint_id)
     run_id = new_id()
+    worker = workers.own(session)
     row = run_row(
         run_id,
         source.workflow,
         source.context_id,
         source.start_event,
-        workers.own(session),
+        worker,
         now(),
         parent_run_id=source.id,
         root_run_id=source.root_run_id,
@@ -167,7 +175,8 @@ def rerun(session: Session, origin: Origin, request: Repeatable | None) -> UUID:
     session.connection().execute(ADD, row)
     blobs.store(session.connection(), {run_id: origin.blobs})
     requests.remember(session, request, run_id)
-    return run_id
+    head = Head(origin.checkpoint_id)
+    return run_id, Claimed(Run(**row), worker, origin.snapshot, head, [])
 
 
 def tell(

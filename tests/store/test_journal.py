@@ -9,6 +9,7 @@ import pytest
 
 from app.engine import StartEvent, StopEvent, Workflow, step
 from app.engine.facts import Received, Sent
+from app.engine.ids import new_number
 from app.engine.journal import HeadMoved
 from app.engine.runner import Runner
 from app.engine.serialization import SealedEvent
@@ -97,3 +98,16 @@ async def test_work_that_fails_takes_none_of_its_group_along(database: Database)
     assert len(set(results[::2])) == 20
     page = await database.read(seen.listed, None, None, None, 50, None)
     assert {run.id for run in page.items} == set(results[::2])
+
+
+async def test_ids_count_up_though_the_clock_of_the_one_before_was_ahead(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await _started(database)
+    runner, _ = await _claimed(database, run_id)
+    numbers = iter([new_number() + (1 << 90), new_number()])
+    monkeypatch.setattr("app.engine.progress.new_number", lambda: next(numbers))
+    assert await runner.drive(stay=False) == "completed"
+    page = await database.read(checkpoints.of_run, run_id, Filters(), False, 50, None)
+    first, second = (row.id for row in page.items)
+    assert second.int == first.int + 1

@@ -55,17 +55,17 @@ def prepare(engine: Engine) -> None:
     if wrong is None:
         return
     found = current(engine)
-    if found is None:
-        upgrade(engine)
-    elif found in _revisions() and engine.dialect.name == "sqlite":
-        log.warning("database upgraded", copy=_copy_beside(engine), revision=newest())
-        upgrade(engine)
+    if found is None or (found in _revisions() and engine.dialect.name == "sqlite"):
+        upgrade(engine, with_copy=True)
     else:
         raise ValueError(wrong)
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine, *, with_copy: bool = False) -> None:
     """Bring the tables to the newest revision; one process at a time does it.
+
+    Args:
+        with_copy: whether a file that has tables is copied before.
 
     Raises:
         ValueError: they are newer.
@@ -81,6 +81,10 @@ def upgrade(engine: Engine) -> None:
         with connection.begin():
             if not is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            # Another process may have done it while this one waited for its turn.
+            found = MigrationContext.configure(connection).get_current_revision()
+            if with_copy and found not in (None, newest()):
+                log.warning("database upgraded", copy=_copy_beside(engine), revision=newest())
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         if is_sqlite:

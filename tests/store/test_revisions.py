@@ -63,7 +63,7 @@ async def run_of(cairn: Cairn, id_: str) -> Json:
 
 async def test_all_runs_are_there_as_they_ended(cairn: Cairn, names: dict[str, Any]) -> None:
     seen = {run["id"]: run for run in (await cairn.get("/runs", limit=100))["items"]}
-    assert len(seen) == 14
+    assert len(seen) == 18
     assert [seen[id_]["result"] for id_ in names["counted"]] == [1, 3, 6]
     assert seen[names["scattered"]]["result"] == seen[names["rerun"]]["result"] == [0, 1, 2, 3]
     assert seen[names["rerun"]]["parent_run_id"] == names["scattered"]
@@ -99,7 +99,7 @@ async def test_every_checkpoint_is_shown_whole(cairn: Cairn, names: dict[str, An
             assert whole == listed
             assert state["is_running"] == (listed["output_event_type"] != "StopEvent")
             shown += 1
-    assert shown >= 46
+    assert shown >= 54
     counted = await run_of(cairn, names["counted"][1])
     last = (await cairn.checkpoints(counted))[-1]
     state = (await cairn.get(f"/checkpoints/{last['id']}"))["ctx_state"]
@@ -204,7 +204,7 @@ async def test_a_file_is_copied_and_upgrades_itself(revision: str, tmp_path: Pat
     with engine.connect() as connection:
         stood = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
         assert stood == revision
-        assert connection.scalar(sa.text("SELECT count(*) FROM runs")) == 14
+        assert connection.scalar(sa.text("SELECT count(*) FROM runs")) == 18
     engine.dispose()
 
 

@@ -19,7 +19,6 @@ class CheckpointQuery(Paged):
     last_completed_step: str | None = Field(None, description="The step that completed last.")
     input_event_type: str | None = Field(None, description="The type of the event it took.")
     output_event_type: str | None = Field(None, description="The type of the event it gave.")
-    tag: str | None = Field(None, description="A tag that it has.")
     include: Literal["events"] | None = Field(None, description="`events`: with both events.")
 
     @property
@@ -29,9 +28,7 @@ class CheckpointQuery(Paged):
 
     def filters(self) -> Filters:
         """The filters."""
-        return Filters(
-            self.last_completed_step, self.input_event_type, self.output_event_type, self.tag
-        )
+        return Filters(self.last_completed_step, self.input_event_type, self.output_event_type)
 
 
 def checkpoint_list(page: Page[Listed], query: CheckpointQuery) -> CheckpointList:

@@ -17,7 +17,7 @@ from app.store import contexts, kinds, snapshots, tags
 from app.store.blobs import Unpacker
 from app.store.kinds import Filters
 from app.store.pages import Page
-from app.store.tables import Checkpoint, Kind, Run, Tag
+from app.store.tables import Checkpoint, Kind, Run
 
 SUMMARY: tuple[Any, ...] = (
     col(Checkpoint.id),
@@ -169,9 +169,6 @@ def _found(
     """
     if filters.match_nothing:
         return []
-    if filters.tag is not None:
-        tagged = select(col(Tag.checkpoint_id)).where(col(Tag.tag) == filters.tag)
-        which = [*which, col(Checkpoint.id).in_(tagged)]
     wanted = kinds.matching(session, workflow, filters)
     first: Select[Any] = select(col(Checkpoint.id)).where(*which).order_by(order).limit(limit)
     if wanted is None:

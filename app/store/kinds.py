@@ -27,7 +27,6 @@ class Filters:
     last_completed_step: str | None = None
     input_event_type: str | None = None
     output_event_type: str | None = None
-    tag: str | None = None
 
     @property
     def match_nothing(self) -> bool:

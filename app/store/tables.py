@@ -161,7 +161,7 @@ class Tag(SQLModel, table=True):
     """A word that somebody has put to a checkpoint: what is tagged is kept."""
 
     __tablename__ = "tags"
-    __table_args__ = (Index("tags_by_run", "run_id"), Index("tags_by_tag", "tag", "checkpoint_id"))
+    __table_args__ = (Index("tags_by_run", "run_id"),)
 
     checkpoint_id: UUID = Field(primary_key=True, sa_type=Id)
     tag: str = Field(primary_key=True)

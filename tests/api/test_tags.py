@@ -36,19 +36,6 @@ async def test_new_tags_replace_those_before(cairn: Cairn, checkpoint: Json) -> 
     assert (await put(cairn, checkpoint))["tags"] == []
 
 
-async def test_checkpoints_are_found_by_tag(cairn: Cairn, checkpoint: Json) -> None:
-    await put(cairn, checkpoint, "good")
-    for of in (f"runs/{checkpoint['run_id']}", f"contexts/{checkpoint['context_id']}"):
-        path = f"/{of}/checkpoints"
-        found = (await cairn.get(path, tag="good"))["items"]
-        assert [c["id"] for c in found] == [checkpoint["id"]]
-        assert (await cairn.get(path, tag="bad"))["items"] == []
-        assert (await cairn.get(path, tag="good\0"))["items"] == []
-        step = {"last_completed_step": checkpoint["last_completed_step"]}
-        assert len((await cairn.get(path, tag="good", **step))["items"]) == 1
-        assert (await cairn.get(path, tag="good", last_completed_step="no"))["items"] == []
-
-
 @pytest.mark.parametrize(
     "tags", [[""], ["x" * 101], ["a\nb"], ["a\0"], [str(n) for n in range(21)], "good", None, [1]]
 )

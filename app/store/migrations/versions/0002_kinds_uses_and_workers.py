@@ -131,7 +131,6 @@ def _make_tables() -> None:
         sa.Column("run_id", _id(), sa.ForeignKey("runs.id"), nullable=False),
     )
     op.create_index("tags_by_run", "tags", ["run_id"])
-    op.create_index("tags_by_tag", "tags", ["tag", "checkpoint_id"])
     op.create_table("deletions", sa.Column("run_id", _id(), primary_key=True))
 
 

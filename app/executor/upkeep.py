@@ -46,10 +46,9 @@ class Upkeep:
 async def prune(database: Database, retention: Retention) -> Pruned:
     """Delete all that is beyond what is kept; what has gone."""
     runs = contexts = 0
-    while True:
+    # Looked for by a reader: where there are many, to find none takes time.
+    while await database.read(pruning.beyond, retention, 1):
         some = await database.write(pruning.prune, retention)
-        if not some.runs:
-            break
         runs, contexts = runs + some.runs, contexts + some.contexts
     pruned = Pruned(runs, contexts, await sweep(database))
     if runs:

@@ -91,7 +91,7 @@ def counted(session: Session, retention: Retention) -> Pruned:
 
 def prune(session: Session, retention: Retention) -> Pruned:
     """Delete some of the runs that are to go, and the contexts that are left without any; their
-    checkpoints follow, by `deleting.sweep`. With no runs in what it returns, none are left."""
+    checkpoints follow, by `deleting.sweep`."""
     going = dict(beyond(session, retention, deleting.SOME))
     deleting.remove(session, list(going))
     return Pruned(len(going), deleting.emptied(session, list(set(going.values()))), 0)

@@ -1,6 +1,7 @@
 """The command line: arguments in, exit code out."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 
 from app import __version__, logs
@@ -190,6 +192,10 @@ def _settings(**given: Any) -> Settings:
     except ValidationError as error:
         wrong = (f"CAIRN_{e['loc'][0]}".upper() + f": {e['msg']}." for e in error.errors())
         raise _stop("These settings do not fit. " + " ".join(wrong)) from None
+    except SettingsError as error:
+        field = re.search(r'field "(\w+)"', str(error))
+        name = f"CAIRN_{field[1]}".upper() if field else "One"
+        raise _stop(f"These settings do not fit. {name}: it must be written as JSON.") from None
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -99,6 +99,9 @@ async def prune(settings: Settings, *, dry_run: bool) -> str:
             "Nothing says what is to be kept. Give --days or --runs, or set CAIRN_RETAIN_DAYS or "
             "CAIRN_RETAIN_RUNS."
         )
+    complaint = Schema(settings.database_url).complaint()
+    if complaint is not None:
+        raise ValueError(complaint)
     database = Database(settings.database_url, settings.database_wait_seconds)
     database.open(as_worker=False)
     try:

@@ -1,6 +1,7 @@
 """The service: everything that can be asked of Cairn, one method each."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from app.engine import Event, SerializationError, StartEvent, StopEvent, Workflo
 from app.engine.journal import ENDED
 from app.engine.marks import Json
 from app.engine.serialization import SealedEvent
-from app.errors import Invalid, NotFound, Problem
+from app.errors import Invalid, NotFound, Problem, Unavailable
 from app.executor import upkeep
 from app.executor.signal import Signal
 from app.executor.worker import Worker
@@ -194,7 +195,7 @@ class Service:
             Conflict: it has not ended, or a checkpoint of it is tagged.
         """
         await self._database.write(deleting.run, run_id)
-        await upkeep.sweep(self._database)
+        await self._sweep()
 
     async def delete_context(self, context_id: UUID) -> None:
         """Delete a context and all its runs.
@@ -204,7 +205,12 @@ class Service:
             Conflict: one of its runs has not ended, or a checkpoint in it is tagged.
         """
         await self._database.write(deleting.context, context_id)
-        await upkeep.sweep(self._database)
+        await self._sweep()
+
+    async def _sweep(self) -> None:
+        """It is deleted, and asking again would find nothing: what is left behind can wait."""
+        with contextlib.suppress(Unavailable):
+            await upkeep.sweep(self._database)
 
     async def checkpoint(self, checkpoint_id: UUID) -> Whole:
         """One checkpoint, with its events and its snapshot; NotFound if there is none."""

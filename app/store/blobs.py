@@ -182,6 +182,7 @@ def use_only(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) ->
     before = set(connection.execute(USED_BY, {"owners": list(digests)}))
     wanted = {(owner, digest) for owner, some in digests.items() for digest in some}
     use(connection, {owner: [d for it, d in wanted - before if it == owner] for owner in digests})
+    _lock(connection, [digest for _, digest in before - wanted])
     for owner, digest in before - wanted:
         connection.execute(delete(USES).where(USES.c.owner_id == owner, USES.c.digest == digest))
     _sweep(connection, [digest for _, digest in before - wanted])
@@ -192,8 +193,18 @@ def let_go(connection: Connection, owners: list[UUID]) -> None:
     for start in range(0, len(owners), CHUNK):
         owned = USES.c.owner_id.in_(owners[start : start + CHUNK])
         freed = list(connection.scalars(select(USES.c.digest).where(owned).distinct()))
+        _lock(connection, freed)
         connection.execute(delete(USES).where(owned))
         _sweep(connection, freed)
+
+
+def _lock(connection: Connection, digests: list[bytes]) -> None:
+    """Have the blobs to ourselves: of two transactions that each take away one of the last two
+    uses, neither would see that it was the last."""
+    for start in range(0, len(digests), CHUNK):
+        some = BLOBS.c.digest.in_(sorted(digests)[start : start + CHUNK])
+        locked = select(BLOBS.c.digest).where(some).order_by(BLOBS.c.digest).with_for_update()
+        connection.execute(locked).all()
 
 
 def _sweep(connection: Connection, digests: list[bytes]) -> None:

@@ -141,7 +141,7 @@ def find(session: Session, checkpoint_id: UUID) -> Checkpoint:
         NotFound: there is none.
     """
     row = session.get(Checkpoint, checkpoint_id)
-    if row is None:
+    if row is None or session.get(Run, row.run_id) is None:  # or it is being deleted
         raise not_found(checkpoint_id)
     return row
 

@@ -197,8 +197,10 @@ def _free_pages(session: Session) -> bool:
     """Cut some of the free pages off a file of SQLite's; whether there are more."""
     driver = session.connection().connection.driver_connection
     assert driver is not None
-    driver.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
-    return bool(driver.execute("PRAGMA freelist_count").fetchone()[0])
+    free = int(driver.execute("PRAGMA freelist_count").fetchone()[0])
+    for _ in range(min(free, PAGES)):  # the driver has each call cut one, whatever is asked for
+        driver.execute("PRAGMA incremental_vacuum(1)")
+    return free > PAGES
 
 
 def _out_of_reach(trouble: str) -> Unavailable:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Engine
@@ -30,15 +31,21 @@ class Schema:
 
     def current(self) -> str | None:
         """The revision that the tables are at; `None` if they are not there."""
-        return self._ask(migrations.current)
+        return None if self._is_missing else self._ask(migrations.current)
 
     def complaint(self) -> str | None:
         """What has to be done before the database can be used; `None` if nothing."""
-        return self._ask(migrations.complaint)
+        return migrations.NO_TABLES if self._is_missing else self._ask(migrations.complaint)
 
     def upgrade(self) -> None:
         """Bring the tables to the newest revision."""
         self._ask(migrations.upgrade)
+
+    @property
+    def _is_missing(self) -> bool:
+        """Whether it is a file that is not there: looking at it would make it."""
+        is_file = self._url.get_backend_name() == "sqlite"
+        return is_file and not Path(str(self._url.database)).exists()
 
     def _ask(self, question: Callable[[Engine], T]) -> T:
         with reached(connected(self._url, connections=1)) as engine:

@@ -74,6 +74,8 @@ def trail(session: Session, checkpoint: Checkpoint) -> list[tuple[str | None, st
         found += rows
         origin = rows[-1][0].parent_id if rows else None
         here = None if origin is None else session.get(Checkpoint, origin)
+        if here is not None and session.get(Run, here.run_id) is None:
+            here = None  # it is being deleted
     unpacker = Unpacker(session, (row.delta for row, _ in found))
     return [
         (kind.last_completed_step, kind.input_event_type, unpacker.delta(row.delta))

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 
 log = structlog.get_logger(__name__)
 
+NO_TABLES = "The database has no tables yet. Run: cairn db upgrade"
 LOCK = 0x0CA1_124E  # of PostgreSQL's advisory locks, the one that whoever upgrades holds
 
 
@@ -32,7 +33,7 @@ def complaint(engine: Engine) -> str | None:
     if found == newest():
         return None
     if found is None:
-        return "The database has no tables yet. Run: cairn db upgrade"
+        return NO_TABLES
     if found in _revisions():
         return (
             f"The database is at revision {found}, and this Cairn needs {newest()}. Stop every "

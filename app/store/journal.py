@@ -1,5 +1,6 @@
 """The engine's journal, kept in the database: one fact, one transaction."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,9 @@ from app.store.seen import Error, Seen
 from app.store.tables import Run
 
 WHOLE_EVERY = 200
-"""How many checkpoints may stand between two whole snapshots: what reading one costs at most."""
+"""How many checkpoints stand between two whole snapshots at least, and at most where the deltas
+since the last one have come to twice its bytes: neither reading a snapshot nor writing them costs
+more than a fixed share of what it holds."""
 
 
 class RunJournal:
@@ -44,6 +47,8 @@ class RunJournal:
         self._began = claimed.run.started_at
         self._to_store = None if claimed.is_stored else claimed.start_event
         self._packer = Packer()
+        self._whole_bytes = 0  # of a whole snapshot, when one was last looked at
+        self._delta_bytes = 0.0 if claimed.head.seq == 0 else math.inf  # since the last one
 
     async def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None
@@ -117,7 +122,8 @@ class RunJournal:
 
     def _row(self, record: Record, traits: Traits) -> dict[str, Any]:
         packer, taken, given = self._packer, record.input_event, record.output_event
-        is_whole = record.seq == 1 or record.seq % WHOLE_EVERY == 0
+        delta = packer.delta(record.delta)
+        self._delta_bytes += len(delta)
         return {
             "id": record.id,
             "run_id": record.run,
@@ -127,10 +133,23 @@ class RunJournal:
             "parent_id": record.parent,
             "input_event": None if taken is None else packer.event(taken),
             "output_event": None if given is None else packer.event(given),
-            "delta": packer.delta(record.delta),
-            "whole": packer.delta(whole(record.snapshot)) if is_whole else None,
+            "delta": delta,
+            "whole": self._whole(record),
             "created_at": now(),
         }
+
+    def _whole(self, record: Record) -> bytes | None:
+        """The whole snapshot, at the first checkpoint and when it is time for another."""
+        is_first = record.seq == 1
+        may_be = record.seq % WHOLE_EVERY == 0 and self._delta_bytes >= 2 * self._whole_bytes
+        if not is_first and not may_be:
+            return None
+        written = self._packer.delta(whole(record.snapshot))
+        self._whole_bytes = len(written)
+        if not is_first and self._delta_bytes < 2 * len(written):
+            return None
+        self._delta_bytes = 0
+        return written
 
 
 def _traits(run: Run, record: Record) -> Traits:

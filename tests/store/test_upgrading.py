@@ -128,6 +128,25 @@ def multiply(url: str, run: str, many: int) -> None:
     engine.dispose()
 
 
+async def test_a_rerun_that_was_accepted_and_had_not_begun_has_its_base(
+    names: dict[str, Any], database_url: str
+) -> None:
+    run = names["hoarded_again"]
+    its = f"= '{run if database_url.startswith('postgresql') else letters(run)}'"
+    ask(database_url, f"DELETE FROM checkpoints WHERE run_id {its}")
+    ask(
+        database_url,
+        "UPDATE runs SET status = 'queued', stop_event = NULL, started_at = NULL, "
+        f"finished_at = NULL WHERE id {its}",
+    )
+    before = referred(database_url)
+    assert letters(run) in {owner for owner, _ in before}, "its base alone refers to the value"
+    upgrade(database_url)
+    assert used(database_url) == before
+    async with serving(database_url, drain_seconds=0.1) as cairn:
+        assert (await cairn.until({"id": run}, "completed"))["result"] == 5_000
+
+
 async def test_a_long_value_is_kept_as_long_as_anybody_refers_to_it(
     cairn: Cairn, names: dict[str, Any], database_url: str
 ) -> None:

@@ -240,7 +240,8 @@ class Worker:
             workflow = self.workflows[claimed.run.workflow]
             stored = driven.journal = RunJournal(self._database, claimed)
             journal = _Reporting(stored, partial(self._written, driven, slot))
-            runner = Runner(workflow, journal, run_id, claimed.snapshot, claimed.head)
+            standing = claimed.standing
+            runner = Runner(workflow, journal, run_id, standing.snapshot, standing.head)
             driven.told.clear()
             _tell(runner, driven, claimed.unheard)
             driven.runner = runner

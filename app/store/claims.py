@@ -45,9 +45,9 @@ def claim(session: Session, run_id: UUID, loaded: Collection[str]) -> Claimed | 
     run.worker_id = worker
     session.add(run)
     try:
-        snapshot, head = snapshots.start(session, run)
-        heard = head.checkpoint is not None
-        return Claimed(run, worker, snapshot, head, unheard(session, run, heard=heard))
+        standing = snapshots.start(session, run)
+        said = unheard(session, run, heard=standing.head.checkpoint is not None)
+        return Claimed(run, worker, standing, said)
     except Damaged as damage:
         runs.end(session, run, "failed", type(damage).__name__, str(damage))
         return None

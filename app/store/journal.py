@@ -1,6 +1,5 @@
 """The engine's journal, kept in the database: one fact, one transaction."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -42,13 +41,13 @@ class RunJournal:
         self.following: UUID | None = None
         self._database = database
         self._run = claimed.run
-        self._snapshot = claimed.snapshot
+        self._snapshot = claimed.standing.snapshot
         self._status = claimed.run.status
         self._began = claimed.run.started_at
         self._to_store = None if claimed.is_stored else claimed.start_event
         self._packer = Packer()
-        self._whole_bytes = 0  # of a whole snapshot, when one was last looked at
-        self._delta_bytes = 0.0 if claimed.head.seq == 0 else math.inf  # since the last one
+        self._whole_bytes = claimed.standing.whole_bytes  # when one was last looked at
+        self._delta_bytes = claimed.standing.delta_bytes  # since the last one
 
     async def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None

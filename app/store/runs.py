@@ -18,6 +18,7 @@ from app.store.columns import now
 from app.store.requests import Repeatable
 from app.store.rows import RUNS, UNDER_WAY, run_row
 from app.store.seen import Seen, as_new
+from app.store.snapshots import Standing
 from app.store.tables import Context, Message, Run
 
 ADD = insert(RUNS)
@@ -37,15 +38,14 @@ class Claimed:
 
     run: Run
     worker: UUID
-    snapshot: Snapshot
-    head: Head
+    standing: Standing
     unheard: list[Said]
     is_stored: bool = True
 
     @property
     def start_event(self) -> SealedEvent | None:
         """Its start event, if it has yet to hear it."""
-        said = self.unheard[0] if self.unheard and self.head.seq == 0 else None
+        said = self.unheard[0] if self.unheard and self.standing.head.seq == 0 else None
         return said.event if said is not None and said.id == self.run.id else None
 
     @property
@@ -60,7 +60,7 @@ def fresh(workflow: str, event: SealedEvent, worker: UUID) -> Claimed:
     run_id = new_id()
     row = run_row(run_id, workflow, new_id(), b"", worker, now())
     said = [Said(run_id, event)]
-    return Claimed(Run(**row), worker, Snapshot(), Head(), said, is_stored=False)
+    return Claimed(Run(**row), worker, Standing(Snapshot(), Head()), said, is_stored=False)
 
 
 def start(
@@ -175,8 +175,8 @@ def rerun(
     session.connection().execute(ADD, row)
     blobs.store(session.connection(), {run_id: origin.blobs})
     requests.remember(session, request, run_id)
-    head = Head(origin.checkpoint_id)
-    return run_id, Claimed(Run(**row), worker, origin.snapshot, head, [])
+    standing = Standing(origin.snapshot, Head(origin.checkpoint_id))
+    return run_id, Claimed(Run(**row), worker, standing, [])
 
 
 def tell(
@@ -229,7 +229,7 @@ def cancel(session: Session, run_id: UUID) -> Status:
         run.is_to_cancel = True
         session.add(run)
         return run.status
-    snapshot, _ = snapshots.start(session, run)
+    snapshot = snapshots.start(session, run).snapshot
     end(session, run, "cancelled", "WorkflowCancelledByUser", "The run was cancelled.")
     if run.started_at is not None:
         packer = Packer()

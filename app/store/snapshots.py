@@ -1,5 +1,7 @@
 """Reading a snapshot back: the nearest whole one, and the deltas since."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -18,6 +20,11 @@ def at(session: Session, run_id: UUID, seq: int) -> Snapshot:
     Raises:
         Damaged: it cannot be read back.
     """
+    return _read(session, _payloads(session, run_id, seq))
+
+
+def _payloads(session: Session, run_id: UUID, seq: int) -> list[bytes]:
+    """The nearest whole snapshot, and the deltas since."""
     whole = select(Checkpoint.seq).where(
         Checkpoint.run_id == run_id, Checkpoint.seq <= seq, col(Checkpoint.whole).is_not(None)
     )
@@ -29,7 +36,10 @@ def at(session: Session, run_id: UUID, seq: int) -> Snapshot:
         .where(Checkpoint.run_id == run_id, Checkpoint.seq >= nearest, Checkpoint.seq <= seq)
         .order_by(col(Checkpoint.seq))
     ).all()
-    payloads = [rows[0][0] or b"", *(delta for _, delta in rows[1:])]
+    return [rows[0][0] or b"", *(delta for _, delta in rows[1:])]
+
+
+def _read(session: Session, payloads: Sequence[bytes]) -> Snapshot:
     unpacker = Unpacker(session, payloads)
     snapshot = Snapshot()
     for payload in payloads:
@@ -37,7 +47,17 @@ def at(session: Session, run_id: UUID, seq: int) -> Snapshot:
     return snapshot
 
 
-def start(session: Session, run: Run) -> tuple[Snapshot, Head]:
+class Standing(NamedTuple):
+    """Where a run stands, and in how many bytes that was written: the last whole snapshot, and the
+    deltas since."""
+
+    snapshot: Snapshot
+    head: Head
+    whole_bytes: int = 0
+    delta_bytes: int = 0
+
+
+def start(session: Session, run: Run) -> Standing:
     """Where a run stands: its head, its origin if it is a rerun, or its context."""
     head = session.exec(
         select(Checkpoint.id, Checkpoint.seq)
@@ -46,13 +66,15 @@ def start(session: Session, run: Run) -> tuple[Snapshot, Head]:
         .limit(1)
     ).first()
     if head is not None:
-        return at(session, run.id, head[1]), Head(*head)
+        whole, *deltas = payloads = _payloads(session, run.id, head[1])
+        sizes = len(whole), sum(map(len, deltas))
+        return Standing(_read(session, payloads), Head(*head), *sizes)
     if run.base is not None:
         base = Unpacker(session, [run.base]).delta(run.base)
-        return Snapshot().after(base), Head(run.origin_checkpoint_id)
+        return Standing(Snapshot().after(base), Head(run.origin_checkpoint_id))
     context = session.get_one(Context, run.context_id)
     state = Unpacker(session, [context.state]).state(context.state) if context.state else {}
-    return Snapshot().with_state(state), Head()
+    return Standing(Snapshot().with_state(state), Head())
 
 
 def trail(session: Session, checkpoint: Checkpoint) -> list[tuple[str | None, str | None, Delta]]:

@@ -43,7 +43,7 @@ async def _claimed(database: Database, run_id: UUID) -> tuple[Runner, runs.Claim
     claimed = await database.write(claims.claim, run_id, {"single"})
     assert claimed is not None
     journal = RunJournal(database, claimed)
-    runner = Runner(Single(), journal, run_id, claimed.snapshot, claimed.head)
+    runner = Runner(Single(), journal, run_id, claimed.standing.snapshot, claimed.standing.head)
     for said in claimed.unheard:
         runner.tell(Received(Sent(said.event)), said.id)
     return runner, claimed

@@ -9,6 +9,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from app.store.connecting import is_out_of_reach
 
 log = structlog.get_logger(__name__)
 
@@ -56,10 +59,15 @@ def prepare(engine: Engine) -> None:
     if wrong is None:
         return
     found = current(engine)
-    if found is None or (found in _revisions() and engine.dialect.name == "sqlite"):
-        upgrade(engine, with_copy=True)
-    else:
+    if found is not None and (found not in _revisions() or engine.dialect.name != "sqlite"):
         raise ValueError(wrong)
+    for last_try in (False, False, True):
+        try:
+            upgrade(engine, with_copy=True)
+            return
+        except DBAPIError as error:  # another process may be at it
+            if last_try or not is_out_of_reach(error):
+                raise
 
 
 def upgrade(engine: Engine, *, with_copy: bool = False) -> None:
@@ -99,7 +107,10 @@ def _compact(connection: sqlite3.Connection | None) -> None:
     _pragma(connection, "foreign_keys = ON")
     if connection.execute("PRAGMA auto_vacuum").fetchone() != (2,):
         _pragma(connection, "auto_vacuum = INCREMENTAL")
-        connection.execute("VACUUM")
+        try:
+            connection.execute("VACUUM")
+        except sqlite3.OperationalError as error:
+            log.warning("the file will not get smaller when runs are deleted", why=str(error))
 
 
 def _pragma(connection: sqlite3.Connection | None, what: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -24,10 +25,17 @@ def closed_gates() -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run on each kind of database what is marked so; the rest runs on SQLite, and costs half."""
-    if "database" in metafunc.fixturenames:
-        marked = metafunc.definition.get_closest_marker("databases")
-        metafunc.parametrize("database", KINDS if marked else KINDS[:1], indirect=True)
+    """Run on each kind of database what is marked so; the rest runs on SQLite, and costs half.
+    What is marked `seldom` runs on SQLite alone, unless the long forms are asked for."""
+    if "database" not in metafunc.fixturenames:
+        return
+    first, *others = KINDS
+    kinds: list[Any] = [first]
+    marked = metafunc.definition.get_closest_marker("databases")
+    if marked is not None:
+        marks = [pytest.mark.slow] if marked.kwargs.get("seldom") else []
+        kinds += [pytest.param(kind, marks=marks) for kind in others]
+    metafunc.parametrize("database", kinds, indirect=True)
 
 
 @pytest.fixture

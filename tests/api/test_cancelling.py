@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.asking import Cairn
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.databases(seldom=True)
 
 
 async def test_a_run_cancelled_as_it_begins_executes_nothing_more(cairn: Cairn) -> None:

@@ -10,7 +10,7 @@ from tests.api import gates
 from tests.api.asking import NOBODY, Cairn, Json, read, refused, serving, steps
 from tests.api.gates import open_gate, reached
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.databases(seldom=True)
 
 CHECKPOINT = {
     "id",

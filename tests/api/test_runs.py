@@ -66,7 +66,7 @@ async def test_a_completed_run_shows_all_there_is_to_it(cairn: Cairn) -> None:
     assert time(run["created_at"]) <= time(run["started_at"]) <= time(run["finished_at"])
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_run_makes_its_own_context_when_none_is_given(cairn: Cairn) -> None:
     one, two = await cairn.start("joke", {"topic": "a"}), await cairn.start("joke", {"topic": "b"})
     assert one["context_id"] != two["context_id"]
@@ -76,7 +76,7 @@ async def test_a_run_makes_its_own_context_when_none_is_given(cairn: Cairn) -> N
     await cairn.ended(two)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_run_goes_on_from_where_its_context_stands(cairn: Cairn) -> None:
     context = await cairn.context("counter")
     results = [(await cairn.completed("counter", {}, context))["result"] for _ in range(3)]
@@ -101,12 +101,12 @@ async def test_an_unknown_workflow_is_refused_by_its_name(cairn: Cairn) -> None:
     refused(await cairn.http.post("/contexts", json={"workflow": "jest"}), 404, "jest")
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_an_unknown_context_is_refused(cairn: Cairn) -> None:
     refused(await cairn.http.post("/runs", json={**MATH, "context_id": NOBODY}), 404, NOBODY)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_context_of_another_workflow_is_refused(cairn: Cairn) -> None:
     context = await cairn.context("counter")
     response = await cairn.http.post("/runs", json={**MATH, "context_id": context})
@@ -120,7 +120,7 @@ async def test_an_option_that_is_not_there_is_refused_by_its_name(cairn: Cairn) 
     refused(response, 422, "colour")
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_hundred_runs_started_at_once_all_complete(cairn: Cairn) -> None:
     started = await asyncio.gather(
         *(cairn.start("joke", {"topic": str(number)}) for number in range(100))
@@ -171,7 +171,7 @@ async def test_a_run_that_fails_in_the_time_preferred_is_answered_too(cairn: Cai
     assert (response.status_code, response.json()["status"]) == (200, "failed")
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_run_that_takes_longer_than_preferred_is_accepted(cairn: Cairn) -> None:
     body = {"workflow": "slow", "start_event": {"gate": "g"}}
     for prefer in ("wait=0", "wait=1"):
@@ -198,7 +198,7 @@ async def test_a_preference_that_cannot_be_read_is_ignored(cairn: Cairn, prefer:
 
 
 @pytest.mark.parametrize("seconds", ["100000", "9" * 30, "9" * 5000])
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_preference_for_very_long_is_no_obstacle(cairn: Cairn, seconds: str) -> None:
     response = await cairn.http.post("/runs", json=MATH, headers={"Prefer": f"wait={seconds}"})
     assert response.status_code in {200, 202}
@@ -244,7 +244,7 @@ async def test_a_repeated_request_that_prefers_to_wait_waits_for_the_first_run(
     assert response.json()["id"] == first.json()["id"]
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_key_with_another_body_is_refused(cairn: Cairn) -> None:
     key = {"Idempotency-Key": "math-1"}
     first = await cairn.http.post("/runs", json=MATH, headers=key)
@@ -254,7 +254,7 @@ async def test_a_key_with_another_body_is_refused(cairn: Cairn) -> None:
     await cairn.ended(first.json())
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_without_a_key_every_request_starts_a_run(cairn: Cairn) -> None:
     first, second = [await cairn.start("joke", {"topic": "math"}) for _ in range(2)]
     assert first["id"] != second["id"]
@@ -262,7 +262,7 @@ async def test_without_a_key_every_request_starts_a_run(cairn: Cairn) -> None:
     await cairn.ended(second)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_requests_repeated_at_once_start_one_run(cairn: Cairn) -> None:
     key = {"Idempotency-Key": "math-1"}
     responses = await asyncio.gather(
@@ -275,7 +275,7 @@ async def test_requests_repeated_at_once_start_one_run(cairn: Cairn) -> None:
     assert gates.executed == ["generate_joke", "critique_joke"]
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_of_different_requests_with_one_key_at_once_one_is_taken(cairn: Cairn) -> None:
     key = {"Idempotency-Key": "math-1"}
     responses = await asyncio.gather(
@@ -293,7 +293,7 @@ async def test_of_different_requests_with_one_key_at_once_one_is_taken(cairn: Ca
     await cairn.ended(run)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_request_that_was_refused_does_not_hold_its_key(cairn: Cairn) -> None:
     key = {"Idempotency-Key": "math-1"}
     wrong = {"workflow": "jest", "start_event": {"topic": "math"}}
@@ -303,7 +303,7 @@ async def test_a_request_that_was_refused_does_not_hold_its_key(cairn: Cairn) ->
     await cairn.ended(response.json())
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_key_of_another_endpoint_never_gives_what_that_one_made(cairn: Cairn) -> None:
     key = {"Idempotency-Key": "one"}
     run = await cairn.ended((await cairn.http.post("/runs", json=MATH, headers=key)).json())
@@ -334,7 +334,7 @@ async def test_a_repeated_rerun_is_given_the_first(cairn: Cairn) -> None:
     assert len((await cairn.get("/runs"))["items"]) == 2
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_repeated_context_is_given_the_first(cairn: Cairn) -> None:
     key = {"Idempotency-Key": "context-1"}
     body = {"workflow": "joke"}
@@ -343,7 +343,7 @@ async def test_a_repeated_context_is_given_the_first(cairn: Cairn) -> None:
     refused(await cairn.http.post("/contexts", json={"workflow": "slow"}, headers=key), 409)
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_key_is_remembered_when_the_service_starts_again(database: str) -> None:
     key = {"Idempotency-Key": "math-1"}
     async with serving(database) as cairn:
@@ -356,7 +356,7 @@ async def test_a_key_is_remembered_when_the_service_starts_again(database: str) 
 # Finding
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_runs_are_found_by_workflow_status_and_context(cairn: Cairn) -> None:
     joke = await cairn.completed("joke", {"topic": "math"})
     other = await cairn.completed("joke", {"topic": "art"}, joke["context_id"])
@@ -378,7 +378,7 @@ async def test_runs_are_found_by_workflow_status_and_context(cairn: Cairn) -> No
     assert await found(workflow="jest") == await found(context_id=NOBODY) == []
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_listed_run_is_the_run(cairn: Cairn) -> None:
     run = await cairn.completed("joke", {"topic": "math"})
     page = await cairn.get("/runs")
@@ -386,7 +386,7 @@ async def test_a_listed_run_is_the_run(cairn: Cairn) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 3, 4, 11, 12])
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_pages_of_runs_show_each_run_once(cairn: Cairn, limit: int) -> None:
     for number in range(12):
         await cairn.completed("joke" if number % 3 else "counter", {"topic": "t"})
@@ -400,7 +400,7 @@ async def test_pages_of_runs_show_each_run_once(cairn: Cairn, limit: int) -> Non
     ]
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_runs_that_come_while_one_turns_the_pages_disturb_none(cairn: Cairn) -> None:
     first = {(await cairn.completed("counter"))["id"] for _ in range(6)}
     page = await cairn.get("/runs", limit=2)
@@ -426,7 +426,7 @@ async def test_runs_that_come_while_one_turns_the_pages_disturb_none(cairn: Cair
         {"cursor": "nonsense"},
     ],
 )
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_filter_that_makes_no_sense_is_refused_by_its_name(
     cairn: Cairn, query: dict[str, str]
 ) -> None:
@@ -517,7 +517,7 @@ async def test_what_cannot_be_stored_fails_the_step_that_wrote_it(cairn: Cairn) 
 
 
 @pytest.mark.parametrize("odd", ["infinity", "not a number", "huge", "surrogate", "nul"])
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_an_odd_result_is_shown_or_fails_its_step(cairn: Cairn, odd: str) -> None:
     shown = {"infinity": "inf", "not a number": "nan", "huge": 10**400, "nul": "\0"}
     run = await cairn.ended(await cairn.start("odd_result", {"odd": odd}))
@@ -532,7 +532,7 @@ async def test_an_odd_result_is_shown_or_fails_its_step(cairn: Cairn, odd: str) 
 # One context, many runs
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_the_second_run_of_a_context_waits_for_the_first(cairn: Cairn) -> None:
     context = await cairn.context("slow")
     first = await cairn.start("slow", {"gate": "first"}, context)
@@ -549,14 +549,14 @@ async def test_the_second_run_of_a_context_waits_for_the_first(cairn: Cairn) -> 
     assert time(first["finished_at"]) <= time(second["started_at"])
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_runs_of_one_context_go_one_after_another_in_order(cairn: Cairn) -> None:
     context = await cairn.context("counter")
     started = [await cairn.start("counter", {"by": 1}, context) for _ in range(12)]
     assert [(await cairn.ended(run))["result"] for run in started] == list(range(1, 13))
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_runs_started_at_once_in_one_context_lose_nothing(cairn: Cairn) -> None:
     context = await cairn.context("counter")
     started = await asyncio.gather(*(cairn.start("counter", {}, context) for _ in range(20)))
@@ -564,7 +564,7 @@ async def test_runs_started_at_once_in_one_context_lose_nothing(cairn: Cairn) ->
     assert sorted(run["result"] for run in ended) == list(range(1, 21))
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_runs_of_different_contexts_go_at_the_same_time(cairn: Cairn) -> None:
     runs = [await cairn.start("slow", {"gate": name}) for name in ("a", "b", "c")]
     for name in ("a", "b", "c"):
@@ -575,7 +575,7 @@ async def test_runs_of_different_contexts_go_at_the_same_time(cairn: Cairn) -> N
         await cairn.until(run, "completed")
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_the_next_run_of_a_context_starts_also_when_the_first_fails(cairn: Cairn) -> None:
     context = await cairn.context("failing")
     first = await cairn.start("failing", {"fault": "logs"}, context)
@@ -604,7 +604,7 @@ async def test_a_run_may_refuse_to_wait_for_another(cairn: Cairn) -> None:
     await cairn.until(response.json(), "completed")
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_of_runs_that_refuse_to_wait_and_come_at_once_one_is_taken(cairn: Cairn) -> None:
     body = {
         "workflow": "slow",
@@ -616,7 +616,7 @@ async def test_of_runs_that_refuse_to_wait_and_come_at_once_one_is_taken(cairn: 
     assert sorted(response.status_code for response in responses) == [202] + [409] * 9
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_if_busy_is_queue_or_reject(cairn: Cairn) -> None:
     refused(await cairn.http.post("/runs", json={**MATH, "if_busy": "panic"}), 422, "if_busy")
     response = await cairn.http.post("/runs", json={**MATH, "if_busy": "queue"})
@@ -624,7 +624,7 @@ async def test_if_busy_is_queue_or_reject(cairn: Cairn) -> None:
     await cairn.ended(response.json())
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_no_more_runs_are_carried_forward_at_once_than_set(database: str) -> None:
     async with serving(database, max_active_runs=2, drain_seconds=0.1) as cairn:
         runs = [await cairn.start("slow", {"gate": gate}) for gate in ("a", "b", "c", "d")]
@@ -665,7 +665,7 @@ async def cancel(cairn: Cairn, run: Json) -> Json:
     return seen
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_running_run_is_cancelled_and_rerun_from_where_it_stood(cairn: Cairn) -> None:
     run = await cairn.start("slow", {"gate": "g"})
     await reached("g")
@@ -680,7 +680,7 @@ async def test_a_running_run_is_cancelled_and_rerun_from_where_it_stood(cairn: C
     assert rerun["result"] == "through g"
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_waiting_run_is_cancelled(cairn: Cairn) -> None:
     run = await cairn.until(await cairn.start("approval", {"amount": 1}), "waiting")
     await cancel(cairn, run)
@@ -689,7 +689,7 @@ async def test_a_waiting_run_is_cancelled(cairn: Cairn) -> None:
     refused(await cairn.http.post(f"/runs/{run['id']}/events", json=said), 409, "cancelled")
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_queued_run_is_cancelled_and_never_starts(cairn: Cairn) -> None:
     context = await cairn.context("slow")
     first = await cairn.start("slow", {"gate": "first"}, context)
@@ -706,7 +706,7 @@ async def test_a_queued_run_is_cancelled_and_never_starts(cairn: Cairn) -> None:
     assert await cairn.get(f"/runs/{second['id']}") == cancelled
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_the_next_run_of_a_context_starts_when_the_first_is_cancelled(cairn: Cairn) -> None:
     context = await cairn.context("slow")
     first = await cairn.start("slow", {"gate": "first"}, context)
@@ -724,7 +724,7 @@ async def test_a_run_that_has_ended_stays_as_it_ended(cairn: Cairn) -> None:
     assert await cairn.get(f"/runs/{run['id']}") == run
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_run_may_be_cancelled_twice(cairn: Cairn) -> None:
     run = await cairn.start("slow", {"gate": "g"})
     await reached("g")
@@ -733,7 +733,7 @@ async def test_a_run_may_be_cancelled_twice(cairn: Cairn) -> None:
     assert await cancel(cairn, run) == cancelled
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_run_that_nobody_started_is_not_cancelled(cairn: Cairn) -> None:
     refused(await cairn.http.post(f"/runs/{NOBODY}/cancel"), 404, NOBODY)
 
@@ -754,7 +754,7 @@ async def test_a_waiting_run_goes_on_with_the_answer(
 
 
 @pytest.mark.parametrize("workflow", ["approval", "mid_step"])
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_waiting_run_waits_on_when_the_service_starts_again(
     database: str, workflow: str
 ) -> None:
@@ -786,7 +786,7 @@ async def test_events_are_heard_in_the_order_in_which_they_were_accepted(cairn: 
     assert (await cairn.until(run, "completed"))["result"] == ["ann", "ben", "cy"]
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_queued_run_hears_later_what_it_was_told(cairn: Cairn) -> None:
     context = await cairn.context("voting")
     first = await cairn.until(await cairn.start("voting", {}, context), "waiting")
@@ -801,7 +801,7 @@ async def test_a_queued_run_hears_later_what_it_was_told(cairn: Cairn) -> None:
     assert heard == ["dan"] * 3 + ["ann", "ben", "cy"]
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_an_event_said_again_with_its_key_is_heard_once(cairn: Cairn) -> None:
     run = await cairn.until(await cairn.start("voting"), "waiting")
 
@@ -859,7 +859,7 @@ async def test_an_event_that_cannot_be_heard_is_refused_and_the_run_waits_on(
     await cairn.until(run, "completed")
 
 
-@pytest.mark.databases
+@pytest.mark.databases(seldom=True)
 async def test_a_run_that_nobody_started_is_told_nothing(cairn: Cairn) -> None:
     said = {"type": "Verdict", "data": {"approved": True}}
     refused(await cairn.http.post(f"/runs/{NOBODY}/events", json=said), 404, NOBODY)

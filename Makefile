@@ -27,7 +27,7 @@ serve: setup ## Serve the workflows in workflows/
 
 test: check ## Check, then run every test (ARGS="-k rerun" for some)
 	@echo "test: pytest"
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
 bench: setup ## Measure beside the floor and others (ARGS="durable --quick" for a look at some)
 	@.venv/bin/python -m tests.benchmarks $(ARGS)

@@ -183,7 +183,11 @@ EXACT: list[Any] = [
 
 
 def named(value: Any) -> str:
+    """The same in every process: what is a set has an order of its own in each."""
     shown = hex(value) if type(value) is int else ascii(value)
+    if isinstance(value, set | frozenset):
+        shown = ascii(sorted(map(ascii, value)))
+    shown = shown.partition(" at 0x")[0]
     return f"{type(value).__name__} {shown[:40]}"
 
 

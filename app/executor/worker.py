@@ -25,6 +25,7 @@ from app.store.seen import Seen
 
 log = structlog.get_logger(__name__)
 
+ACCEPTED_SECONDS = 8.0  # that whoever asks for a run waits for it to be stored
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds, before a run is taken up again after trouble
 
 
@@ -81,6 +82,12 @@ class Worker:
         claimed = runs.fresh(workflow, event, worker)
         accepted = asyncio.get_running_loop().create_future()
         self._take_up(claimed.run.id, _Driven(claimed, accepted, has_slot=True))
+        done, _ = await asyncio.wait([accepted], timeout=ACCEPTED_SECONDS)
+        if not done:
+            raise Unavailable(
+                "The database has not answered so far. The run may have been accepted: GET /runs "
+                "tells. With an Idempotency-Key it is safe to ask again."
+            )
         await accepted
         return claimed.run.id
 

@@ -20,7 +20,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 16
-READ_SECONDS = 30  # that whatever is read may take
+READ_SECONDS, PING_SECONDS = 30, 5  # that whatever is read may take, and where trouble is likely
 PAGES = 2_000  # that are cut off a file at a time
 QUEUE = 1_024  # works that are not committed yet; who has more waits for room
 
@@ -52,6 +52,10 @@ class Database:
         """
         self.kinds: set[Traits] = set()  # that are known to be stored
         self._engine = connected(checked(url), READERS + 2)
+        # What is read together stands together, though it is being deleted; SQLite has it so.
+        self._stable = self._engine
+        if self._engine.dialect.name == "postgresql":
+            self._stable = self._engine.execution_options(isolation_level="REPEATABLE READ")
         # Not asyncio's own threads: workflows may keep those busy.
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._writer = Writer(self._engine, wait_seconds, lease_seconds)
@@ -98,10 +102,13 @@ class Database:
         Raises:
             Unavailable: the database is out of reach.
         """
+        seconds = READ_SECONDS if self._writer.trouble is None else PING_SECONDS
+        return await self._read(lambda session: function(session, *args, **kwargs), seconds)
 
+    async def _read(self, function: Callable[[Session], T], seconds: int) -> T:
         def call() -> T:
-            with Session(self._engine, expire_on_commit=False) as session:
-                return function(session, *args, **kwargs)
+            with Session(self._stable, expire_on_commit=False) as session:
+                return function(session)
 
         def call_twice() -> T:
             try:
@@ -113,9 +120,9 @@ class Database:
 
         try:
             reading = asyncio.get_running_loop().run_in_executor(self._readers, call_twice)
-            return await asyncio.wait_for(reading, READ_SECONDS)
+            return await asyncio.wait_for(reading, seconds)
         except TimeoutError:
-            raise _out_of_reach(f"it has not answered for {READ_SECONDS} seconds") from None
+            raise _out_of_reach(f"it has not answered for {seconds} seconds") from None
         except DBAPIError as error:
             if is_out_of_reach(error):
                 raise _out_of_reach(described(error)) from error
@@ -190,7 +197,7 @@ class Database:
             raise RuntimeError("The writer has ended: nothing can be committed.")
         if self._writer.trouble is not None:
             raise _out_of_reach(self._writer.trouble)
-        await self.read(lambda session: session.exec(select(Run.id).limit(1)).all())
+        await self._read(lambda it: it.exec(select(Run.id).limit(1)).all(), PING_SECONDS)
 
 
 def _free_pages(session: Session) -> bool:

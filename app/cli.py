@@ -177,10 +177,10 @@ def openapi() -> None:
 @contextmanager
 def _database(url: str | None) -> Iterator["Schema"]:
     """The tables of the database that is configured; what is wrong with it ends the command."""
-    from app.main import schema_of
+    from app.store.schema import Schema
 
     try:
-        yield schema_of(_settings(database_url=url))
+        yield Schema(_settings(database_url=url).database_url)
     except ValueError as error:
         raise _stop(str(error)) from None
 

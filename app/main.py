@@ -72,15 +72,6 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         yield service
 
 
-def schema_of(settings: Settings) -> Schema:
-    """The tables of the database that is configured.
-
-    Raises:
-        ValueError: its URL is not one that can be used.
-    """
-    return Schema(settings.database_url)
-
-
 async def prune(settings: Settings, *, dry_run: bool) -> str:
     """Delete the runs that are not to be kept.
 

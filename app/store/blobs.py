@@ -17,12 +17,12 @@ from app.engine.marks import Json
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delta
 from app.errors import Damaged
+from app.store.chunks import chunks
 from app.store.columns import digest_of
 from app.store.tables import Blob, Use
 
 INLINE_BYTES = 300
 REFERENCE = re.compile(rb'\{"\$blob":"([0-9a-f]{64})"\}')
-CHUNK = 500  # databases bound the number of a statement's parameters
 RECENT_EVENTS, RECENT_BLOBS = 4, 32  # that a packer remembers
 
 BLOBS: Table = Blob.__table__  # type: ignore[attr-defined]
@@ -190,8 +190,8 @@ def use_only(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) ->
 
 def let_go(connection: Connection, owners: list[UUID]) -> None:
     """The owners use no blobs any more; what nobody uses is deleted."""
-    for start in range(0, len(owners), CHUNK):
-        owned = USES.c.owner_id.in_(owners[start : start + CHUNK])
+    for some in chunks(owners):
+        owned = USES.c.owner_id.in_(some)
         freed = list(connection.scalars(select(USES.c.digest).where(owned).distinct()))
         _lock(connection, freed)
         connection.execute(delete(USES).where(owned))
@@ -201,25 +201,23 @@ def let_go(connection: Connection, owners: list[UUID]) -> None:
 def _lock(connection: Connection, digests: list[bytes]) -> None:
     """Have the blobs to ourselves: of two transactions that each take away one of the last two
     uses, neither would see that it was the last."""
-    for start in range(0, len(digests), CHUNK):
-        some = BLOBS.c.digest.in_(sorted(digests)[start : start + CHUNK])
-        locked = select(BLOBS.c.digest).where(some).order_by(BLOBS.c.digest).with_for_update()
-        connection.execute(locked).all()
+    for some in chunks(sorted(digests)):
+        blobs = select(BLOBS.c.digest).where(BLOBS.c.digest.in_(some)).order_by(BLOBS.c.digest)
+        connection.execute(blobs.with_for_update()).all()
 
 
 def _sweep(connection: Connection, digests: list[bytes]) -> None:
     """Delete those of the blobs that nobody uses."""
     used = exists().where(USES.c.digest == BLOBS.c.digest)
-    for start in range(0, len(digests), CHUNK):
-        some = BLOBS.c.digest.in_(digests[start : start + CHUNK])
-        connection.execute(delete(BLOBS).where(some, ~used))
+    for some in chunks(digests):
+        connection.execute(delete(BLOBS).where(BLOBS.c.digest.in_(some), ~used))
 
 
 def _contents(session: Session, digests: list[bytes]) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
-    for start in range(0, len(digests), CHUNK):
-        some = BLOBS.c.digest.in_(digests[start : start + CHUNK])
-        rows = session.execute(select(BLOBS.c.digest, BLOBS.c.content).where(some))
+    for some in chunks(digests):
+        contents = select(BLOBS.c.digest, BLOBS.c.content).where(BLOBS.c.digest.in_(some))
+        rows = session.execute(contents)
         for digest, content in rows:
             if digest_of(content) == digest:  # else it is missed, where it is needed
                 found[digest] = content

@@ -12,8 +12,7 @@ from sqlmodel import Session, col
 
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delta, Snapshot
-from app.errors import NotFound
-from app.store import contexts, kinds, snapshots, tags
+from app.store import contexts, kinds, missing, snapshots, tags
 from app.store.blobs import Unpacker
 from app.store.kinds import Filters
 from app.store.pages import Page
@@ -76,7 +75,7 @@ def of_run(
     """
     run = session.get(Run, run_id)
     if run is None:
-        raise NotFound(f"There is no run {run_id}. GET /runs lists them all.")
+        raise missing.run(run_id)
     order = col(Checkpoint.seq)
     which = [col(Checkpoint.run_id) == run_id]
     if after is not None:
@@ -131,7 +130,7 @@ def summary(session: Session, checkpoint_id: UUID, *events: ColumnElement[Any]) 
     query = select(*SUMMARY, *events).join(Kind, col(Kind.id) == Checkpoint.kind_id)
     for listed in _listed(session, query.where(col(Checkpoint.id) == checkpoint_id)):
         return listed
-    raise not_found(checkpoint_id)
+    raise missing.checkpoint(checkpoint_id)
 
 
 def find(session: Session, checkpoint_id: UUID) -> Checkpoint:
@@ -142,15 +141,8 @@ def find(session: Session, checkpoint_id: UUID) -> Checkpoint:
     """
     row = session.get(Checkpoint, checkpoint_id)
     if row is None or session.get(Run, row.run_id) is None:  # or it is being deleted
-        raise not_found(checkpoint_id)
+        raise missing.checkpoint(checkpoint_id)
     return row
-
-
-def not_found(checkpoint_id: UUID) -> NotFound:
-    """There is no such checkpoint."""
-    return NotFound(
-        f"There is no checkpoint {checkpoint_id}. GET /runs/{{id}}/checkpoints lists a run's."
-    )
 
 
 def _found(

@@ -120,6 +120,11 @@ def described(error: DBAPIError) -> str:
     return " ".join(str(error.orig).split())
 
 
+def unusable(shown_url: str, error: DBAPIError) -> ValueError:
+    """The database cannot be used, and why."""
+    return ValueError(f"The database {shown_url} cannot be used: {described(error)}.")
+
+
 def _sqlite_code(error: DBAPIError) -> int | None:
     """SQLite's primary result code."""
     code = getattr(error.orig, "sqlite_errorcode", None)

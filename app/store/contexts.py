@@ -5,8 +5,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from app.engine.ids import new_id
-from app.errors import NotFound
-from app.store import requests
+from app.store import missing, requests
 from app.store.requests import Repeatable
 from app.store.tables import Context
 
@@ -32,7 +31,7 @@ def claim(session: Session, context_id: UUID) -> Context:
     """
     context = session.get(Context, context_id, with_for_update=True)
     if context is None:
-        raise _not_found(context_id)
+        raise missing.context(context_id)
     return context
 
 
@@ -44,9 +43,5 @@ def find(session: Session, context_id: UUID) -> Context:
     """
     context = session.get(Context, context_id)
     if context is None:
-        raise _not_found(context_id)
+        raise missing.context(context_id)
     return context
-
-
-def _not_found(context_id: UUID) -> NotFound:
-    return NotFound(f"There is no context {context_id}. POST /contexts makes one.")

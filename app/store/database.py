@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 
 from app.errors import Unavailable
 from app.store import migrations
-from app.store.connecting import checked, connected, described, is_out_of_reach
+from app.store.connecting import checked, connected, described, is_out_of_reach, unusable
 from app.store.kinds import Traits
 from app.store.tables import Run
 from app.store.writer import Function, Item, Work, Writer, alone
@@ -84,9 +84,7 @@ class Database:
             migrations.prepare(self._engine)
             self._writer.start(as_worker)
         except DBAPIError as error:
-            raise ValueError(
-                f"The database {self.shown_url} cannot be used: {described(error)}."
-            ) from error
+            raise unusable(self.shown_url, error) from error
 
     def close(self) -> None:
         """Write what is queued, and let go of the database."""

@@ -12,12 +12,10 @@ from sqlmodel import Session, col
 
 from app.engine.journal import ENDED
 from app.errors import Conflict
-from app.store import blobs, contexts
+from app.store import blobs, contexts, missing
+from app.store.chunks import CHUNK, chunks
 from app.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY
-from app.store.runs import not_found
 from app.store.tables import Deletion, Request, Run, Tag
-
-SOME = 500  # checkpoints, or runs, that are deleted in one transaction
 
 DELETIONS: Table = Deletion.__table__  # type: ignore[attr-defined]
 
@@ -31,7 +29,7 @@ def run(session: Session, run_id: UUID) -> None:
     """
     found = session.get(Run, run_id, with_for_update=True)
     if found is None:
-        raise not_found(run_id)
+        raise missing.run(run_id)
     if found.status not in ENDED:
         raise Conflict(
             f"Run {run_id} is {found.status}. Wait until it has ended, or cancel it first: "
@@ -66,8 +64,7 @@ def context(session: Session, context_id: UUID) -> None:
 
 def remove(session: Session, run_ids: Sequence[UUID]) -> None:
     """Delete runs that have ended; their checkpoints follow, by `sweep`."""
-    for start in range(0, len(run_ids), SOME):
-        some = run_ids[start : start + SOME]
+    for some in chunks(run_ids):
         session.execute(delete(MESSAGES).where(MESSAGES.c.run_id.in_(some)))
         session.execute(delete(RUNS).where(RUNS.c.id.in_(some)))
         session.execute(insert(DELETIONS), [{"run_id": run_id} for run_id in some])
@@ -78,12 +75,12 @@ def emptied(session: Session, context_ids: Sequence[UUID]) -> int:
     """Delete those of the contexts that have no runs; how many there were."""
     has_runs = select(RUNS.c.id).where(RUNS.c.context_id == CONTEXTS.c.id).exists()
     gone: list[UUID] = []
-    for start in range(0, len(context_ids), SOME):
-        some = CONTEXTS.c.id.in_(context_ids[start : start + SOME])
-        gone += session.scalars(select(CONTEXTS.c.id).where(some, ~has_runs).with_for_update())
-    for start in range(0, len(gone), SOME):
-        session.execute(delete(CONTEXTS).where(CONTEXTS.c.id.in_(gone[start : start + SOME])))
-        _forget(session, gone[start : start + SOME])
+    for some in chunks(context_ids):
+        empty = select(CONTEXTS.c.id).where(CONTEXTS.c.id.in_(some), ~has_runs)
+        gone += session.scalars(empty.with_for_update())
+    for some in chunks(gone):
+        session.execute(delete(CONTEXTS).where(CONTEXTS.c.id.in_(some)))
+        _forget(session, some)
     blobs.let_go(session.connection(), gone)
     return len(gone)
 
@@ -97,10 +94,10 @@ def sweep(session: Session) -> int | None:
     run_id = session.scalars(select(DELETIONS.c.run_id).limit(1)).first()
     if run_id is None:
         return None
-    ids = select(CHECKPOINTS.c.id).where(CHECKPOINTS.c.run_id == run_id).limit(SOME)
+    ids = select(CHECKPOINTS.c.id).where(CHECKPOINTS.c.run_id == run_id).limit(CHUNK)
     some = session.scalars(ids).all()
     session.execute(delete(CHECKPOINTS).where(CHECKPOINTS.c.id.in_(some)))
-    if len(some) < SOME:
+    if len(some) < CHUNK:
         blobs.let_go(session.connection(), [run_id])
         session.execute(delete(DELETIONS).where(DELETIONS.c.run_id == run_id))
     return len(some)

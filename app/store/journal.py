@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -90,12 +91,12 @@ class RunJournal:
 
     def _facts(self, records: Sequence[Record], status: Status, failure: Failure | None) -> Facts:
         run, packer, known = self._run, self._packer, self._database.kinds
+        moment = now()
         traits = [_traits(run, record) for record in records]
-        rows = [self._row(*pair) for pair in zip(records, traits, strict=True)]
+        rows = [self._row(*pair, moment) for pair in zip(records, traits, strict=True)]
         if self._to_store is not None:
             run.start_event = packer.event(self._to_store)
         end = self._end(failure) if status in ENDED else None
-        moment = now()
         if self._began is None and (records or status == "running"):
             self._began = moment
         return Facts(
@@ -119,7 +120,7 @@ class RunJournal:
         stopped = None if snapshot.stopped is None else self._packer.event(snapshot.stopped)
         return End(stopped, failure, self._packer.state(snapshot.state))
 
-    def _row(self, record: Record, traits: Traits) -> dict[str, Any]:
+    def _row(self, record: Record, traits: Traits, moment: datetime) -> dict[str, Any]:
         packer, taken, given = self._packer, record.input_event, record.output_event
         delta = packer.delta(record.delta)
         self._delta_bytes += len(delta)
@@ -134,7 +135,7 @@ class RunJournal:
             "output_event": None if given is None else packer.event(given),
             "delta": delta,
             "whole": self._whole(record),
-            "created_at": now(),
+            "created_at": moment,
         }
 
     def _whole(self, record: Record) -> bytes | None:

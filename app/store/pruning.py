@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from app.engine.journal import Status
 from app.store import deleting
+from app.store.chunks import CHUNK, chunks
 from app.store.columns import now
 from app.store.rows import CHECKPOINTS, RUNS
 from app.store.tables import Tag
@@ -79,10 +80,10 @@ def counted(session: Session, retention: Retention) -> Pruned:
     going = dict(beyond(session, retention, limit=2**31))
     runs, contexts = set(going), set(going.values())
     checkpoints, emptied = 0, 0
-    for some in _chunks(runs):
+    for some in chunks(sorted(runs)):
         of_runs = select(func.count()).where(CHECKPOINTS.c.run_id.in_(some))
         checkpoints += session.execute(of_runs).scalar_one()
-    for some in _chunks(contexts):
+    for some in chunks(sorted(contexts)):
         query = select(RUNS.c.context_id, RUNS.c.id).where(RUNS.c.context_id.in_(some))
         kept = {context for context, run in session.execute(query) if run not in runs}
         emptied += len(set(some) - kept)
@@ -92,7 +93,7 @@ def counted(session: Session, retention: Retention) -> Pruned:
 def prune(session: Session, retention: Retention) -> Pruned:
     """Delete some of the runs that are to go, and the contexts that are left without any; their
     checkpoints follow, by `deleting.sweep`."""
-    going = dict(beyond(session, retention, deleting.SOME))
+    going = dict(beyond(session, retention, CHUNK))
     deleting.remove(session, list(going))
     return Pruned(len(going), deleting.emptied(session, list(set(going.values()))), 0)
 
@@ -102,8 +103,3 @@ def _may_go(retention: Retention) -> Select[tuple[UUID, UUID]]:
     return select(RUNS.c.id, RUNS.c.context_id).where(
         RUNS.c.status.in_(list(retention.statuses)), ~tagged
     )
-
-
-def _chunks(ids: Collection[UUID]) -> list[list[UUID]]:
-    every = sorted(ids)
-    return [every[i : i + deleting.SOME] for i in range(0, len(every), deleting.SOME)]

@@ -3,25 +3,22 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlmodel import Session, col, or_, select
 
 from app.engine.ids import new_id
 from app.engine.journal import ENDED, Head, Status
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Snapshot, whole
-from app.errors import Conflict, NotFound
-from app.store import blobs, checkpoints, contexts, requests, snapshots, workers
-from app.store.appending import leave_states
+from app.errors import Conflict
+from app.store import blobs, checkpoints, contexts, missing, requests, snapshots, workers
+from app.store.appending import ADD_RUN, leave_states
 from app.store.blobs import Packer, Unpacker
 from app.store.columns import now
 from app.store.requests import Repeatable
-from app.store.rows import RUNS, UNDER_WAY, run_row
+from app.store.rows import UNDER_WAY, run_row
 from app.store.seen import Seen, as_new
 from app.store.snapshots import Standing
 from app.store.tables import Context, Message, Run
-
-ADD = insert(RUNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ def start(
     run_id, packer = new_id(), Packer()
     worker = None if is_busy else workers.own(session)
     row = run_row(run_id, workflow, context.id, packer.event(event), worker, now())
-    session.connection().execute(ADD, row)
+    session.connection().execute(ADD_RUN, row)
     blobs.store(session.connection(), {run_id: packer.gathered()})
     requests.remember(session, request, run_id)
     return run_id
@@ -126,7 +123,7 @@ def origin(session: Session, checkpoint_id: UUID) -> Origin:
     found = checkpoints.find(session, checkpoint_id)
     source = session.get(Run, found.run_id)
     if source is None:  # it is being deleted
-        raise checkpoints.not_found(checkpoint_id)
+        raise missing.checkpoint(checkpoint_id)
     snapshot = snapshots.at(session, found.run_id, found.seq)
     if snapshot.stopped is not None:
         raise Conflict(
@@ -157,7 +154,7 @@ def rerun(
         return made, None
     source = session.get(Run, origin.run.id, with_for_update=True)
     if source is None:
-        raise checkpoints.not_found(origin.checkpoint_id)
+        raise missing.checkpoint(origin.checkpoint_id)
     run_id = new_id()
     worker = workers.own(session)
     row = run_row(
@@ -172,7 +169,7 @@ def rerun(
         origin_checkpoint_id=origin.checkpoint_id,
         base=origin.base,
     )
-    session.connection().execute(ADD, row)
+    session.connection().execute(ADD_RUN, row)
     blobs.store(session.connection(), {run_id: origin.blobs})
     requests.remember(session, request, run_id)
     standing = Standing(origin.snapshot, Head(origin.checkpoint_id))
@@ -195,7 +192,7 @@ def tell(
         return None
     run = session.get(Run, run_id, with_for_update=True)
     if run is None:
-        raise not_found(run_id)
+        raise missing.run(run_id)
     if run.status in ENDED:
         raise Conflict(
             f"Run {run_id} is {run.status}, and takes no more events. "
@@ -222,7 +219,7 @@ def cancel(session: Session, run_id: UUID) -> Status:
     """
     run = session.get(Run, run_id, with_for_update=True)
     if run is None:
-        raise not_found(run_id)
+        raise missing.run(run_id)
     if run.status in ENDED:
         return run.status
     if run.worker_id not in (None, workers.own(session)):
@@ -246,11 +243,6 @@ def end(session: Session, run: Run, status: Status, error: str, message: str) ->
     run.worker_id, run.is_to_cancel = None, False
     run.error_type, run.error_message = error, message
     session.add(run)
-
-
-def not_found(run_id: UUID) -> NotFound:
-    """There is no such run."""
-    return NotFound(f"There is no run {run_id}. GET /runs lists them all.")
 
 
 def is_busy_for(session: Session, context_id: UUID, run_id: UUID | None = None) -> bool:

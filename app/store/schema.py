@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.store import migrations
-from app.store.connecting import checked, connected, described
+from app.store.connecting import checked, connected, unusable
 
 T = TypeVar("T")
 
@@ -58,7 +58,6 @@ def reached(engine: Engine) -> Iterator[Engine]:
     try:
         yield engine
     except DBAPIError as error:
-        shown = engine.url.render_as_string(hide_password=True)
-        raise ValueError(f"The database {shown} cannot be used: {described(error)}.") from error
+        raise unusable(engine.url.render_as_string(hide_password=True), error) from error
     finally:
         engine.dispose()

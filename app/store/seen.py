@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from app.engine.journal import ENDED, Status
 from app.engine.serialization import SealedEvent
-from app.errors import NotFound
+from app.store import missing
 from app.store.blobs import Unpacker
 from app.store.pages import Page
 from app.store.tables import Checkpoint, Run
@@ -53,7 +53,7 @@ def find(session: Session, run_id: UUID) -> Seen:
     """
     run = session.get(Run, run_id)
     if run is None:
-        raise NotFound(f"There is no run {run_id}. GET /runs lists them all.")
+        raise missing.run(run_id)
     return _seen(session, [run])[0]
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from app.errors import NotFound
+from app.store import missing
 from app.store.tables import Checkpoint, Run, Tag
 
 
@@ -21,9 +21,7 @@ def put(session: Session, checkpoint_id: UUID, tags: Sequence[str]) -> None:
     if checkpoint is not None:  # while it is looked at, its run is not deleted
         run = session.get(Run, checkpoint.run_id, with_for_update=True)
     if run is None:
-        raise NotFound(
-            f"There is no checkpoint {checkpoint_id}. GET /runs/{{id}}/checkpoints lists a run's."
-        )
+        raise missing.checkpoint(checkpoint_id)
     session.execute(delete(Tag).where(col(Tag.checkpoint_id) == checkpoint_id))
     for tag in tags:
         session.add(Tag(checkpoint_id=checkpoint_id, tag=tag, run_id=run.id))

@@ -10,10 +10,10 @@ from sqlmodel import Session, col, select
 
 from app.engine.ids import new_id
 from app.store.columns import now
-from app.store.tables import Run, Worker
+from app.store.rows import RUNS
+from app.store.tables import Worker
 
 WORKERS: Table = Worker.__table__  # type: ignore[attr-defined]
-RUNS: Table = Run.__table__  # type: ignore[attr-defined]
 BEAT = (  # made once: it is part of every transaction
     update(WORKERS)
     .where(WORKERS.c.id == bindparam("worker"))

@@ -36,33 +36,6 @@ def literal(database: str, of: Json) -> str:
     return f"x'{of['id'].replace('-', '')}'" if database.startswith("sqlite") else f"'{of['id']}'"
 
 
-def copied(database: str, run: Json, times: int) -> None:
-    """Have so many more runs in the run's context that are like it, each with a checkpoint."""
-    new = "randomblob(16)" if database.startswith("sqlite") else "gen_random_uuid()"
-    many = f"(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {times}) "
-    many += "SELECT i FROM n) AS many"
-    is_it, has = f"id = {literal(database, run)}", f"run_id = {literal(database, run)}"
-    columns = {table: _columns(database, table) for table in ("runs", "checkpoints")}
-    row = ", ".join({"id": new}.get(name, name) for name in columns["runs"])
-    # The last ones were not there before: their ids sort anywhere.
-    other = ", ".join({"id": new, "run_id": "lone.it"}.get(n, n) for n in columns["checkpoints"])
-    lone = "SELECT id AS it FROM runs WHERE id NOT IN (SELECT run_id FROM checkpoints)"
-    execute(
-        database,
-        f"INSERT INTO runs ({', '.join(columns['runs'])}) "
-        f"SELECT {row} FROM runs, {many} WHERE {is_it}",
-        f"INSERT INTO checkpoints ({', '.join(columns['checkpoints'])}) "
-        f"SELECT {other} FROM checkpoints, ({lone}) AS lone WHERE {has} AND seq = 0",
-    )
-
-
-def _columns(database: str, table: str) -> list[str]:
-    engine = sa.create_engine(database)
-    found = [column["name"] for column in sa.inspect(engine).get_columns(table)]
-    engine.dispose()
-    return found
-
-
 def rows(database: str, table: str) -> int:
     """How many rows the table has."""
     return value(database, f"SELECT count(*) FROM {table}")

@@ -1,66 +1,16 @@
 """What is deleted: runs and contexts by request, and by age, count and status; what is kept."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
 import pytest
-import sqlalchemy as sa
-from typer.testing import CliRunner, Result
 
-from app.cli import cli
-from tests.api.asking import NOBODY, Cairn, Json, refused, serving
-from tests.api.gates import BOUND
+from tests.api.asking import NOBODY, Cairn, refused, serving
+from tests.api.deleting import delete, gone, ids, prune, rows, tag, until
 
 pytestmark = pytest.mark.databases
 
 LONG = "long " * 2_000
-
-
-def rows(database: str, table: str) -> int:
-    """How many rows the table has."""
-    engine = sa.create_engine(database)
-    with engine.connect() as connection:
-        count = connection.scalar(sa.select(sa.func.count()).select_from(sa.table(table)))
-    engine.dispose()
-    assert count is not None
-    return int(count)
-
-
-async def _no(database: str, table: str) -> bool:
-    return not rows(database, table)
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    """Look again and again until it is true."""
-    async with asyncio.timeout(BOUND):
-        while not await true():  # noqa: ASYNC110  # it is asked from outside
-            await asyncio.sleep(0.05)
-
-
-async def gone(database: str, table: str) -> None:
-    """Wait until the table has no rows."""
-    await until(lambda: _no(database, table))
-
-
-async def tag(cairn: Cairn, checkpoint: Json, *tags: str) -> Json:
-    response = await cairn.http.put(f"/checkpoints/{checkpoint['id']}/tags", json={"tags": tags})
-    assert response.status_code == 200, response.text
-    return dict(response.json())
-
-
-async def delete(cairn: Cairn, what: str, id_: str) -> httpx.Response:
-    return await cairn.http.delete(f"/{what}/{id_}")
-
-
-async def prune(database: str, *words: str) -> Result:
-    words = ("prune", *words, "--database-url", database)
-    return await asyncio.to_thread(lambda: CliRunner().invoke(cli, words))
-
-
-async def ids(cairn: Cairn) -> set[str]:
-    return {run["id"] for run in (await cairn.get("/runs", limit=100))["items"]}
 
 
 # By request

@@ -93,7 +93,10 @@ def counted(session: Session, retention: Retention) -> Pruned:
 def prune(session: Session, retention: Retention) -> Pruned:
     """Delete some of the runs that are to go, and the contexts that are left without any; their
     checkpoints follow, by `deleting.sweep`."""
-    going = dict(beyond(session, retention, CHUNK))
+    found = [run for run, _ in beyond(session, retention, CHUNK)]
+    # Another process may be about to delete the same: what it has deleted is not found again.
+    held = select(RUNS.c.id, RUNS.c.context_id).where(RUNS.c.id.in_(found)).order_by(RUNS.c.id)
+    going = dict(session.execute(held.with_for_update()).all())
     deleting.remove(session, list(going))
     return Pruned(len(going), deleting.emptied(session, list(set(going.values()))), 0)
 

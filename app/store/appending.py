@@ -6,29 +6,22 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.engine.journal import Failure, HeadMoved, Status
-from app.store import blobs, kinds
+from app.store import blobs, kinds, statements
 from app.store.kinds import Traits
 from app.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY, run_row
-from app.store.tables import Run
+from app.store.seen import Seen
 
 LONGEST_MESSAGE = 10_000  # characters of an error's message
 
 
-def _waits(which: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
-    """The runs that wait for their turn."""
-    return which, RUNS.c.status == "queued", RUNS.c.worker_id.is_(None)
-
+WAITS = (RUNS.c.status == "queued", RUNS.c.worker_id.is_(None))  # for its turn in its context
 
 # Made once: they are part of very many transactions.
-QUEUES = (
-    select(RUNS.c.context_id)
-    .where(*_waits(RUNS.c.context_id.in_(bindparam("contexts", expanding=True))))
-    .distinct()
-)
+QUEUED = select(RUNS.c.context_id).where(*WAITS).distinct()
 ADD, ADD_RUN, ADD_CONTEXT = insert(CHECKPOINTS), insert(RUNS), insert(CONTEXTS)
 HEARD = delete(MESSAGES).where(MESSAGES.c.id == bindparam("heard"))
 MOVE = (
@@ -37,7 +30,7 @@ MOVE = (
     .values(status=bindparam("now"), started_at=bindparam("began"))
 )
 FINISH = MOVE.values(
-    worker_id=None,
+    worker_id=null(),
     is_to_cancel=False,
     finished_at=bindparam("ended"),
     stop_event=bindparam("stop"),
@@ -62,7 +55,7 @@ class End(NamedTuple):
 class Facts:
     """Facts of one run, as they are written: all together, or not at all."""
 
-    run: Run
+    run: Seen
     worker: UUID
     rows: list[dict[str, Any]]
     heard: list[UUID]
@@ -70,7 +63,7 @@ class Facts:
     blobs: dict[bytes, bytes]
     status: Status
     has_changed: bool  # the status
-    is_new: bool  # the run is not stored yet, nor is its context
+    start_event: bytes | None  # of a run that is not stored yet, nor is its context
     began: datetime | None
     end: End | None
     moment: datetime
@@ -90,21 +83,21 @@ def append(
         For each, the run whose turn it is if it has ended; or why nothing was written for it.
     """
     ours = [it for it in facts if it.worker == worker]
-    new = [it for it in ours if it.is_new]
+    new = [it for it in ours if it.start_event is not None]
     if new:
-        connection.execute(ADD_CONTEXT, [_context(it) for it in new])
-        connection.execute(ADD_RUN, [_new_run(it) for it in new])
+        statements.execute(connection, ADD_CONTEXT, [_context(it) for it in new])
+        statements.execute(connection, ADD_RUN, [_new_run(it) for it in new])
     kinds.store(connection, {kind for it in ours for kind in it.kinds})
     blobs.store(connection, _owned(ours))
     rows = [row for it in ours for row in it.rows]
     if rows:
         try:
-            connection.execute(ADD, rows)
+            statements.execute(connection, ADD, rows)
         except IntegrityError as error:
             raise HeadMoved(f"Run {ours[0].run.id} has moved on.") from error
     heard = [{"heard": message} for it in ours for message in it.heard]
     if heard:
-        connection.execute(HEARD, heard)
+        statements.execute(connection, HEARD, heard)
     _update_runs(connection, ours)
     ended = {it.run.context_id for it in ours if it.end is not None}
     following = _hand_on(connection, worker, ended) if worker is not None else {}
@@ -128,19 +121,20 @@ def _update_runs(connection: Connection, facts: Iterable[Facts]) -> None:
     """Write how the runs stand now, and what those that have ended leave; in the order of their
     ids, since two transactions that take rows in different orders can lock each other out."""
     changed = sorted((it for it in facts if it.has_changed), key=lambda it: it.run.id)
-    moved = [_standing(it) for it in changed if it.end is None and not it.is_new]
+    moved = [_standing(it) for it in changed if it.end is None and it.start_event is None]
     if moved:
-        connection.execute(MOVE, moved)
+        statements.execute(connection, MOVE, moved)
     ended = [(it, it.end) for it in changed if it.end is not None]
     if ended:
-        connection.execute(FINISH, [_standing(it) | _ending(it, end) for it, end in ended])
+        rows = [_standing(it) | _ending(it, end) for it, end in ended]
+        statements.execute(connection, FINISH, rows)
         leave_states(connection, {it.run.context_id: end.state for it, end in ended})
 
 
 def leave_states(connection: Connection, states: Mapping[UUID, bytes]) -> None:
     """The contexts stand where the runs that have ended leave them."""
     rows = [{"context": context, "left": state} for context, state in sorted(states.items())]
-    connection.execute(LEAVE, rows)
+    statements.execute(connection, LEAVE, rows)
     blobs.use_only(connection, {it: blobs.digests_in([state]) for it, state in states.items()})
 
 
@@ -152,10 +146,16 @@ def _context(facts: Facts) -> dict[str, Any]:
 
 def _new_run(facts: Facts) -> dict[str, Any]:
     run = facts.run
-    row = run_row(
-        run.id, run.workflow, run.context_id, run.start_event, facts.worker, run.created_at
+    return run_row(
+        run.id,
+        run.workflow,
+        run.context_id,
+        facts.start_event,
+        facts.worker,
+        run.created_at,
+        status=facts.status,
+        started_at=facts.began,
     )
-    return row | {"status": facts.status, "started_at": facts.began}
 
 
 def _standing(facts: Facts) -> dict[str, Any]:
@@ -179,11 +179,12 @@ def _hand_on(connection: Connection, worker: UUID, contexts: set[UUID]) -> dict[
     if not contexts:
         return {}
     following: dict[UUID, UUID] = {}
-    for context in connection.execute(QUEUES, {"contexts": list(contexts)}).scalars().all():
+    queued = statements.look_up(connection, QUEUED, RUNS.c.context_id, list(contexts))
+    for (context,) in queued:
         under_way = RUNS.c.started_at.is_not(None) & RUNS.c.status.in_(UNDER_WAY)
         of_context = RUNS.c.context_id == context
         if connection.scalar(select(RUNS.c.id).where(of_context, under_way).limit(1)) is None:
-            first = select(RUNS.c.id).where(*_waits(of_context)).order_by(RUNS.c.id).limit(1)
+            first = select(RUNS.c.id).where(of_context, *WAITS).order_by(RUNS.c.id).limit(1)
             following[context] = connection.execute(first).scalar_one()
     for run in following.values():
         connection.execute(update(RUNS).where(RUNS.c.id == run).values(worker_id=worker))

@@ -8,7 +8,7 @@ from functools import cache
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, Insert, Table, bindparam, delete, exists, select
+from sqlalchemy import Connection, Insert, Table, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
@@ -17,6 +17,7 @@ from app.engine.marks import Json
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delta
 from app.errors import Damaged
+from app.store import statements
 from app.store.chunks import chunks
 from app.store.columns import digest_of
 from app.store.tables import Blob, Use
@@ -27,9 +28,7 @@ RECENT_EVENTS, RECENT_BLOBS = 4, 32  # that a packer remembers
 
 BLOBS: Table = Blob.__table__  # type: ignore[attr-defined]
 USES: Table = Use.__table__  # type: ignore[attr-defined]
-USED_BY = select(USES.c.owner_id, USES.c.digest).where(
-    USES.c.owner_id.in_(bindparam("owners", expanding=True))
-)
+USED = select(USES.c.owner_id, USES.c.digest)
 
 
 class Packer:
@@ -166,7 +165,7 @@ def store(connection: Connection, blobs: Mapping[UUID, Mapping[bytes, bytes]]) -
     contents = {digest: content for owned in blobs.values() for digest, content in owned.items()}
     if contents:
         rows = [{"digest": d, "content": contents[d]} for d in sorted(contents)]
-        connection.execute(insert_new(connection.dialect.name, BLOBS), rows)
+        statements.execute(connection, insert_new(connection.dialect.name, BLOBS), rows)
     use(connection, {owner: list(owned) for owner, owned in blobs.items()})
 
 
@@ -174,12 +173,12 @@ def use(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None
     """The owners use blobs that are stored: they stay."""
     uses = [{"owner_id": owner, "digest": d} for owner, some in digests.items() for d in some]
     if uses:
-        connection.execute(insert_new(connection.dialect.name, USES), uses)
+        statements.execute(connection, insert_new(connection.dialect.name, USES), uses)
 
 
 def use_only(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
     """The owners use these blobs now, and no others any more."""
-    before = set(connection.execute(USED_BY, {"owners": list(digests)}))
+    before = set(statements.look_up(connection, USED, USES.c.owner_id, list(digests)))
     wanted = {(owner, digest) for owner, some in digests.items() for digest in some}
     use(connection, {owner: [d for it, d in wanted - before if it == owner] for owner in digests})
     _lock(connection, [digest for _, digest in before - wanted])

@@ -13,6 +13,7 @@ from app.store import runs, snapshots, workers
 from app.store.blobs import Unpacker
 from app.store.rows import UNDER_WAY
 from app.store.runs import Claimed, Said
+from app.store.seen import as_new
 from app.store.tables import Message, Run
 
 AT_ONCE = 1_000  # runs that are looked for at most
@@ -46,8 +47,9 @@ def claim(session: Session, run_id: UUID, loaded: Collection[str]) -> Claimed | 
     session.add(run)
     try:
         standing = snapshots.start(session, run)
-        said = unheard(session, run, heard=standing.head.checkpoint is not None)
-        return Claimed(run, worker, standing, said)
+        has_begun = standing.head.checkpoint is not None
+        said = unheard(session, run, heard=has_begun)
+        return Claimed(as_new(run, None if has_begun else said[0].event), worker, standing, said)
     except Damaged as damage:
         runs.end(session, run, "failed", type(damage).__name__, str(damage))
         return None

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app.engine.journal import ENDED, Failure, Record, Status
+from app.engine.serialization import SealedEvent
 from app.engine.snapshot import whole
 from app.store import appending, kinds
 from app.store.appending import End, Facts, storable
@@ -16,7 +17,6 @@ from app.store.database import Database
 from app.store.kinds import Traits
 from app.store.runs import Claimed
 from app.store.seen import Error, Seen
-from app.store.tables import Run
 
 WHOLE_EVERY = 200
 """How many checkpoints stand between two whole snapshots at least, and at most where the deltas
@@ -38,14 +38,14 @@ class RunJournal:
 
     def __init__(self, database: Database, claimed: Claimed) -> None:
         self.worker = claimed.worker
-        self.seen = claimed.seen
+        self.seen = None if claimed.run.start_event is None else claimed.run
         self.following: UUID | None = None
         self._database = database
         self._run = claimed.run
         self._snapshot = claimed.standing.snapshot
         self._status = claimed.run.status
         self._began = claimed.run.started_at
-        self._to_store = None if claimed.is_stored else claimed.start_event
+        self._is_stored = claimed.is_stored
         self._packer = Packer()
         self._whole_bytes = claimed.standing.whole_bytes  # when one was last looked at
         self._delta_bytes = claimed.standing.delta_bytes  # since the last one
@@ -68,9 +68,9 @@ class RunJournal:
             facts,
             facts.weight,
             # Whoever has asked for a new run still waits to hear that it is accepted.
-            is_patient=self._to_store is None,
+            is_patient=self._is_stored,
         )
-        self._status, self._to_store = status, None
+        self._status, self._is_stored = status, True
         self._packer.stored(facts.blobs)
         self._database.kinds.update(facts.kinds)
         if self.seen is not None:
@@ -94,8 +94,7 @@ class RunJournal:
         moment = now()
         traits = [_traits(run, record) for record in records]
         rows = [self._row(*pair, moment) for pair in zip(records, traits, strict=True)]
-        if self._to_store is not None:
-            run.start_event = packer.event(self._to_store)
+        start_event = None if self._is_stored else packer.event(_start_event(run))
         end = self._end(failure) if status in ENDED else None
         if self._began is None and (records or status == "running"):
             self._began = moment
@@ -109,7 +108,7 @@ class RunJournal:
             packer.gathered(),
             status,
             status != self._status,
-            self._to_store is not None,
+            start_event,
             self._began,
             end,
             moment,
@@ -152,7 +151,12 @@ class RunJournal:
         return written
 
 
-def _traits(run: Run, record: Record) -> Traits:
+def _start_event(run: Seen) -> SealedEvent:
+    assert run.start_event is not None  # a run that is not stored has yet to hear it
+    return run.start_event
+
+
+def _traits(run: Seen, record: Record) -> Traits:
     taken, given = record.input_event, record.output_event
     return Traits(
         run.workflow,

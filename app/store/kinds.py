@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import Connection, Table, select
 from sqlmodel import Session
 
+from app.store import statements
 from app.store.blobs import insert_new
 from app.store.tables import Kind
 
@@ -58,7 +59,7 @@ def store(connection: Connection, kinds: Iterable[Traits]) -> None:
     """Insert the kinds that are not there yet."""
     rows = [{"id": id_of(traits), **traits._asdict()} for traits in sorted(kinds, key=id_of)]
     if rows:
-        connection.execute(insert_new(connection.dialect.name, KINDS), rows)
+        statements.execute(connection, insert_new(connection.dialect.name, KINDS), rows)
 
 
 def matching(session: Session, workflow: str, filters: Filters) -> list[int] | None:

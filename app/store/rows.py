@@ -22,7 +22,7 @@ def run_row(
     run_id: UUID,
     workflow: str,
     context_id: UUID,
-    start_event: bytes,
+    start_event: bytes | None,
     worker: UUID | None,
     moment: datetime,
     **others: Any,

@@ -31,33 +31,34 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """All that a worker needs to carry a run forward."""
+    """All that a worker needs to carry a run forward.
 
-    run: Run
+    Attributes:
+        run: how it stands; with its start event only where it has yet to hear that.
+        is_stored: whether it is; otherwise it is stored with its first fact.
+    """
+
+    run: Seen
     worker: UUID
     standing: Standing
     unheard: list[Said]
     is_stored: bool = True
 
-    @property
-    def start_event(self) -> SealedEvent | None:
-        """Its start event, if it has yet to hear it."""
-        said = self.unheard[0] if self.unheard and self.standing.head.seq == 0 else None
-        return said.event if said is not None and said.id == self.run.id else None
-
-    @property
-    def seen(self) -> Seen | None:
-        """How the run is seen, if it has not begun."""
-        event = self.start_event
-        return None if event is None else as_new(self.run, event)
-
 
 def fresh(workflow: str, event: SealedEvent, worker: UUID) -> Claimed:
     """A run in a context of its own, which is to be stored with its first fact."""
     run_id = new_id()
-    row = run_row(run_id, workflow, new_id(), b"", worker, now())
+    run = Seen(
+        id=run_id,
+        workflow=workflow,
+        status="queued",
+        context_id=new_id(),
+        start_event=event,
+        root_run_id=run_id,
+        created_at=now(),
+    )
     said = [Said(run_id, event)]
-    return Claimed(Run(**row), worker, Standing(Snapshot(), Head()), said, is_stored=False)
+    return Claimed(run, worker, Standing(Snapshot(), Head()), said, is_stored=False)
 
 
 def start(
@@ -173,7 +174,7 @@ def rerun(
     blobs.store(session.connection(), {run_id: origin.blobs})
     requests.remember(session, request, run_id)
     standing = Standing(origin.snapshot, Head(origin.checkpoint_id))
-    return run_id, Claimed(Run(**row), worker, standing, [])
+    return run_id, Claimed(as_new(Run(**row), None), worker, standing, [])
 
 
 def tell(

@@ -34,15 +34,15 @@ class Seen:
     status: Status
     context_id: UUID
     start_event: SealedEvent | None  # `None` only where it is damaged
-    stop_event: SealedEvent | None
-    error: Error | None
-    parent_run_id: UUID | None
+    stop_event: SealedEvent | None = None
+    error: Error | None = None
+    parent_run_id: UUID | None = None
     root_run_id: UUID
-    origin_checkpoint_id: UUID | None
-    checkpoint_count: int
+    origin_checkpoint_id: UUID | None = None
+    checkpoint_count: int = 0
     created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
 
 
 def find(session: Session, run_id: UUID) -> Seen:
@@ -122,15 +122,11 @@ def as_new(run: Run, start_event: SealedEvent | None) -> Seen:
         status=run.status,
         context_id=run.context_id,
         start_event=start_event,
-        stop_event=None,
-        error=None,
         parent_run_id=run.parent_run_id,
         root_run_id=run.root_run_id,
         origin_checkpoint_id=run.origin_checkpoint_id,
-        checkpoint_count=0,
         created_at=run.created_at,
         started_at=run.started_at,
-        finished_at=None,
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, literal_col
 from sqlmodel import Session, col, select
 
 from app.engine.ids import new_id
+from app.store import statements
 from app.store.columns import now
 from app.store.rows import RUNS
 from app.store.tables import Worker
@@ -51,7 +52,7 @@ def beat(connection: Connection, worker: UUID) -> bool:
     Returns:
         Whether it still is a worker; otherwise its runs are not its own any more.
     """
-    return connection.execute(BEAT, {"worker": worker}).rowcount == 1
+    return statements.execute(connection, BEAT, [{"worker": worker}]) == 1
 
 
 def beats(connection: Connection, worker: UUID) -> int | None:

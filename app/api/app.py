@@ -13,6 +13,8 @@ from app.api.limits import BodyLimit
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
+ROOMS = (runs, checkpoints, contexts, workflows, health)
+
 DESCRIPTION = """
 Hosts event-driven workflows, leaves a checkpoint at every completed step, and re-runs a workflow
 from any of them. Every refusal is `application/problem+json` and says what to do.
@@ -26,11 +28,10 @@ def application(lifespan: Lifespan, max_body_bytes: int) -> FastAPI:
         version=__version__,
         description=DESCRIPTION.strip(),
         lifespan=lifespan,
+        # Side by side: a request is looked up in one list, not in one after another.
+        routes=[route for room in ROOMS for route in room.router.routes],
     )
-    routers = [room.router for room in (workflows, contexts, runs, checkpoints, health)]
-    for router in routers:
-        app.include_router(router)
-    problems.install(app, routers)
+    problems.install(app)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]  # as FastAPI documents it
     return app

@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import Annotated
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import Invalid, Problem
@@ -58,15 +58,6 @@ def cursor(position: str | None) -> str | None:
     return None if position is None else base64.urlsafe_b64encode(position.encode()).decode()
 
 
-class Nothing(BaseModel):
-    """No query at all: a parameter that is not known is refused, never ignored."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-NoQuery = Annotated[Nothing, Query()]
-
-
 async def _repeatable(
     request: Request,
     key: Annotated[
@@ -87,19 +78,16 @@ async def _repeatable(
 Repeat = Annotated[Repeatable | None, Depends(_repeatable)]
 
 
-async def _wait_seconds(
-    prefer: Annotated[
-        str | None,
-        Header(
-            description="`wait=30`: wait up to that many seconds for the run to end (RFC 7240)."
-        ),
-    ] = None,
-) -> float:
+Prefer = Annotated[
+    str | None,
+    Header(description="`wait=30`: wait up to that many seconds for the run to end (RFC 7240)."),
+]
+
+
+def wait_seconds(prefer: str | None) -> float:
+    """How long the client prefers to wait."""
     for preference in re.split(r"[,;]", prefer or ""):
         wait = re.fullmatch(r"\s*wait\s*=\s*\"?(\d{1,9})\"?\s*", preference, re.IGNORECASE)
         if wait:
             return min(float(wait[1]), LONGEST_WAIT)
     return 0.0  # RFC 7240: preferences that are not understood are ignored
-
-
-Wait = Annotated[float, Depends(_wait_seconds)]

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from app.api.accepting import ENDED_IN_TIME, accepted
-from app.api.asking import Ask, NoQuery, Repeat, Wait
+from app.api.asking import Ask, Prefer, Repeat, wait_seconds
 from app.api.problems import refuses
 from app.api.schemas import (
     CheckpointOut,
@@ -22,7 +22,7 @@ router = APIRouter(tags=["checkpoints"], route_class=StrictRoute)
 
 
 @router.get("/checkpoints/{checkpoint_id}", responses=refuses(404))
-async def get_checkpoint(ask: Ask, checkpoint_id: UUID, _: NoQuery) -> CheckpointWhole:
+async def get_checkpoint(ask: Ask, checkpoint_id: UUID) -> CheckpointWhole:
     """One checkpoint, with its events and what the context held."""
     found = await ask.checkpoint(checkpoint_id)
     workflow = ask.catalog.workflows.get(found.listed.workflow)
@@ -30,7 +30,7 @@ async def get_checkpoint(ask: Ask, checkpoint_id: UUID, _: NoQuery) -> Checkpoin
 
 
 @router.put("/checkpoints/{checkpoint_id}/tags", responses=refuses(404))
-async def put_tags(ask: Ask, checkpoint_id: UUID, body: TagsIn, _: NoQuery) -> CheckpointOut:
+async def put_tags(ask: Ask, checkpoint_id: UUID, body: TagsIn) -> CheckpointOut:
     """Give a checkpoint these tags, and no others. While it has any, its run cannot be deleted."""
     return checkpoint_out(await ask.tag(checkpoint_id, sorted(set(body.tags))), events=False)
 
@@ -45,8 +45,7 @@ async def rerun(
     ask: Ask,
     checkpoint_id: UUID,
     repeat: Repeat,
-    wait: Wait,
-    _: NoQuery,
+    prefer: Prefer = None,
     body: RerunIn | None = None,  # noqa: ARG001  # so that what is not known is refused
 ) -> Response:
     """Start a new run where the checkpoint stands, in the same context.
@@ -54,4 +53,4 @@ async def rerun(
     Completed steps are not executed again. With `Prefer: wait=N` the answer is 200 if the run has
     ended by then.
     """
-    return await accepted(ask, await ask.rerun(checkpoint_id, repeat), wait)
+    return await accepted(ask, await ask.rerun(checkpoint_id, repeat), wait_seconds(prefer))

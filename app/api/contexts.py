@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.api.asking import ID, Ask, NoQuery, Repeat
+from app.api.asking import ID, Ask, Repeat
 from app.api.listing import CheckpointList, CheckpointQuery, checkpoint_list
 from app.api.problems import refuses
 from app.api.schemas import ContextIn, ContextOut
@@ -16,7 +16,7 @@ router = APIRouter(tags=["contexts"], route_class=StrictRoute)
 
 @router.post("/contexts", status_code=201, responses=refuses(404, 409))
 async def create_context(
-    ask: Ask, body: ContextIn, repeat: Repeat, response: Response, _: NoQuery
+    ask: Ask, body: ContextIn, repeat: Repeat, response: Response
 ) -> ContextOut:
     """Make a context: state that the runs started in it share."""
     context = await ask.create_context(body.workflow, repeat)
@@ -25,14 +25,14 @@ async def create_context(
 
 
 @router.get("/contexts/{context_id}", responses=refuses(404))
-async def get_context(ask: Ask, context_id: UUID, _: NoQuery) -> ContextOut:
+async def get_context(ask: Ask, context_id: UUID) -> ContextOut:
     """One context."""
     context = await ask.context(context_id)
     return ContextOut(id=context.id, workflow=context.workflow, created_at=context.created_at)
 
 
 @router.delete("/contexts/{context_id}", status_code=204, responses=refuses(404, 409))
-async def delete_context(ask: Ask, context_id: UUID, _: NoQuery) -> None:
+async def delete_context(ask: Ask, context_id: UUID) -> None:
     """Delete a context with all its runs, which must have ended.
 
     It is refused while a checkpoint in it is tagged.

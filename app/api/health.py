@@ -6,7 +6,7 @@ import structlog
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from app.api.asking import Ask, NoQuery
+from app.api.asking import Ask
 from app.api.problems import refuses
 from app.errors import Unavailable
 
@@ -21,13 +21,13 @@ class Health(BaseModel):
 
 
 @router.get("/live", responses=refuses())
-async def live(_: NoQuery) -> Health:
+async def live() -> Health:
     """The process answers."""
     return Health()
 
 
 @router.get("/ready", responses=refuses(503))
-async def ready(ask: Ask, _: NoQuery) -> Health:
+async def ready(ask: Ask) -> Health:
     """The database answers, and runs are carried forward."""
     try:
         await ask.ping()

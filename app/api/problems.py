@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import structlog
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -80,9 +80,8 @@ def problem(
     return Response(orjson.dumps(body), status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
+def install(app: FastAPI) -> None:
     """Answer every refusal as a problem, the framework's own too."""
-    app.state.routes = [route for router in routers for route in router.routes]
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
@@ -131,7 +130,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request) -> list[str]:
     """What can be done at this path: the framework looks no further than the first route."""
-    routes = (route for route in request.app.state.routes if isinstance(route, Route))
+    routes = (route for route in request.app.routes if isinstance(route, Route))
     fitting = (route for route in routes if route.path_regex.match(request.url.path))
     return sorted({method for route in fitting for method in route.methods or ()})
 

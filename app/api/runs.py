@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.api.accepting import ENDED_IN_TIME, accepted
-from app.api.asking import ID, NUMBER, Ask, NoQuery, Paged, Repeat, Wait, cursor
+from app.api.asking import ID, NUMBER, Ask, Paged, Prefer, Repeat, cursor, wait_seconds
 from app.api.listing import CheckpointList, CheckpointQuery, checkpoint_list
 from app.api.problems import refuses
 from app.api.schemas import EventIn, List, RunIn, RunOut
@@ -32,7 +32,7 @@ class RunQuery(Paged):
     response_model=RunOut,
     responses=ENDED_IN_TIME | refuses(404, 409),
 )
-async def start_run(ask: Ask, body: RunIn, repeat: Repeat, wait: Wait, _: NoQuery) -> Response:
+async def start_run(ask: Ask, body: RunIn, repeat: Repeat, prefer: Prefer = None) -> Response:
     """Start a run in the background: 202 means that it is committed, and survives a crash.
 
     With `Prefer: wait=N` the answer is 200 if the run has ended by then.
@@ -40,7 +40,7 @@ async def start_run(ask: Ask, body: RunIn, repeat: Repeat, wait: Wait, _: NoQuer
     run_id = await ask.start_run(
         body.workflow, body.start_event, body.context_id, body.if_busy == "queue", repeat
     )
-    return await accepted(ask, run_id, wait)
+    return await accepted(ask, run_id, wait_seconds(prefer))
 
 
 @router.get("/runs", responses=refuses())
@@ -55,13 +55,13 @@ async def list_runs(ask: Ask, query: Annotated[RunQuery, Query()]) -> List[RunOu
 
 
 @router.get("/runs/{run_id}", responses=refuses(404))
-async def get_run(ask: Ask, run_id: UUID, wait: Wait, _: NoQuery) -> RunOut:
+async def get_run(ask: Ask, run_id: UUID, prefer: Prefer = None) -> RunOut:
     """One run, as it stands; with `Prefer: wait=N`, waited for if it has not ended."""
-    return RunOut.of(await ask.run(run_id, wait))
+    return RunOut.of(await ask.run(run_id, wait_seconds(prefer)))
 
 
 @router.delete("/runs/{run_id}", status_code=204, responses=refuses(404, 409))
-async def delete_run(ask: Ask, run_id: UUID, _: NoQuery) -> None:
+async def delete_run(ask: Ask, run_id: UUID) -> None:
     """Delete a run that has ended, with its checkpoints. Reruns made from it stay.
 
     It is refused while a checkpoint of it is tagged.
@@ -70,7 +70,7 @@ async def delete_run(ask: Ask, run_id: UUID, _: NoQuery) -> None:
 
 
 @router.post("/runs/{run_id}/cancel", responses=refuses(404))
-async def cancel_run(ask: Ask, run_id: UUID, _: NoQuery) -> RunOut:
+async def cancel_run(ask: Ask, run_id: UUID) -> RunOut:
     """End a run. Its checkpoints stay, with what was under way still pending: it can be rerun."""
     await ask.cancel(run_id)
     return RunOut.of(await ask.run(run_id, CANCEL_SECONDS))
@@ -78,7 +78,7 @@ async def cancel_run(ask: Ask, run_id: UUID, _: NoQuery) -> RunOut:
 
 @router.post("/runs/{run_id}/events", status_code=202, responses=refuses(404, 409))
 async def send_event(
-    ask: Ask, run_id: UUID, body: EventIn, repeat: Repeat, response: Response, _: NoQuery
+    ask: Ask, run_id: UUID, body: EventIn, repeat: Repeat, response: Response
 ) -> RunOut:
     """Say something to a run: an answer it waits for, or an event for its steps."""
     await ask.send_event(run_id, body.type, body.data, repeat)

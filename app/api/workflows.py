@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from app.api.asking import Ask, NoQuery
+from app.api.asking import Ask
 from app.api.problems import refuses
 from app.api.schemas import BrokenOut, WorkflowList, WorkflowOut
 from app.api.strict import StrictRoute
@@ -11,7 +11,7 @@ router = APIRouter(tags=["workflows"], route_class=StrictRoute)
 
 
 @router.get("/workflows", responses=refuses())
-async def list_workflows(ask: Ask, _: NoQuery) -> WorkflowList:
+async def list_workflows(ask: Ask) -> WorkflowList:
     """The workflows there are, and the files that could not be loaded."""
     return WorkflowList(
         items=[WorkflowOut.of(workflow) for workflow in ask.catalog.workflows.values()],
@@ -21,6 +21,6 @@ async def list_workflows(ask: Ask, _: NoQuery) -> WorkflowList:
 
 
 @router.get("/workflows/{name}", responses=refuses(404))
-async def get_workflow(ask: Ask, name: str, _: NoQuery) -> WorkflowOut:
+async def get_workflow(ask: Ask, name: str) -> WorkflowOut:
     """One workflow: its schemas, steps and graph."""
     return WorkflowOut.of(ask.workflow(name))

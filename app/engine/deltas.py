@@ -17,6 +17,10 @@ from app.engine.snapshot import (
     Wait,
 )
 
+Write = Callable[[SealedEvent], Any]
+Read = Callable[[Any], SealedEvent]
+Pack = Callable[[Json], Any]
+
 
 def _as_is(part: Json) -> Json:
     return part
@@ -24,8 +28,8 @@ def _as_is(part: Json) -> Json:
 
 def to_json(
     delta: Delta,
-    pack: Callable[[Json], Any] = _as_is,
-    event: Callable[[SealedEvent], Any] = SealedEvent.to_json,
+    pack: Pack = _as_is,
+    event: Write = SealedEvent.to_json,
 ) -> Json:
     """The delta as one JSON object; parts in which nothing changed are left out.
 
@@ -33,22 +37,14 @@ def to_json(
         pack: what becomes of each value of the state, which may be large.
         event: what becomes of each event.
     """
-    writers: list[tuple[str, Edit[Any, Any], Callable[[Any], Any]]] = [
-        ("deliveries", delta.deliveries, lambda it: _write_delivery(it, event)),
-        ("waits", delta.waits, lambda it: _write_wait(it, event)),
-        ("buffers", delta.buffers, lambda it: _write_buffered(it, event)),
-        ("calls", delta.calls, list),
-        ("unclaimed", delta.unclaimed, event),
-        ("batches", delta.batches, Batch._asdict),
-        ("queues", delta.queues, Queue._asdict),
-        ("gathered", delta.gathered, lambda it: _write_gathered(it, event)),
-        ("state", delta.state, pack),
-    ]
     parts: dict[str, Json] = {"next_id": delta.next_id}
-    for name, edit, write in writers:
+    edit: Any
+    for (name, write), edit in zip(WRITERS, delta, strict=False):
+        if edit is NOTHING:
+            continue
         if edit.put:
             # JSON's keys are text, and some ids are numbers: pairs keep both.
-            parts[name] = [[key, write(value)] for key, value in edit.put.items()]
+            parts[name] = [[key, write(value, event, pack)] for key, value in edit.put.items()]
         if edit.drop:
             parts[f"-{name}"] = list(edit.drop)
     if delta.stopped is not None:
@@ -82,11 +78,7 @@ def from_json(parts: Json, unpack: Callable[[Any], Json] = _as_is) -> Delta:
     )
 
 
-Write = Callable[[SealedEvent], Any]
-Read = Callable[[Any], SealedEvent]
-
-
-def _write_delivery(delivery: Delivery, event: Write) -> Json:
+def _write_delivery(delivery: Delivery, event: Write, _: Pack) -> Json:
     written = {"id": delivery.id, "step": delivery.step, "event": event(delivery.event)}
     if delivery.sent:
         written["sent"] = delivery.sent
@@ -112,7 +104,7 @@ def _read_delivery(written: Json, event: Read) -> Delivery:
     )
 
 
-def _write_wait(wait: Wait, event: Write) -> Json:
+def _write_wait(wait: Wait, event: Write, _: Pack) -> Json:
     return {
         "delivery": wait.delivery,
         "waiter": wait.waiter,
@@ -140,7 +132,7 @@ def _read_wait(written: Json, event: Read) -> Wait:
     )
 
 
-def _write_buffered(entry: Buffered, event: Write) -> Json:
+def _write_buffered(entry: Buffered, event: Write, _: Pack) -> Json:
     return {
         "delivery": entry.delivery,
         "step": entry.step,
@@ -162,9 +154,23 @@ def _read_buffered(written: Json, event: Read) -> Buffered:
     )
 
 
-def _write_gathered(entry: Gathered, event: Write) -> Json:
+def _write_gathered(entry: Gathered, event: Write, _: Pack) -> Json:
     return {"event": event(entry.event), "member": entry.member, "caught": dict(entry.caught)}
 
 
 def _read_gathered(written: Json, event: Read) -> Gathered:
     return Gathered(event(written["event"]), written["member"], written["caught"])
+
+
+WRITERS: tuple[tuple[str, Callable[[Any, Write, Pack], Any]], ...] = (
+    ("deliveries", _write_delivery),
+    ("waits", _write_wait),
+    ("buffers", _write_buffered),
+    ("calls", lambda it, _, __: list(it)),
+    ("unclaimed", lambda it, event, _: event(it)),
+    ("batches", lambda it, _, __: it._asdict()),
+    ("queues", lambda it, _, __: it._asdict()),
+    ("gathered", _write_gathered),
+    ("state", lambda it, _, pack: pack(it)),
+)
+"""How each edit of a delta is written, in the order of its fields."""

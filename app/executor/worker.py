@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
@@ -11,7 +11,7 @@ import structlog
 
 from app.engine import Workflow
 from app.engine.facts import Received, Sent
-from app.engine.journal import ENDED, Failure, HeadMoved, Journal, Record, Status
+from app.engine.journal import ENDED, HeadMoved, Status
 from app.engine.runner import Runner
 from app.engine.serialization import SealedEvent
 from app.errors import NotFound, Unavailable
@@ -80,15 +80,14 @@ class Worker:
             return None
         self._slots.take_at_once()  # who comes meanwhile must not find it free
         claimed = runs.fresh(workflow, event, worker)
-        accepted = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        accepted = loop.create_future()
         self._take_up(claimed.run.id, _Driven(claimed, accepted, has_slot=True))
-        done, _ = await asyncio.wait([accepted], timeout=ACCEPTED_SECONDS)
-        if not done:
-            raise Unavailable(
-                "The database has not answered so far. The run may have been accepted: GET /runs "
-                "tells. With an Idempotency-Key it is safe to ask again."
-            )
-        await accepted
+        patience = loop.call_later(ACCEPTED_SECONDS, _give_up, accepted)
+        try:
+            await accepted
+        finally:
+            patience.cancel()
         return claimed.run.id
 
     def wake(self, run_id: UUID, claimed: Claimed | None = None) -> None:
@@ -245,8 +244,8 @@ class Worker:
                     self._signal.ring(run_id)
                 return
             workflow = self.workflows[claimed.run.workflow]
-            stored = driven.journal = RunJournal(self._database, claimed)
-            journal = _Reporting(stored, partial(self._written, driven, slot))
+            report = partial(self._written, driven, slot)
+            journal = driven.journal = RunJournal(self._database, claimed, report)
             standing = claimed.standing
             runner = Runner(workflow, journal, run_id, standing.snapshot, standing.head)
             driven.told.clear()
@@ -259,9 +258,9 @@ class Worker:
         if status in ENDED:
             if runner.end is not None:
                 log.warning("run ended", run=str(run_id), status=status, exc_info=runner.end.error)
-            self._signal.ring(run_id, stored.seen)
-            if stored.following is not None:
-                self.wake(stored.following)
+            self._signal.ring(run_id, journal.seen)
+            if journal.following is not None:
+                self.wake(journal.following)
 
     def _written(self, driven: _Driven, slot: Slot, status: Status) -> None:
         """What the run has come to is committed."""
@@ -280,6 +279,17 @@ def _say(run_id: UUID, error: Exception) -> None:
         log.error("run interrupted", run=str(run_id), exc_info=error)
 
 
+def _give_up(accepted: "asyncio.Future[None]") -> None:
+    """Let nobody wait for longer; the run may be accepted yet."""
+    if not accepted.done():
+        accepted.set_exception(
+            Unavailable(
+                "The database has not answered so far. The run may have been accepted: GET /runs "
+                "tells. With an Idempotency-Key it is safe to ask again."
+            )
+        )
+
+
 def _not_accepted(error: Exception) -> Exception:
     if isinstance(error, HeadMoved):
         return Unavailable("This process was taken for dead meanwhile. Try again.", 1)
@@ -291,19 +301,3 @@ def _tell(runner: Runner, driven: _Driven, said: Sequence[Said]) -> None:
         if message.id not in driven.told:
             driven.told.add(message.id)
             runner.tell(Received(Sent(message.event)), message.id)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reporting:
-    """A journal that says how the run stands, each time it has been written."""
-
-    journal: Journal
-    report: Callable[[Status], None]
-    at_once: bool = False
-
-    async def append(
-        self, records: Sequence[Record], status: Status, failure: Failure | None = None
-    ) -> None:
-        """As `Journal.append`."""
-        await self.journal.append(records, status, failure)
-        self.report(status)

@@ -1,6 +1,6 @@
 """The engine's journal, kept in the database: one fact, one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -29,16 +29,24 @@ class RunJournal:
 
     Attributes:
         worker: for whom it writes.
-        seen: how the run stands, as whoever asks for it sees it; `None` if it had begun before.
         following: once the run has ended, the run of its context whose turn it is then, which
             this worker has been given.
     """
 
     at_once = False
 
-    def __init__(self, database: Database, claimed: Claimed) -> None:
+    def __init__(
+        self,
+        database: Database,
+        claimed: Claimed,
+        report: Callable[[Status], None] = lambda _: None,
+    ) -> None:
+        """For a run that was claimed.
+
+        Args:
+            report: is told how the run stands, each time it has been written.
+        """
         self.worker = claimed.worker
-        self.seen = None if claimed.run.start_event is None else claimed.run
         self.following: UUID | None = None
         self._database = database
         self._run = claimed.run
@@ -46,6 +54,9 @@ class RunJournal:
         self._status = claimed.run.status
         self._began = claimed.run.started_at
         self._is_stored = claimed.is_stored
+        self._report = report
+        self._last: tuple[Facts, Failure | None] | None = None
+        self._count = 0
         self._packer = Packer()
         self._whole_bytes = claimed.standing.whole_bytes  # when one was last looked at
         self._delta_bytes = claimed.standing.delta_bytes  # since the last one
@@ -73,14 +84,20 @@ class RunJournal:
         self._status, self._is_stored = status, True
         self._packer.stored(facts.blobs)
         self._database.kinds.update(facts.kinds)
-        if self.seen is not None:
-            self._show(self.seen, facts, failure)
+        self._last = facts, failure
+        self._count += len(facts.rows)
+        self._report(status)
 
-    def _show(self, seen: Seen, facts: Facts, failure: Failure | None) -> None:
-        self.seen = replace(
-            seen,
+    @property
+    def seen(self) -> Seen | None:
+        """How the run stands, as whoever asks for it sees it; `None` if it had begun before."""
+        if self._run.start_event is None or self._last is None:
+            return None if self._run.start_event is None else self._run
+        facts, failure = self._last
+        return replace(
+            self._run,
             status=self._status,
-            checkpoint_count=seen.checkpoint_count + len(facts.rows),
+            checkpoint_count=self._count,
             started_at=facts.began,
             finished_at=None if facts.end is None else facts.moment,
             stop_event=self._snapshot.stopped,

@@ -63,7 +63,6 @@ class Runner(Progress):
         self.waiting = WaitingSteps(turns)
         self.audience = audience or Audience(graph)
         self.draining = asyncio.Event()
-        self._attempts = Attempts(self)
         self._flights: dict[int, Flight] = {}
         self._stays = True
         self._thread = threading.current_thread()
@@ -224,12 +223,12 @@ class Runner(Progress):
             if self._flights.get(flight.delivery.id) is not flight:
                 return  # it was interrupted, and stays pending
             try:
-                outcome, flight = await self._attempts.after(flight, error)
+                outcome, flight = await Attempts(self).after(flight, error)
             except BaseException as stray:
                 under_way = self._flights.get(flight.delivery.id)
                 if under_way is None:
                     return  # as above
-                outcome, flight = self._attempts.broken(under_way, stray), under_way
+                outcome, flight = Attempts(self).broken(under_way, stray), under_way
         else:
             outcome = fact
         flight.is_over = True

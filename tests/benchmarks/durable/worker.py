@@ -5,7 +5,8 @@
     {"do": "make", "steps": 1000}   ->  {}
     {"do": "rerun", "steps": 1000}  ->  {"seconds": 0.004}
 
-This runs in the contestant's environment: the standard library and its packages only.
+This runs in the contestant's environment: the standard library and its packages only. All have
+uvloop: it is what they serve with.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ from contextlib import AsyncExitStack
 from importlib import import_module
 from time import perf_counter
 from typing import Any
+
+import uvloop
 
 from tests.benchmarks.durable.contestants import CONTESTANTS, Rerun
 from tests.benchmarks.durable.load import Load
@@ -80,7 +83,7 @@ def main(name: str) -> None:
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a package prints is no reply
     answering = Answering(name)
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         for line in sys.stdin:
             try:
                 reply = runner.run(answering.answer(json.loads(line)))

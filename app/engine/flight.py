@@ -214,6 +214,7 @@ class Flight:
 
     def abandon(self) -> None:
         """The try has failed: nothing of it is kept."""
+        self._context = None
         if self._view is not None:
             self._view.abandon()
 
@@ -229,6 +230,7 @@ class Flight:
         changes = None if self._view is None else self._view.changes()
         buffers = self._runner.buffers
         buffers.complete(self.delivery.id)
+        self._context = None  # it refers to this: a cycle would be left to the garbage collector
         return Completed(self.delivery.id, tuple(self._sent), given, changes, *buffers.news())
 
     def _seal(self, signature: Signature, output: object) -> SealedEvent:

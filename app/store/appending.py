@@ -14,6 +14,7 @@ from app.store import blobs, kinds, statements
 from app.store.kinds import Traits
 from app.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY, run_row
 from app.store.seen import Seen
+from app.store.workers import BEAT, WORKERS
 
 LONGEST_MESSAGE = 10_000  # characters of an error's message
 
@@ -23,6 +24,12 @@ WAITS = (RUNS.c.status == "queued", RUNS.c.worker_id.is_(None))  # for its turn 
 # Made once: they are part of very many transactions.
 QUEUED = select(RUNS.c.context_id).where(*WAITS).distinct()
 ADD, ADD_RUN, ADD_CONTEXT = insert(CHECKPOINTS), insert(RUNS), insert(CONTEXTS)
+ADD_AND_BEAT = insert(CHECKPOINTS).from_select(
+    list(CHECKPOINTS.c),
+    select(*(bindparam(column.name, type_=column.type) for column in CHECKPOINTS.c)).select_from(
+        BEAT.returning(WORKERS.c.id).cte("beat")
+    ),
+)
 HEARD = delete(MESSAGES).where(MESSAGES.c.id == bindparam("heard"))
 MOVE = (
     update(RUNS)
@@ -72,6 +79,25 @@ class Facts:
     def weight(self) -> int:
         """How many bytes there are to write, roughly."""
         return 1_000 * len(self.rows) + sum(map(len, self.blobs.values()))
+
+    @property
+    def is_only_a_checkpoint(self) -> bool:
+        """Whether there is one row to insert, and nothing else to do."""
+        return len(self.rows) == 1 and not (
+            self.heard or self.kinds or self.blobs or self.has_changed or self.start_event
+        )
+
+
+def at_once(connection: Connection, worker: UUID, facts: Facts) -> bool:
+    """Commit one checkpoint, and beat, by a single statement: a step of a run that goes on alone
+    takes PostgreSQL half as long as with a transaction of four. SQLite knows no such statement.
+
+    Returns:
+        Whether it did; otherwise nothing is written.
+    """
+    if facts.worker != worker or connection.dialect.name != "postgresql":
+        return False
+    return statements.execute(connection, ADD_AND_BEAT, [facts.rows[0] | {"worker": worker}]) == 1
 
 
 def append(

@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -78,7 +78,7 @@ def connected(url: URL, connections: int) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     try:
-        return create_engine(
+        engine = create_engine(
             url,
             pool_size=connections,
             max_overflow=0,
@@ -99,6 +99,17 @@ def connected(url: URL, connections: int) -> Engine:
         raise ValueError(
             f"The driver {error.name} is not installed: pip install 'cairn[postgresql]'."
         ) from error
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+def for_writing(engine: Engine) -> Connection:
+    """A connection whose transactions take locks as they begin; on PostgreSQL, a statement outside
+    of any is one by itself."""
+    connection = engine.connect().execution_options(writes=True)
+    if engine.dialect.name == "postgresql":
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+    return connection
 
 
 def is_out_of_reach(error: BaseException) -> bool:
@@ -148,5 +159,13 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
 
 def _begin_sqlite(connection: Any) -> None:
     # A transaction that begins as a reader and then writes can be refused without waiting.
-    writes = connection.get_execution_options().get("writes")
-    statements.begin(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
+    statements.begin(connection, "BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+
+
+def _begin_postgresql(connection: Any) -> None:
+    if _writes(connection):  # its driver begins none by itself
+        statements.begin(connection, "BEGIN")
+
+
+def _writes(connection: Any) -> bool:
+    return bool(connection.get_execution_options().get("writes"))

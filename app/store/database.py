@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
@@ -148,6 +149,7 @@ class Database:
         weight: int = 0,
         *,
         is_patient: bool,
+        at_once: Callable[[Connection, UUID, Any], bool] | None = None,
     ) -> Any:
         """The outcome for the item, once it is committed, together with others' items.
 
@@ -156,6 +158,7 @@ class Database:
             weight: how many bytes there are to write, roughly.
             is_patient: whether it waits for a database that is out of reach, and for room where
                 there is much to write.
+            at_once: as in `Work`.
 
         Raises:
             Unavailable: the database is out of reach, for too long if it waits; or there is too
@@ -167,7 +170,7 @@ class Database:
             raise Unavailable("There is more to write than can be written. Try again soon.", 1)
         done = asyncio.get_running_loop().create_future()
         async with self._room:
-            self._writer.put(Work(function, item, weight, is_patient, done))
+            self._writer.put(Work(function, item, weight, is_patient, done, at_once))
             return await done
 
     async def compact(self) -> None:

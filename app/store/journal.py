@@ -80,6 +80,7 @@ class RunJournal:
             facts.weight,
             # Whoever has asked for a new run still waits to hear that it is accepted.
             is_patient=self._is_stored,
+            at_once=appending.at_once if facts.is_only_a_checkpoint else None,
         )
         self._status, self._is_stored = status, True
         self._packer.stored(facts.blobs)

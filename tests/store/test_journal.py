@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from app.engine import StartEvent, StopEvent, Workflow, step
+from app.engine import Event, StartEvent, StopEvent, Workflow, step
 from app.engine.facts import Received, Sent
 from app.engine.ids import new_number
 from app.engine.journal import HeadMoved
@@ -27,6 +27,26 @@ class Single(Workflow):
         return StopEvent(result="done")
 
 
+class Round(Event):
+    number: int
+
+
+class Gate(Workflow):
+    """Goes round, and stops for somebody to open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+
+    @step
+    async def only(self, ev: StartEvent | Round) -> Round | StopEvent:
+        number = ev.number + 1 if isinstance(ev, Round) else 1
+        if number == 4:
+            self.reached.set()
+            await self.opened.wait()
+        return StopEvent(result="done") if number == 7 else Round(number=number)
+
+
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
@@ -39,11 +59,14 @@ async def _started(database: Database) -> UUID:
     return await database.write(runs.start, "single", START, None, True, None)
 
 
-async def _claimed(database: Database, run_id: UUID) -> tuple[Runner, runs.Claimed]:
+async def _claimed(
+    database: Database, run_id: UUID, workflow: Workflow | None = None
+) -> tuple[Runner, runs.Claimed]:
     claimed = await database.write(claims.claim, run_id, {"single"})
     assert claimed is not None
     journal = RunJournal(database, claimed)
-    runner = Runner(Single(), journal, run_id, claimed.standing.snapshot, claimed.standing.head)
+    standing = claimed.standing
+    runner = Runner(workflow or Single(), journal, run_id, standing.snapshot, standing.head)
     for said in claimed.unheard:
         runner.tell(Received(Sent(said.event)), said.id)
     return runner, claimed
@@ -84,6 +107,48 @@ async def test_nothing_is_written_for_a_worker_that_others_have_taken_for_dead(
         assert await taken_over.drive(stay=False) == "completed"
     finally:
         other.close()
+
+
+async def test_a_step_that_completes_in_a_worker_that_was_taken_for_dead_leaves_nothing(
+    database: Database, database_url: str
+) -> None:
+    run_id, gate = await _started(database), Gate()
+    runner, claimed = await _claimed(database, run_id, gate)
+    driven = asyncio.create_task(runner.drive(stay=False))
+    await asyncio.wait_for(gate.reached.wait(), 10)
+    other = Database(database_url)
+    other.open()
+    try:
+        [row] = await other.read(workers.others, other.worker)
+        assert await other.write(workers.bury, claimed.worker, row.beats)
+        gate.opened.set()
+        with pytest.raises(HeadMoved):
+            await asyncio.wait_for(driven, 10)
+        assert (await database.read(seen.find, run_id)).checkpoint_count == 4
+        again = Gate()
+        again.opened.set()
+        taken_over, _ = await _claimed(other, run_id, again)
+        assert await taken_over.drive(stay=False) == "completed"
+        assert (await database.read(seen.find, run_id)).checkpoint_count == 8
+    finally:
+        other.close()
+
+
+async def test_a_step_that_completes_in_a_run_that_has_moved_on_leaves_nothing(
+    database: Database,
+) -> None:
+    run_id, gate, again = await _started(database), Gate(), Gate()
+    again.opened.set()
+    runner, _ = await _claimed(database, run_id, gate)
+    driven = asyncio.create_task(runner.drive(stay=False))
+    await asyncio.wait_for(gate.reached.wait(), 10)
+    overtaking, _ = await _claimed(database, run_id, again)
+    assert await overtaking.drive(stay=False) == "completed"
+    gate.opened.set()
+    with pytest.raises(HeadMoved):
+        await asyncio.wait_for(driven, 10)
+    page = await database.read(checkpoints.of_run, run_id, Filters(), False, 50, None)
+    assert [row.seq for row in page.items] == list(range(1, 9))
 
 
 async def test_work_that_fails_takes_none_of_its_group_along(database: Database) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from uuid import UUID
@@ -171,16 +171,20 @@ def store(connection: Connection, blobs: Mapping[UUID, Mapping[bytes, bytes]]) -
 
 def use(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
     """The owners use blobs that are stored: they stay."""
-    uses = [{"owner_id": owner, "digest": d} for owner, some in digests.items() for d in some]
-    if uses:
-        statements.execute(connection, insert_new(connection.dialect.name, USES), uses)
+    _insert_uses(connection, [(owner, it) for owner, some in digests.items() for it in some])
+
+
+def _insert_uses(connection: Connection, uses: Collection[tuple[UUID, bytes]]) -> None:
+    rows = [{"owner_id": owner, "digest": digest} for owner, digest in uses]
+    if rows:
+        statements.execute(connection, insert_new(connection.dialect.name, USES), rows)
 
 
 def use_only(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
     """The owners use these blobs now, and no others any more."""
     before = set(statements.look_up(connection, USED, USES.c.owner_id, list(digests)))
     wanted = {(owner, digest) for owner, some in digests.items() for digest in some}
-    use(connection, {owner: [d for it, d in wanted - before if it == owner] for owner in digests})
+    _insert_uses(connection, sorted(wanted - before))
     _lock(connection, [digest for _, digest in before - wanted])
     for owner, digest in before - wanted:
         connection.execute(delete(USES).where(USES.c.owner_id == owner, USES.c.digest == digest))

@@ -127,11 +127,14 @@ class Worker:
     def seen(self, run_id: UUID) -> Seen | None:
         """How the run stands, if it began here, in this process's life, and nobody has taken it."""
         driven = self._driven.get(run_id)
-        if driven is None:
+        if driven is None or driven.cancelled.is_set():
             return None
-        journal = driven.journal
-        is_ours = journal is not None and journal.worker == self._database.worker
-        return journal.seen if journal is not None and is_ours else None
+        claimed, journal = driven.claimed, driven.journal
+        if claimed is not None and claimed.worker == self._database.worker:
+            return claimed.run if claimed.run.start_event is not None else None
+        if journal is not None and journal.worker == self._database.worker:
+            return journal.seen
+        return None
 
     async def cancel(self, run_id: UUID) -> None:
         """End the run, wherever it stands; where another process drives it, have it end it.

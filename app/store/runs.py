@@ -34,7 +34,7 @@ class Claimed:
     """All that a worker needs to carry a run forward.
 
     Attributes:
-        run: how it stands; with its start event only where it has yet to hear that.
+        run: how it stands; without its start event where it has begun before.
         is_stored: whether it is; otherwise it is stored with its first fact.
     """
 
@@ -108,6 +108,7 @@ class Origin:
 
     checkpoint_id: UUID
     run: Run
+    start_event: SealedEvent
     snapshot: Snapshot
     base: bytes
     blobs: dict[bytes, bytes]
@@ -132,9 +133,10 @@ def origin(session: Session, checkpoint_id: UUID) -> Origin:
             "Take an earlier checkpoint."
         )
     packer = Packer()
-    packer.event(Unpacker(session, [source.start_event]).event(source.start_event))
+    start_event = Unpacker(session, [source.start_event]).event(source.start_event)
+    packer.event(start_event)
     base = packer.delta(whole(snapshot))
-    return Origin(checkpoint_id, source, snapshot, base, packer.gathered())
+    return Origin(checkpoint_id, source, start_event, snapshot, base, packer.gathered())
 
 
 def rerun(
@@ -174,7 +176,7 @@ def rerun(
     blobs.store(session.connection(), {run_id: origin.blobs})
     requests.remember(session, request, run_id)
     standing = Standing(origin.snapshot, Head(origin.checkpoint_id))
-    return run_id, Claimed(as_new(Run(**row), None), worker, standing, [])
+    return run_id, Claimed(as_new(Run(**row), origin.start_event), worker, standing, [])
 
 
 def tell(

@@ -681,6 +681,22 @@ async def test_a_running_run_is_cancelled_and_rerun_from_where_it_stood(cairn: C
 
 
 @pytest.mark.databases(seldom=True)
+async def test_a_rerun_that_has_no_slot_yet_is_cancelled_at_once(database: str) -> None:
+    async with serving(database, max_active_runs=1) as cairn:
+        done = await cairn.completed("joke", {"topic": "math"})
+        first = (await cairn.checkpoints(done))[0]
+        running = await cairn.start("slow", {"gate": "g"})
+        await reached("g")
+        rerun = await cairn.rerun(first)
+        assert (rerun["status"], rerun["start_event"]) == ("queued", {"topic": "math"})
+        assert (await cancel(cairn, rerun))["status"] == "cancelled"
+        assert (await cairn.get(f"/runs/{rerun['id']}"))["status"] == "cancelled"
+        open_gate("g")
+        await cairn.until(running, "completed")
+        assert (await cairn.get(f"/runs/{rerun['id']}"))["checkpoint_count"] == 0
+
+
+@pytest.mark.databases(seldom=True)
 async def test_a_waiting_run_is_cancelled(cairn: Cairn) -> None:
     run = await cairn.until(await cairn.start("approval", {"amount": 1}), "waiting")
     await cancel(cairn, run)

@@ -111,14 +111,14 @@ def append(
     ours = [it for it in facts if it.worker == worker]
     new = [it for it in ours if it.start_event is not None]
     if new:
-        statements.execute(connection, ADD_CONTEXT, [_context(it) for it in new])
-        statements.execute(connection, ADD_RUN, [_new_run(it) for it in new])
+        statements.insert(connection, ADD_CONTEXT, [_context(it) for it in new])
+        statements.insert(connection, ADD_RUN, [_new_run(it) for it in new])
     kinds.store(connection, {kind for it in ours for kind in it.kinds})
     blobs.store(connection, _owned(ours))
     rows = [row for it in ours for row in it.rows]
     if rows:
         try:
-            statements.execute(connection, ADD, rows)
+            statements.insert(connection, ADD, rows)
         except IntegrityError as error:
             raise HeadMoved(f"Run {ours[0].run.id} has moved on.") from error
     heard = [{"heard": message} for it in ours for message in it.heard]

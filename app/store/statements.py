@@ -14,6 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 MANY = 64  # keys that are looked up by one statement, at most
 
+COPIED = 8  # rows at least that are worth a COPY
+
 Row = Mapping[str, Any]
 Process = Callable[[Any], Any]
 
@@ -59,6 +61,25 @@ def execute(
         else:
             driver.executemany(made.text, [made.arguments(row) for row in rows])
         return int(driver.rowcount)
+
+
+def insert(connection: Connection, statement: Insert, rows: Sequence[Row]) -> None:
+    """Insert the rows; many by PostgreSQL's COPY, which costs this process half as much.
+
+    Raises:
+        DBAPIError: as SQLAlchemy does.
+    """
+    if len(rows) < COPIED or connection.dialect.name != "postgresql":
+        execute(connection, statement, rows)
+        return
+    made = _made("postgresql", statement)
+    columns = ", ".join(name for name, _ in made.places)
+    text = f"COPY {statement.table} ({columns}) FROM STDIN (FORMAT BINARY)"
+    driver = connection.connection.cursor()
+    with _errors(connection, text), driver.copy(text) as copy:
+        copy.set_types(_types(statement))
+        for row in rows:
+            copy.write_row(made.arguments(row))
 
 
 def look_up(
@@ -126,6 +147,14 @@ def _made(dialect: str, statement: "Insert | Update | Delete | Select[Any]") -> 
         for column in (statement.selected_columns if isinstance(statement, Select) else ())
     )
     return _Text(str(compiled), places, own, results)
+
+
+@cache
+def _types(statement: Insert) -> list[str]:
+    """PostgreSQL's names for the types of what the statement inserts, in order."""
+    here, columns = _dialect("postgresql"), statement.table.c
+    places = _made("postgresql", statement).places
+    return [columns[name].type.compile(here).lower() for name, _ in places]
 
 
 @cache

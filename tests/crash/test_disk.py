@@ -16,7 +16,9 @@ from tests.crash.conftest import Start
 from tests.crash.disk import Disk, mounted
 from tests.crash.load import Load
 from tests.crash.orders import Order
+from tests.crash.postgresql import running
 from tests.crash.service import BOUND, Service, until
+from tests.databases import outside
 
 pytestmark = pytest.mark.crash
 
@@ -74,6 +76,31 @@ async def test_a_service_that_is_killed_on_a_full_disk_goes_on_once_there_is_roo
             await service.start()
             await load.more(CUSTOMERS)
         await check_all(load, service.trace.marks())
+
+
+async def test_a_full_disk_of_the_database_server_is_waited_for(serve_at: Start) -> None:
+    with (
+        outside() as folder,
+        mounted(folder.with_name("disk"), megabytes=200) as disk,
+        running(disk.folder / "postgresql") as server,
+    ):
+        service = serve_at(server.url)
+        async with Load([service.url], patient=True) as load:
+            await service.start()
+            async with load.busy(CUSTOMERS, Random()):
+                for _ in range(2):
+                    await load.more(CUSTOMERS)
+                    disk.fill()
+                    await _refuses(service, "database")
+                    await asyncio.sleep(BAD_SECONDS)
+                    assert service.is_alive
+                    disk.free()
+                    server.start()  # it ends where it has no room for its own log
+                    await service.ready()
+                await load.more(CUSTOMERS)
+            await check_all(load, service.trace.marks())
+        assert more_than_once(service.trace.marks()) == {}, "no step is executed again"
+        _said(service, "database")
 
 
 async def test_files_that_become_read_only_are_said_and_all_completes_once_they_can_be_written(

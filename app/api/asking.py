@@ -85,7 +85,7 @@ Prefer = Annotated[
 
 
 def wait_seconds(prefer: str | None) -> float:
-    """How long the client prefers to wait."""
+    """How long the client prefers to wait: at most `LONGEST_WAIT`, and 0 if it does not say."""
     for preference in re.split(r"[,;]", prefer or ""):
         wait = re.fullmatch(r"\s*wait\s*=\s*\"?(\d{1,9})\"?\s*", preference, re.IGNORECASE)
         if wait:

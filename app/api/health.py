@@ -8,10 +8,11 @@ from pydantic import BaseModel
 
 from app.api.asking import Ask
 from app.api.problems import refuses
+from app.api.strict import StrictRoute
 from app.errors import Unavailable
 
 log = structlog.get_logger(__name__)
-router = APIRouter(prefix="/health", tags=["health"])
+router = APIRouter(prefix="/health", tags=["health"], route_class=StrictRoute)
 
 
 class Health(BaseModel):

@@ -40,7 +40,7 @@ class StrictRoute(APIRoute):
         takes_query = bool(self.dependant.query_params)
 
         async def strict(request: Request) -> Response:
-            if request.scope["query_string"] and not takes_query:
+            if not takes_query and request.scope["query_string"] and request.query_params:
                 raise RequestValidationError(
                     [
                         {"type": "extra_forbidden", "loc": ("query", name), "msg": UNKNOWN}

@@ -38,8 +38,8 @@ def to_json(
         event: what becomes of each event.
     """
     parts: dict[str, Json] = {"next_id": delta.next_id}
-    edit: Any
-    for (name, write), edit in zip(WRITERS, delta, strict=False):
+    for name, write in WRITERS:
+        edit = getattr(delta, name)
         if edit is NOTHING:
             continue
         if edit.put:
@@ -173,4 +173,4 @@ WRITERS: tuple[tuple[str, Callable[[Any, Write, Pack], Any]], ...] = (
     ("gathered", _write_gathered),
     ("state", lambda it, _, pack: pack(it)),
 )
-"""How each edit of a delta is written, in the order of its fields."""
+"""How each edit of a delta is written."""

@@ -18,7 +18,6 @@ from app.store.workers import BEAT, WORKERS
 
 LONGEST_MESSAGE = 10_000  # characters of an error's message
 
-
 WAITS = (RUNS.c.status == "queued", RUNS.c.worker_id.is_(None))  # for its turn in its context
 
 # Made once: they are part of very many transactions.
@@ -88,16 +87,20 @@ class Facts:
         )
 
 
-def at_once(connection: Connection, worker: UUID, facts: Facts) -> bool:
+def by_itself(connection: Connection, worker: UUID, beats: int, facts: Facts) -> bool:
     """Commit one checkpoint, and beat, by a single statement: a step of a run that goes on alone
     takes PostgreSQL half as long as with a transaction of four. SQLite knows no such statement.
+
+    Args:
+        beats: as in `workers.beat`.
 
     Returns:
         Whether it did; otherwise nothing is written.
     """
     if facts.worker != worker or connection.dialect.name != "postgresql":
         return False
-    return statements.execute(connection, ADD_AND_BEAT, [facts.rows[0] | {"worker": worker}]) == 1
+    row = facts.rows[0] | {"worker": worker, "beaten": beats}
+    return statements.execute(connection, ADD_AND_BEAT, [row]) == 1
 
 
 def append(

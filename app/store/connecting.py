@@ -159,13 +159,10 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
 
 def _begin_sqlite(connection: Any) -> None:
     # A transaction that begins as a reader and then writes can be refused without waiting.
-    statements.begin(connection, "BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+    writes = connection.get_execution_options().get("writes")
+    statements.begin(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _begin_postgresql(connection: Any) -> None:
-    if _writes(connection):  # its driver begins none by itself
+    if connection.connection.driver_connection.autocommit:  # it begins none by itself
         statements.begin(connection, "BEGIN")
-
-
-def _writes(connection: Any) -> bool:
-    return bool(connection.get_execution_options().get("writes"))

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
@@ -15,7 +14,7 @@ from app.store import migrations
 from app.store.connecting import checked, connected, described, is_out_of_reach, unusable
 from app.store.kinds import Traits
 from app.store.tables import Run
-from app.store.writer import Function, Item, Work, Writer, alone
+from app.store.writer import ByItself, Function, Item, Work, Writer, alone
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -149,7 +148,7 @@ class Database:
         weight: int = 0,
         *,
         is_patient: bool,
-        at_once: Callable[[Connection, UUID, Any], bool] | None = None,
+        by_itself: ByItself[Item] | None = None,
     ) -> Any:
         """The outcome for the item, once it is committed, together with others' items.
 
@@ -158,7 +157,7 @@ class Database:
             weight: how many bytes there are to write, roughly.
             is_patient: whether it waits for a database that is out of reach, and for room where
                 there is much to write.
-            at_once: as in `Work`.
+            by_itself: as in `Work`.
 
         Raises:
             Unavailable: the database is out of reach, for too long if it waits; or there is too
@@ -170,7 +169,7 @@ class Database:
             raise Unavailable("There is more to write than can be written. Try again soon.", 1)
         done = asyncio.get_running_loop().create_future()
         async with self._room:
-            self._writer.put(Work(function, item, weight, is_patient, done, at_once))
+            self._writer.put(Work(function, item, weight, is_patient, done, by_itself))
             return await done
 
     async def compact(self) -> None:

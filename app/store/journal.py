@@ -55,8 +55,9 @@ class RunJournal:
         self._began = claimed.run.started_at
         self._is_stored = claimed.is_stored
         self._report = report
-        self._last: tuple[Facts, Failure | None] | None = None
         self._count = 0
+        self._started = claimed.run.started_at
+        self._ended: tuple[datetime, SealedEvent | None, Failure | None] | None = None
         self._packer = Packer()
         self._whole_bytes = claimed.standing.whole_bytes  # when one was last looked at
         self._delta_bytes = claimed.standing.delta_bytes  # since the last one
@@ -80,28 +81,30 @@ class RunJournal:
             facts.weight,
             # Whoever has asked for a new run still waits to hear that it is accepted.
             is_patient=self._is_stored,
-            at_once=appending.at_once if facts.is_only_a_checkpoint else None,
+            by_itself=appending.by_itself if facts.is_only_a_checkpoint else None,
         )
         self._status, self._is_stored = status, True
         self._packer.stored(facts.blobs)
         self._database.kinds.update(facts.kinds)
-        self._last = facts, failure
         self._count += len(facts.rows)
+        self._started = facts.began
+        if facts.end is not None:
+            self._ended = facts.moment, self._snapshot.stopped, failure
         self._report(status)
 
     @property
     def seen(self) -> Seen | None:
         """How the run stands, as whoever asks for it sees it; `None` if it had begun before."""
-        if self._run.start_event is None or self._last is None:
-            return None if self._run.start_event is None else self._run
-        facts, failure = self._last
+        if self._run.start_event is None:
+            return None
+        finished, stopped, failure = self._ended or (None, None, None)
         return replace(
             self._run,
             status=self._status,
             checkpoint_count=self._count,
-            started_at=facts.began,
-            finished_at=None if facts.end is None else facts.moment,
-            stop_event=self._snapshot.stopped,
+            started_at=self._started,
+            finished_at=finished,
+            stop_event=stopped,
             error=None
             if failure is None
             else Error(failure.type, storable(failure.message), failure.step),

@@ -33,7 +33,7 @@ class Seen:
     workflow: str
     status: Status
     context_id: UUID
-    start_event: SealedEvent | None  # `None` only where it is damaged
+    start_event: SealedEvent | None  # `None` where it is damaged, or not known here
     stop_event: SealedEvent | None = None
     error: Error | None = None
     parent_run_id: UUID | None = None

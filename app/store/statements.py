@@ -54,8 +54,8 @@ def execute(
         DBAPIError: as SQLAlchemy does.
     """
     made = _made(connection.dialect.name, statement)
-    driver = connection.connection.cursor()
     with _errors(connection, made.text):
+        driver = connection.connection.cursor()
         if len(rows) == 1:
             driver.execute(made.text, made.arguments(rows[0]))
         else:
@@ -75,8 +75,7 @@ def insert(connection: Connection, statement: Insert, rows: Sequence[Row]) -> No
     made = _made("postgresql", statement)
     columns = ", ".join(name for name, _ in made.places)
     text = f"COPY {statement.table} ({columns}) FROM STDIN (FORMAT BINARY)"
-    driver = connection.connection.cursor()
-    with _errors(connection, text), driver.copy(text) as copy:
+    with _errors(connection, text), connection.connection.cursor().copy(text) as copy:
         copy.set_types(_types(statement))
         for row in rows:
             copy.write_row(made.arguments(row))
@@ -90,12 +89,12 @@ def look_up(
     Raises:
         DBAPIError: as SQLAlchemy does.
     """
-    driver = connection.connection.cursor()
     found: list[tuple[Any, ...]] = []
     for some in _in_powers_of_two(keys):
         made = _look_up(connection.dialect.name, query, column, len(some))
         row = {f"key_{n}": key for n, key in enumerate(some)}
         with _errors(connection, made.text):
+            driver = connection.connection.cursor()
             found += driver.execute(made.text, made.arguments(row)).fetchall()
     results = made.results if keys else ()
     return [

@@ -17,7 +17,7 @@ from app.store.tables import Worker
 WORKERS: Table = Worker.__table__  # type: ignore[attr-defined]
 BEAT = (  # made once: it is part of every transaction
     update(WORKERS)
-    .where(WORKERS.c.id == bindparam("worker"))
+    .where(WORKERS.c.id == bindparam("worker"), WORKERS.c.beats == bindparam("beaten"))
     .values(beats=WORKERS.c.beats + literal_column("1"))
 )
 OWN = "worker_id"  # in a session's `info`: the worker for whom it commits
@@ -46,13 +46,17 @@ def register(connection: Connection) -> UUID:
     return worker
 
 
-def beat(connection: Connection, worker: UUID) -> bool:
+def beat(connection: Connection, worker: UUID, beats: int) -> bool:
     """Show that the worker is alive, and keep others from taking it for dead until the commit.
+
+    Args:
+        beats: how often it has committed before. What it has sent to the database twice, because
+            the connection broke, is committed once: the second time, the number is another.
 
     Returns:
         Whether it still is a worker; otherwise its runs are not its own any more.
     """
-    return statements.execute(connection, BEAT, [{"worker": worker}]) == 1
+    return statements.execute(connection, BEAT, [{"worker": worker, "beaten": beats}]) == 1
 
 
 def beats(connection: Connection, worker: UUID) -> int | None:

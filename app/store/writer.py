@@ -32,6 +32,7 @@ Outcome = Any
 """What a work returned, or the exception that it has come to."""
 
 Function = Callable[[Connection, UUID | None, Sequence[Item]], Sequence[Outcome]]
+ByItself = Callable[[Connection, UUID, int, Item], bool]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +44,8 @@ class Work:
             and returns the outcome of each. It must be repeatable.
         weight: how many bytes there are to write, roughly.
         is_patient: whether it waits for a database that is out of reach.
-        at_once: commits it, where it comes alone, by one statement that beats, too; whether it did.
+        by_itself: commits it, where it comes alone, by one statement that beats, too; given how
+            often the worker has committed before. Returns whether it did.
     """
 
     function: "Function[Any]"
@@ -51,7 +53,7 @@ class Work:
     weight: int
     is_patient: bool
     done: "asyncio.Future[Any]"
-    at_once: "Callable[[Connection, UUID, Any], bool] | None" = None
+    by_itself: "ByItself[Any] | None" = None
 
 
 class Writer:
@@ -143,6 +145,7 @@ class Writer:
         try:
             outcomes = self._persist(works)
         except Exception as error:  # it is theirs who wait; the thread must go on
+            self._in_doubt = None
             if len(works) > 1:
                 for work in works:
                     self._settle([work])
@@ -207,12 +210,12 @@ class Writer:
 
     def _commit(self, works: list[Work]) -> list[Outcome]:
         connection = self._connected()
-        if len(works) == 1 and self._commit_at_once(connection, works[0]):
+        if len(works) == 1 and self._commit_by_itself(connection, works[0]):
             return [None]
         worker, beats = self.worker, self._beats + 1
         outcomes: list[Outcome] = []
         with connection.begin():
-            if worker is not None and not workers.beat(connection, worker):
+            if worker is not None and not workers.beat(connection, worker, self._beats):
                 worker, beats = workers.register(connection), 0
             for function, some in groupby(works, key=lambda work: work.function):
                 outcomes += function(connection, worker, [work.item for work in some])
@@ -222,12 +225,12 @@ class Writer:
         self.worker, self._beats = worker, beats
         return outcomes
 
-    def _commit_at_once(self, connection: Connection, work: Work) -> bool:
-        if self.worker is None or work.at_once is None:
+    def _commit_by_itself(self, connection: Connection, work: Work) -> bool:
+        if self.worker is None or work.by_itself is None:
             return False
         self._in_doubt = [None]
         try:
-            is_done = work.at_once(connection, self.worker, work.item)
+            is_done = work.by_itself(connection, self.worker, self._beats, work.item)
         except IntegrityError:  # the long way tells why
             is_done = False
         if is_done:
@@ -246,6 +249,8 @@ class Writer:
                 log.warning("this process could not say that it ends", trouble=described(error))
 
     def _connected(self) -> Connection:
+        if self._connection is not None and self._connection.invalidated:
+            self._disconnect()  # SQLAlchemy would connect it again, as a plain one
         if self._connection is None:
             self._connection = for_writing(self._engine)
         return self._connection

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +20,22 @@ async def ready(cairn: Cairn) -> None:
     """The service is as well as it was."""
     assert await cairn.get("/health/live") == await cairn.get("/health/ready") == {"status": "ok"}
     await cairn.completed("joke", {"topic": "still well"})
+
+
+# What nobody reads
+
+
+async def test_a_query_that_nobody_reads_is_refused_wherever_it_goes(cairn: Cairn) -> None:
+    paths = (await cairn.get("/openapi.json"))["paths"]
+    for path, operations in paths.items():
+        for method in operations:
+            url = re.sub(r"{\w+}", NOBODY, path)
+            response = await cairn.http.request(method, f"{url}?colour=red", json={})
+            refused(response, 422, "query.colour")
+            nothing = await cairn.http.request(method, f"{url}?&", json={})
+            assert "colour" not in nothing.text
+            assert nothing.status_code != 422 or nothing.json()["errors"]
+    await ready(cairn)
 
 
 # What is not there

@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
 from app.engine import Event, StartEvent, StopEvent, Workflow, step
 from app.engine.facts import Received, Sent
@@ -17,6 +19,7 @@ from app.store import checkpoints, claims, runs, seen, workers
 from app.store.database import Database
 from app.store.journal import RunJournal
 from app.store.kinds import Filters
+from app.store.tables import Worker
 
 START = SealedEvent("StartEvent", {})
 
@@ -130,6 +133,32 @@ async def test_a_step_that_completes_in_a_worker_that_was_taken_for_dead_leaves_
         taken_over, _ = await _claimed(other, run_id, again)
         assert await taken_over.drive(stay=False) == "completed"
         assert (await database.read(seen.find, run_id)).checkpoint_count == 8
+    finally:
+        other.close()
+
+
+async def test_a_worker_that_has_lost_count_of_its_commits_lets_go_and_begins_anew(
+    database: Database, database_url: str
+) -> None:
+    run_id, gate = await _started(database), Gate()
+    runner, claimed = await _claimed(database, run_id, gate)
+    driven = asyncio.create_task(runner.drive(stay=False))
+    await asyncio.wait_for(gate.reached.wait(), 10)
+    other = Database(database_url)
+    other.open(as_worker=False)
+    try:
+        # As by a commit that came through after its connection was given up.
+        late = (
+            update(Worker)
+            .where(col(Worker.id) == claimed.worker)
+            .values(beats=col(Worker.beats) + 1)
+        )
+        await other.write(lambda session: session.connection().execute(late).rowcount)
+        gate.opened.set()
+        with pytest.raises(HeadMoved):
+            await asyncio.wait_for(driven, 10)
+        assert database.worker not in (None, claimed.worker)
+        assert (await database.read(seen.find, run_id)).checkpoint_count == 4
     finally:
         other.close()
 

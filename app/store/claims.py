@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, case
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, exists, or_, select
 
@@ -85,13 +85,12 @@ def nobodys(session: Session, loaded: Collection[str]) -> list[UUID]:
     )
     waits_its_turn = and_(col(Run.started_at).is_(None), col(Run.base).is_(None), is_before)
     query = (
-        select(Run.id, Run.status)
+        select(Run.id)
         .where(_is_nobodys(), col(Run.workflow).in_(loaded), ~waits_its_turn)
-        .order_by(col(Run.id))
+        .order_by(case((col(Run.status) == "waiting", 1), else_=0), col(Run.id))
         .limit(AT_ONCE)
     )
-    found = session.exec(query).all()
-    return [it for it, status in sorted(found, key=lambda row: row[1] == "waiting")]
+    return list(session.exec(query))
 
 
 def unknown(session: Session, loaded: Collection[str]) -> list[str]:

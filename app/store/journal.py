@@ -56,7 +56,6 @@ class RunJournal:
         self._is_stored = claimed.is_stored
         self._report = report
         self._count = 0
-        self._started = claimed.run.started_at
         self._ended: tuple[datetime, SealedEvent | None, Failure | None] | None = None
         self._packer = Packer()
         self._whole_bytes = claimed.standing.whole_bytes  # when one was last looked at
@@ -87,7 +86,7 @@ class RunJournal:
         self._packer.stored(facts.blobs)
         self._database.kinds.update(facts.kinds)
         self._count += len(facts.rows)
-        self._started = facts.began
+        self._began = facts.began
         if facts.end is not None:
             self._ended = facts.moment, self._snapshot.stopped, failure
         self._report(status)
@@ -102,7 +101,7 @@ class RunJournal:
             self._run,
             status=self._status,
             checkpoint_count=self._count,
-            started_at=self._started,
+            started_at=self._began,
             finished_at=finished,
             stop_event=stopped,
             error=None
@@ -117,8 +116,7 @@ class RunJournal:
         rows = [self._row(*pair, moment) for pair in zip(records, traits, strict=True)]
         start_event = None if self._is_stored else packer.event(_start_event(run))
         end = self._end(failure) if status in ENDED else None
-        if self._began is None and (records or status == "running"):
-            self._began = moment
+        begins = bool(records) or status == "running"
         return Facts(
             run,
             self.worker,
@@ -130,7 +128,7 @@ class RunJournal:
             status,
             status != self._status,
             start_event,
-            self._began,
+            self._began or (moment if begins else None),
             end,
             moment,
         )

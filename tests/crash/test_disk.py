@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -43,22 +43,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 async def test_a_full_disk_is_said_and_all_completes_once_there_is_room(
     serve_at: Start, disk: Disk
 ) -> None:
-    service = serve_at(f"sqlite:///{disk.folder}/cairn.db")
-    async with Load([service.url], patient=True) as load:
-        await service.start()
-        async with load.busy(CUSTOMERS, Random()):
-            for _ in range(2):
-                await load.more(CUSTOMERS)
-                disk.fill()
-                await _refuses(service, "full")
-                await asyncio.sleep(BAD_SECONDS)
-                assert service.is_alive
-                disk.free()
-                await service.ready()
-            await load.more(CUSTOMERS)
-        await check_all(load, service.trace.marks())
-    assert more_than_once(service.trace.marks()) == {}, "no step is executed again"
-    _said(service, "full")
+    await _survive(serve_at(f"sqlite:///{disk.folder}/cairn.db"), disk, "full", disk.free)
 
 
 async def test_a_service_that_is_killed_on_a_full_disk_goes_on_once_there_is_room(
@@ -84,23 +69,12 @@ async def test_a_full_disk_of_the_database_server_is_waited_for(serve_at: Start)
         mounted(folder.with_name("disk"), megabytes=200) as disk,
         running(disk.folder / "postgresql") as server,
     ):
-        service = serve_at(server.url)
-        async with Load([service.url], patient=True) as load:
-            await service.start()
-            async with load.busy(CUSTOMERS, Random()):
-                for _ in range(2):
-                    await load.more(CUSTOMERS)
-                    disk.fill()
-                    await _refuses(service, "database")
-                    await asyncio.sleep(BAD_SECONDS)
-                    assert service.is_alive
-                    disk.free()
-                    server.start()  # it ends where it has no room for its own log
-                    await service.ready()
-                await load.more(CUSTOMERS)
-            await check_all(load, service.trace.marks())
-        assert more_than_once(service.trace.marks()) == {}, "no step is executed again"
-        _said(service, "database")
+
+        def mend() -> None:
+            disk.free()
+            server.start()  # it ends where it has no room for its own log
+
+        await _survive(serve_at(server.url), disk, "database", mend)
 
 
 async def test_files_that_become_read_only_are_said_and_all_completes_once_they_can_be_written(
@@ -166,6 +140,25 @@ async def test_a_service_does_not_start_on_a_full_disk(serve_at: Start, disk: Di
 
 
 # What these tests share
+
+
+async def _survive(service: Service, disk: Disk, word: str, mend: Callable[[], None]) -> None:
+    """The disk is full twice, which is said with this word, and all completes once it is mended."""
+    async with Load([service.url], patient=True) as load:
+        await service.start()
+        async with load.busy(CUSTOMERS, Random()):
+            for _ in range(2):
+                await load.more(CUSTOMERS)
+                disk.fill()
+                await _refuses(service, word)
+                await asyncio.sleep(BAD_SECONDS)
+                assert service.is_alive
+                mend()
+                await service.ready()
+            await load.more(CUSTOMERS)
+        await check_all(load, service.trace.marks())
+    assert more_than_once(service.trace.marks()) == {}, "no step is executed again"
+    _said(service, word)
 
 
 async def _refuses(service: Service, word: str) -> None:

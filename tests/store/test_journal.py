@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from sqlmodel import col
 from app.engine import Event, StartEvent, StopEvent, Workflow, step
 from app.engine.facts import Received, Sent
 from app.engine.ids import new_number
-from app.engine.journal import HeadMoved
+from app.engine.journal import HeadMoved, Status
 from app.engine.runner import Runner
 from app.engine.serialization import SealedEvent
 from app.store import checkpoints, claims, runs, seen, workers
@@ -58,6 +59,16 @@ def database(database_url: str) -> Iterator[Database]:
     database.close()
 
 
+@pytest.fixture
+def other(database: Database, database_url: str) -> Iterator[Database]:
+    """Another process on the same database."""
+    assert database.worker is not None
+    other = Database(database_url)
+    other.open()
+    yield other
+    other.close()
+
+
 async def _started(database: Database) -> UUID:
     return await database.write(runs.start, "single", START, None, True, None)
 
@@ -75,6 +86,38 @@ async def _claimed(
     return runner, claimed
 
 
+@dataclass(frozen=True)
+class Stopped:
+    """A run that has left four checkpoints, and whose step stands at the gate."""
+
+    id: UUID
+    gate: Gate
+    worker: UUID
+    driven: "asyncio.Task[Status]"
+
+    async def loses(self) -> None:
+        """The gate opens, and nothing can be committed of what the step has done."""
+        self.gate.opened.set()
+        with pytest.raises(HeadMoved):
+            await asyncio.wait_for(self.driven, 10)
+
+
+async def _stopped(database: Database) -> Stopped:
+    run_id, gate = await _started(database), Gate()
+    runner, claimed = await _claimed(database, run_id, gate)
+    driven = asyncio.create_task(runner.drive(stay=False))
+    await asyncio.wait_for(gate.reached.wait(), 10)
+    return Stopped(run_id, gate, claimed.worker, driven)
+
+
+async def _goes_on(database: Database, run_id: UUID) -> None:
+    """Somebody else carries it to its end."""
+    gate = Gate()
+    gate.opened.set()
+    runner, _ = await _claimed(database, run_id, gate)
+    assert await runner.drive(stay=False) == "completed"
+
+
 async def test_of_two_workers_with_one_run_one_writes_and_the_other_lets_go(
     database: Database,
 ) -> None:
@@ -89,94 +132,55 @@ async def test_of_two_workers_with_one_run_one_writes_and_the_other_lets_go(
 
 
 async def test_nothing_is_written_for_a_worker_that_others_have_taken_for_dead(
-    database: Database, database_url: str
+    database: Database, other: Database
 ) -> None:
     run_id = await _started(database)
     runner, claimed = await _claimed(database, run_id)
-    other = Database(database_url)
-    other.open()
-    try:
-        [row] = await other.read(workers.others, other.worker)
-        assert row.id == claimed.worker == database.worker
-        assert not await other.write(workers.bury, row.id, row.beats - 1), "it has moved since"
-        assert await other.write(workers.bury, row.id, row.beats)
-        assert await other.read(claims.nobodys, {"single"}) == [run_id]
-        with pytest.raises(HeadMoved):
-            await runner.drive(stay=False)
-        found = await database.read(seen.find, run_id)
-        assert (found.status, found.checkpoint_count) == ("queued", 0)
-        assert database.worker not in (None, claimed.worker)
-        taken_over, _ = await _claimed(other, run_id)
-        assert await taken_over.drive(stay=False) == "completed"
-    finally:
-        other.close()
+    [row] = await other.read(workers.others, other.worker)
+    assert row.id == claimed.worker == database.worker
+    assert not await other.write(workers.bury, row.id, row.beats - 1), "it has moved since"
+    assert await other.write(workers.bury, row.id, row.beats)
+    assert await other.read(claims.nobodys, {"single"}) == [run_id]
+    with pytest.raises(HeadMoved):
+        await runner.drive(stay=False)
+    found = await database.read(seen.find, run_id)
+    assert (found.status, found.checkpoint_count) == ("queued", 0)
+    assert database.worker not in (None, claimed.worker)
+    taken_over, _ = await _claimed(other, run_id)
+    assert await taken_over.drive(stay=False) == "completed"
 
 
 async def test_a_step_that_completes_in_a_worker_that_was_taken_for_dead_leaves_nothing(
-    database: Database, database_url: str
+    database: Database, other: Database
 ) -> None:
-    run_id, gate = await _started(database), Gate()
-    runner, claimed = await _claimed(database, run_id, gate)
-    driven = asyncio.create_task(runner.drive(stay=False))
-    await asyncio.wait_for(gate.reached.wait(), 10)
-    other = Database(database_url)
-    other.open()
-    try:
-        [row] = await other.read(workers.others, other.worker)
-        assert await other.write(workers.bury, claimed.worker, row.beats)
-        gate.opened.set()
-        with pytest.raises(HeadMoved):
-            await asyncio.wait_for(driven, 10)
-        assert (await database.read(seen.find, run_id)).checkpoint_count == 4
-        again = Gate()
-        again.opened.set()
-        taken_over, _ = await _claimed(other, run_id, again)
-        assert await taken_over.drive(stay=False) == "completed"
-        assert (await database.read(seen.find, run_id)).checkpoint_count == 8
-    finally:
-        other.close()
+    run = await _stopped(database)
+    [row] = await other.read(workers.others, other.worker)
+    assert await other.write(workers.bury, run.worker, row.beats)
+    await run.loses()
+    assert (await database.read(seen.find, run.id)).checkpoint_count == 4
+    await _goes_on(other, run.id)
+    assert (await database.read(seen.find, run.id)).checkpoint_count == 8
 
 
 async def test_a_worker_that_has_lost_count_of_its_commits_lets_go_and_begins_anew(
-    database: Database, database_url: str
+    database: Database, other: Database
 ) -> None:
-    run_id, gate = await _started(database), Gate()
-    runner, claimed = await _claimed(database, run_id, gate)
-    driven = asyncio.create_task(runner.drive(stay=False))
-    await asyncio.wait_for(gate.reached.wait(), 10)
-    other = Database(database_url)
-    other.open(as_worker=False)
-    try:
-        # As by a commit that came through after its connection was given up.
-        late = (
-            update(Worker)
-            .where(col(Worker.id) == claimed.worker)
-            .values(beats=col(Worker.beats) + 1)
-        )
-        await other.write(lambda session: session.connection().execute(late).rowcount)
-        gate.opened.set()
-        with pytest.raises(HeadMoved):
-            await asyncio.wait_for(driven, 10)
-        assert database.worker not in (None, claimed.worker)
-        assert (await database.read(seen.find, run_id)).checkpoint_count == 4
-    finally:
-        other.close()
+    run = await _stopped(database)
+    # As by a commit that came through after its connection was given up.
+    late = update(Worker).where(col(Worker.id) == run.worker).values(beats=col(Worker.beats) + 1)
+    await other.write(lambda session: session.connection().execute(late).rowcount)
+    await run.loses()
+    assert database.worker not in (None, run.worker)
+    assert (await database.read(seen.find, run.id)).checkpoint_count == 4
 
 
 async def test_a_step_that_completes_in_a_run_that_has_moved_on_leaves_nothing(
     database: Database,
 ) -> None:
-    run_id, gate, again = await _started(database), Gate(), Gate()
-    again.opened.set()
-    runner, _ = await _claimed(database, run_id, gate)
-    driven = asyncio.create_task(runner.drive(stay=False))
-    await asyncio.wait_for(gate.reached.wait(), 10)
-    overtaking, _ = await _claimed(database, run_id, again)
-    assert await overtaking.drive(stay=False) == "completed"
-    gate.opened.set()
-    with pytest.raises(HeadMoved):
-        await asyncio.wait_for(driven, 10)
-    page = await database.read(checkpoints.of_run, run_id, Filters(), False, 50, None)
+    run = await _stopped(database)
+    await _goes_on(database, run.id)
+    await run.loses()
+    page = await database.read(checkpoints.of_run, run.id, Filters(), False, 50, None)
     assert [row.seq for row in page.items] == list(range(1, 9))
 
 

@@ -12,36 +12,7 @@ import pytest
 from app.main import running
 from app.settings import Settings
 
-WORKFLOW = """
-from app.engine import Context, Event, StartEvent, StopEvent, Workflow, step
-
-
-class Part(Event):
-    number: int
-
-
-class Done(Event):
-    number: int
-
-
-class Busy(Workflow):
-    @step
-    async def split(self, ctx: Context, ev: StartEvent) -> Part | None:
-        await ctx.set("width", 3)
-        for number in range(3):
-            ctx.send_event(Part(number=number))
-        return None
-
-    @step
-    async def work(self, ev: Part) -> Done:
-        return Done(number=ev.number)
-
-    @step
-    async def gather(self, ctx: Context, ev: Done) -> StopEvent | None:
-        if ctx.collect_events(ev, [Done] * 3) is None:
-            return None
-        return StopEvent(result=await ctx.get("width"))
-"""
+WORKFLOWS = Path(__file__).parent / "api" / "workflows"
 
 
 @pytest.fixture
@@ -58,12 +29,12 @@ def uncollected() -> Iterator[None]:
 
 @pytest.mark.usefixtures("uncollected")
 async def test_a_run_that_has_completed_leaves_no_cycles(tmp_path: Path) -> None:
-    (tmp_path / "busy.py").write_text(WORKFLOW)
-    settings = Settings(database_url=f"sqlite:///{tmp_path / 'cairn.db'}", workflows=tmp_path)
+    url = f"sqlite:///{tmp_path / 'cairn.db'}"
+    settings = Settings(database_url=url, workflows=WORKFLOWS)
     async with running(settings) as service:
 
         async def run() -> None:
-            run_id = await service.start_run("busy", {}, None, True, None)
+            run_id = await service.start_run("scatter", {"width": 3}, None, True, None)
             assert (await service.run(run_id, 20)).status == "completed"
 
         await run()  # whatever is made once for all

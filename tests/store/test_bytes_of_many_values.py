@@ -13,11 +13,11 @@ async def test_values_that_a_step_does_not_touch_are_not_written_again(
 ) -> None:
     first, last = 10, 510
     async with serving(database_url, WORKFLOWS) as cairn:
-        run = await cairn.start("parcels", {"rests": [first, last, last + 1]})
+        run = await cairn.start("haul", {"rests": [first, last, last + 1], "in_parcels": True})
         begun, before = await rested(cairn, run, first), size(database_url)
-        await cairn.tell(run, "Onward", number=first)
+        await cairn.tell(run, "GoOn", number=first)
         ended, after = await rested(cairn, run, last), size(database_url)
-        await cairn.tell(run, "Onward", number=last)
+        await cairn.tell(run, "GoOn", number=last)
         assert (await cairn.until(run, "completed"))["result"] == last + 1
     assert (after - before) / (ended - begun) <= MOST
 
@@ -29,7 +29,7 @@ async def test_values_that_a_fan_out_does_not_touch_are_not_written_again(
     async with serving(database_url, WORKFLOWS) as cairn:
         run = await cairn.start("deliveries", {"width": width})
         begun, before = await rested(cairn, run, 2), size(database_url)
-        await cairn.tell(run, "Onward", number=0)
+        await cairn.tell(run, "GoOn", number=0)
         ended, after = await rested(cairn, run, 2 * width), size(database_url)
         await cairn.tell(run, "Receipt", number=width)
         assert (await cairn.until(run, "completed"))["result"] == width

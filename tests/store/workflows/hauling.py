@@ -1,5 +1,7 @@
 """What carries a large state through many steps, and touches little of it."""
 
+from random import Random
+
 from app.engine import (
     Context,
     Event,
@@ -12,10 +14,19 @@ from app.engine import (
 )
 
 MEGABYTE = 1_000_000
+PARCELS, EACH = 5_000, 200
+"""A megabyte, in values that are each short enough to stand in a row."""
+
+
+async def load_parcels(ctx: Context) -> None:
+    """Put them all into the state."""
+    for number in range(PARCELS):  # which nothing compresses: that would hide what is written
+        await ctx.set(f"parcel {number}", Random(number).randbytes(EACH // 2).hex())
 
 
 class Haul(StartEvent):
     rests: list[int]
+    in_parcels: bool = False
 
 
 class Stage(Event):
@@ -35,7 +46,10 @@ class HaulWorkflow(Workflow):
 
     @step
     async def load(self, ctx: Context, ev: Haul) -> Stage:
-        await ctx.set("load", "x" * MEGABYTE)
+        if ev.in_parcels:
+            await load_parcels(ctx)
+        else:
+            await ctx.set("load", "x" * MEGABYTE)
         await ctx.set("rests", ev.rests)
         return Stage(number=1)
 
@@ -83,3 +97,49 @@ class SpreadWorkflow(Workflow):
     async def gather(self, ctx: Context, ev: Done) -> StopEvent | None:
         done = ctx.collect_events(ev, [Done] * await ctx.get("width"))
         return None if done is None else StopEvent(result=len(done))
+
+
+class Delivery(StartEvent):
+    width: int
+
+
+class Parcel(Event):
+    number: int
+
+
+class Delivered(Event):
+    number: int
+
+
+class Receipt(HumanResponseEvent):
+    number: int
+
+
+class DeliveriesWorkflow(Workflow):
+    """Loads, rests, and delivers many at once."""
+
+    @step
+    async def load(self, ctx: Context, ev: Delivery) -> Rest:
+        await load_parcels(ctx)
+        await ctx.set("width", ev.width)
+        return Rest(number=0)
+
+    @step
+    async def send(self, ctx: Context, ev: GoOn) -> Parcel | None:
+        for number in range(await ctx.get("width")):
+            ctx.send_event(Parcel(number=number))
+        return None
+
+    @step
+    async def deliver(self, ev: Parcel) -> Delivered:
+        return Delivered(number=ev.number)
+
+    @step
+    async def sign(self, ctx: Context, ev: Delivered) -> Rest | None:
+        width = await ctx.get("width")
+        done = ctx.collect_events(ev, [Delivered] * width)
+        return None if done is None else Rest(number=width)
+
+    @step
+    async def end(self, ev: Receipt) -> StopEvent:
+        return StopEvent(result=ev.number)

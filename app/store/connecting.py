@@ -1,6 +1,7 @@
 """How the two kinds of database are connected to, and what their errors mean."""
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -149,12 +150,26 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     for pragma in (
         f"busy_timeout = {LOCKED_SECONDS * 1000}",
         "auto_vacuum = INCREMENTAL",  # so that a file can get smaller; counts where it is new
-        "journal_mode = WAL",
         "journal_size_limit = 67108864",  # bytes that the log keeps once it has grown larger
         "synchronous = FULL",  # what is committed survives a power cut
         "foreign_keys = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    _keep_a_log(connection)
+
+
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    """Write to a log ahead of the file. The first to do so needs the file for itself, and SQLite
+    refuses at once, whatever the timeout, where two want that at the same time."""
+    give_up = time.monotonic() + LOCKED_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+        time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Any) -> None:

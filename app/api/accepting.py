@@ -14,9 +14,9 @@ ENDED_IN_TIME: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def accepted(ask: Service, run_id: UUID, wait: float) -> Response:
+async def accepted(service: Service, run_id: UUID, wait: float) -> Response:
     """202 and the run, or 200 if it has ended within the time that was preferred."""
-    run = RunOut.of(await ask.run(run_id, wait))
+    run = RunOut.of(await service.run(run_id, wait))
     headers = {"Location": f"/runs/{run_id}"}
     if wait:
         headers["Preference-Applied"] = f"wait={wait:g}"

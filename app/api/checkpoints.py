@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from app.api.accepting import ENDED_IN_TIME, accepted
-from app.api.asking import Ask, Prefer, Repeat, wait_seconds
+from app.api.asking import Asked, Key, Prefer, wait_seconds
 from app.api.problems import refuses
 from app.api.schemas import (
     CheckpointOut,
@@ -22,17 +22,18 @@ router = APIRouter(tags=["checkpoints"], route_class=StrictRoute)
 
 
 @router.get("/checkpoints/{checkpoint_id}", responses=refuses(404))
-async def get_checkpoint(ask: Ask, checkpoint_id: UUID) -> CheckpointWhole:
+async def get_checkpoint(asked: Asked, checkpoint_id: UUID) -> CheckpointWhole:
     """One checkpoint, with its events and what the context held."""
-    found = await ask.checkpoint(checkpoint_id)
-    workflow = ask.catalog.workflows.get(found.listed.workflow)
+    found = await asked.service.checkpoint(checkpoint_id)
+    workflow = asked.service.catalog.workflows.get(found.listed.workflow)
     return checkpoint_whole(found, () if workflow is None else workflow.graph.steps)
 
 
 @router.put("/checkpoints/{checkpoint_id}/tags", responses=refuses(404))
-async def put_tags(ask: Ask, checkpoint_id: UUID, body: TagsIn) -> CheckpointOut:
+async def put_tags(asked: Asked, checkpoint_id: UUID, body: TagsIn) -> CheckpointOut:
     """Give a checkpoint these tags, and no others. While it has any, its run cannot be deleted."""
-    return checkpoint_out(await ask.tag(checkpoint_id, sorted(set(body.tags))), events=False)
+    tagged = await asked.service.tag(checkpoint_id, sorted(set(body.tags)))
+    return checkpoint_out(tagged, events=False)
 
 
 @router.post(
@@ -42,9 +43,9 @@ async def put_tags(ask: Ask, checkpoint_id: UUID, body: TagsIn) -> CheckpointOut
     responses=ENDED_IN_TIME | refuses(404, 409),
 )
 async def rerun(
-    ask: Ask,
+    asked: Asked,
     checkpoint_id: UUID,
-    repeat: Repeat,
+    key: Key = None,
     prefer: Prefer = None,
     body: RerunIn | None = None,  # noqa: ARG001  # so that what is not known is refused
 ) -> Response:
@@ -53,4 +54,5 @@ async def rerun(
     Completed steps are not executed again. With `Prefer: wait=N` the answer is 200 if the run has
     ended by then.
     """
-    return await accepted(ask, await ask.rerun(checkpoint_id, repeat), wait_seconds(prefer))
+    run_id = await asked.service.rerun(checkpoint_id, await asked.repeatable(key))
+    return await accepted(asked.service, run_id, wait_seconds(prefer))

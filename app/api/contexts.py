@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.api.asking import ID, Ask, Repeat
+from app.api.asking import ID, Asked, Key
 from app.api.listing import CheckpointList, CheckpointQuery, checkpoint_list
 from app.api.problems import refuses
 from app.api.schemas import ContextIn, ContextOut
@@ -16,36 +16,36 @@ router = APIRouter(tags=["contexts"], route_class=StrictRoute)
 
 @router.post("/contexts", status_code=201, responses=refuses(404, 409))
 async def create_context(
-    ask: Ask, body: ContextIn, repeat: Repeat, response: Response
+    asked: Asked, body: ContextIn, response: Response, key: Key = None
 ) -> ContextOut:
     """Make a context: state that the runs started in it share."""
-    context = await ask.create_context(body.workflow, repeat)
+    context = await asked.service.create_context(body.workflow, await asked.repeatable(key))
     response.headers["Location"] = f"/contexts/{context.id}"
     return ContextOut(id=context.id, workflow=context.workflow, created_at=context.created_at)
 
 
 @router.get("/contexts/{context_id}", responses=refuses(404))
-async def get_context(ask: Ask, context_id: UUID) -> ContextOut:
+async def get_context(asked: Asked, context_id: UUID) -> ContextOut:
     """One context."""
-    context = await ask.context(context_id)
+    context = await asked.service.context(context_id)
     return ContextOut(id=context.id, workflow=context.workflow, created_at=context.created_at)
 
 
 @router.delete("/contexts/{context_id}", status_code=204, responses=refuses(404, 409))
-async def delete_context(ask: Ask, context_id: UUID) -> None:
+async def delete_context(asked: Asked, context_id: UUID) -> None:
     """Delete a context with all its runs, which must have ended.
 
     It is refused while a checkpoint in it is tagged.
     """
-    await ask.delete_context(context_id)
+    await asked.service.delete_context(context_id)
 
 
 @router.get("/contexts/{context_id}/checkpoints", responses=refuses(404))
 async def list_context_checkpoints(
-    ask: Ask, context_id: UUID, query: Annotated[CheckpointQuery, Query()]
+    asked: Asked, context_id: UUID, query: Annotated[CheckpointQuery, Query()]
 ) -> CheckpointList:
     """The checkpoints of all the runs in a context, newest last."""
-    page = await ask.context_checkpoints(
+    page = await asked.service.context_checkpoints(
         context_id, query.filters(), query.events, query.limit, query.position(ID)
     )
     return checkpoint_list(page, query)

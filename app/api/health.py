@@ -6,7 +6,7 @@ import structlog
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from app.api.asking import Ask
+from app.api.asking import Asked
 from app.api.problems import refuses
 from app.api.strict import StrictRoute
 from app.errors import Unavailable
@@ -28,10 +28,10 @@ async def live() -> Health:
 
 
 @router.get("/ready", responses=refuses(503))
-async def ready(ask: Ask) -> Health:
+async def ready(asked: Asked) -> Health:
     """The database answers, and runs are carried forward."""
     try:
-        await ask.ping()
+        await asked.service.ping()
     except Unavailable:
         raise  # it says why, and so has the log
     except Exception as error:

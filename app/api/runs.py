@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.api.accepting import ENDED_IN_TIME, accepted
-from app.api.asking import ID, NUMBER, Ask, Paged, Prefer, Repeat, cursor, wait_seconds
+from app.api.asking import ID, NUMBER, Asked, Key, Paged, Prefer, cursor, wait_seconds
 from app.api.listing import CheckpointList, CheckpointQuery, checkpoint_list
 from app.api.problems import refuses
 from app.api.schemas import EventIn, List, RunIn, RunOut
@@ -32,21 +32,25 @@ class RunQuery(Paged):
     response_model=RunOut,
     responses=ENDED_IN_TIME | refuses(404, 409),
 )
-async def start_run(ask: Ask, body: RunIn, repeat: Repeat, prefer: Prefer = None) -> Response:
+async def start_run(asked: Asked, body: RunIn, key: Key = None, prefer: Prefer = None) -> Response:
     """Start a run in the background: 202 means that it is committed, and survives a crash.
 
     With `Prefer: wait=N` the answer is 200 if the run has ended by then.
     """
-    run_id = await ask.start_run(
-        body.workflow, body.start_event, body.context_id, body.if_busy == "queue", repeat
+    run_id = await asked.service.start_run(
+        body.workflow,
+        body.start_event,
+        body.context_id,
+        body.if_busy == "queue",
+        await asked.repeatable(key),
     )
-    return await accepted(ask, run_id, wait_seconds(prefer))
+    return await accepted(asked.service, run_id, wait_seconds(prefer))
 
 
 @router.get("/runs", responses=refuses())
-async def list_runs(ask: Ask, query: Annotated[RunQuery, Query()]) -> List[RunOut]:
+async def list_runs(asked: Asked, query: Annotated[RunQuery, Query()]) -> List[RunOut]:
     """Runs, newest first."""
-    page = await ask.runs(
+    page = await asked.service.runs(
         query.workflow, query.status, query.context_id, query.limit, query.position(ID)
     )
     return List(
@@ -55,43 +59,43 @@ async def list_runs(ask: Ask, query: Annotated[RunQuery, Query()]) -> List[RunOu
 
 
 @router.get("/runs/{run_id}", responses=refuses(404))
-async def get_run(ask: Ask, run_id: UUID, prefer: Prefer = None) -> RunOut:
+async def get_run(asked: Asked, run_id: UUID, prefer: Prefer = None) -> RunOut:
     """One run, as it stands; with `Prefer: wait=N`, waited for if it has not ended."""
-    return RunOut.of(await ask.run(run_id, wait_seconds(prefer)))
+    return RunOut.of(await asked.service.run(run_id, wait_seconds(prefer)))
 
 
 @router.delete("/runs/{run_id}", status_code=204, responses=refuses(404, 409))
-async def delete_run(ask: Ask, run_id: UUID) -> None:
+async def delete_run(asked: Asked, run_id: UUID) -> None:
     """Delete a run that has ended, with its checkpoints. Reruns made from it stay.
 
     It is refused while a checkpoint of it is tagged.
     """
-    await ask.delete_run(run_id)
+    await asked.service.delete_run(run_id)
 
 
 @router.post("/runs/{run_id}/cancel", responses=refuses(404))
-async def cancel_run(ask: Ask, run_id: UUID) -> RunOut:
+async def cancel_run(asked: Asked, run_id: UUID) -> RunOut:
     """End a run. Its checkpoints stay, with what was under way still pending: it can be rerun."""
-    await ask.cancel(run_id)
-    return RunOut.of(await ask.run(run_id, CANCEL_SECONDS))
+    await asked.service.cancel(run_id)
+    return RunOut.of(await asked.service.run(run_id, CANCEL_SECONDS))
 
 
 @router.post("/runs/{run_id}/events", status_code=202, responses=refuses(404, 409))
 async def send_event(
-    ask: Ask, run_id: UUID, body: EventIn, repeat: Repeat, response: Response
+    asked: Asked, run_id: UUID, body: EventIn, response: Response, key: Key = None
 ) -> RunOut:
     """Say something to a run: an answer it waits for, or an event for its steps."""
-    await ask.send_event(run_id, body.type, body.data, repeat)
+    await asked.service.send_event(run_id, body.type, body.data, await asked.repeatable(key))
     response.headers["Location"] = f"/runs/{run_id}"
-    return RunOut.of(await ask.run(run_id))
+    return RunOut.of(await asked.service.run(run_id))
 
 
 @router.get("/runs/{run_id}/checkpoints", responses=refuses(404))
 async def list_run_checkpoints(
-    ask: Ask, run_id: UUID, query: Annotated[CheckpointQuery, Query()]
+    asked: Asked, run_id: UUID, query: Annotated[CheckpointQuery, Query()]
 ) -> CheckpointList:
     """The checkpoints of a run, newest last."""
-    page = await ask.run_checkpoints(
+    page = await asked.service.run_checkpoints(
         run_id, query.filters(), query.events, query.limit, query.position(NUMBER)
     )
     return checkpoint_list(page, query)

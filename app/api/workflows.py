@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from app.api.asking import Ask
+from app.api.asking import Asked
 from app.api.problems import refuses
 from app.api.schemas import BrokenOut, WorkflowList, WorkflowOut
 from app.api.strict import StrictRoute
@@ -11,16 +11,16 @@ router = APIRouter(tags=["workflows"], route_class=StrictRoute)
 
 
 @router.get("/workflows", responses=refuses())
-async def list_workflows(ask: Ask) -> WorkflowList:
+async def list_workflows(asked: Asked) -> WorkflowList:
     """The workflows there are, and the files that could not be loaded."""
     return WorkflowList(
-        items=[WorkflowOut.of(workflow) for workflow in ask.catalog.workflows.values()],
-        broken=[BrokenOut(file=it.file, error=it.error) for it in ask.catalog.broken],
+        items=[WorkflowOut.of(workflow) for workflow in asked.service.catalog.workflows.values()],
+        broken=[BrokenOut(file=it.file, error=it.error) for it in asked.service.catalog.broken],
         next_cursor=None,
     )
 
 
 @router.get("/workflows/{name}", responses=refuses(404))
-async def get_workflow(ask: Ask, name: str) -> WorkflowOut:
+async def get_workflow(asked: Asked, name: str) -> WorkflowOut:
     """One workflow: its schemas, steps and graph."""
-    return WorkflowOut.of(ask.workflow(name))
+    return WorkflowOut.of(asked.service.workflow(name))

@@ -68,24 +68,33 @@ class Progress(ABC):
 
     def nudge(self) -> None:
         """Something has changed: look at it soon."""
-        if not self._is_moving:
-            self._loop.create_task(self._move(), context=self._context.copy())
+        if self._may_move():
+            self._mover = self._loop.create_task(self._move_on(), context=self._context.copy())
 
     def _put(self, news: News | End) -> None:
         self._news.append(news)
         self.nudge()
 
     async def _begin(self) -> None:
-        self._is_moving = False
-        await self._move()
+        await self._move_on()
         await self._over
 
-    async def _move(self, mover: asyncio.Task[None] | None = None) -> None:
-        """Commit what has happened and act on it, until nothing is new. One task at a time does it,
-        for all: whoever has news while another is at it leaves them to that one."""
+    async def _move(self, mover: asyncio.Task[None] | None) -> None:
+        """Something has changed: look at it at once, in this task."""
+        if self._may_move():
+            self._mover = mover
+            await self._move_on()
+
+    def _may_move(self) -> bool:
+        """Whether it has to be moved now. One task at a time does it, for all: whoever has news
+        while another is at it leaves them to that one."""
         if self._is_moving or self._over.done():
-            return
-        self._is_moving, self._mover = True, mover or asyncio.current_task()
+            return False
+        self._is_moving = True
+        return True
+
+    async def _move_on(self) -> None:
+        """Commit what has happened and act on it, until nothing is new."""
         turns = self._turns
         try:
             while True:

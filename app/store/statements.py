@@ -12,6 +12,8 @@ from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 
+from app.store.chunks import chunks
+
 MANY = 64  # keys that are looked up by one statement, at most
 
 COPIED = 8  # rows at least that are worth a COPY
@@ -90,13 +92,15 @@ def look_up(
         DBAPIError: as SQLAlchemy does.
     """
     found: list[tuple[Any, ...]] = []
-    for some in _in_powers_of_two(keys):
-        made = _look_up(connection.dialect.name, query, column, len(some))
-        row = {f"key_{n}": key for n, key in enumerate(some)}
+    results: tuple[Process | None, ...] = ()
+    for some in chunks(keys, MANY):
+        places, last = _rounded_up(len(some)), len(some) - 1
+        made = _look_up(connection.dialect.name, query, column, places)
+        row = {f"key_{n}": some[min(n, last)] for n in range(places)}  # the last as often as needed
         with _errors(connection, made.text):
             driver = connection.connection.cursor()
             found += driver.execute(made.text, made.arguments(row)).fetchall()
-    results = made.results if keys else ()
+        results = made.results
     return [
         tuple(
             value if make is None else make(value) for value, make in zip(row, results, strict=True)
@@ -105,14 +109,9 @@ def look_up(
     ]
 
 
-def _in_powers_of_two(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """All of them in parts of few different lengths: so there are few texts."""
-    begin, size = 0, MANY
-    while begin < len(keys):
-        while size > len(keys) - begin:
-            size //= 2
-        yield keys[begin : begin + size]
-        begin += size
+def _rounded_up(number: int) -> int:
+    """To a power of two: so there are few texts."""
+    return 1 << (number - 1).bit_length()
 
 
 def begin(connection: Connection, text: str) -> None:

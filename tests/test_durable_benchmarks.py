@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.api.looking import counts
 from tests.benchmarks.durable import listing, memory, over_http, reruns, sizes, steps
-from tests.benchmarks.durable.contestants import DATABASES, FLOOR, OURS, Database
+from tests.benchmarks.durable.contestants import DATABASES, FLOORS, OURS, ROWS, Database
 from tests.benchmarks.durable.load import Load
 from tests.benchmarks.durable.servers import serving
 from tests.benchmarks.durable.stage import Stage
@@ -18,6 +19,7 @@ from tests.benchmarks.processes import LeftOut, Worker
 
 BOUND = 30.0
 PYTHON = Path(sys.executable)
+HERE = [*(floor.name for floor in FLOORS), OURS.name]
 
 
 def ignore(_: str) -> None:
@@ -27,7 +29,7 @@ def ignore(_: str) -> None:
 @pytest.fixture
 def stage(tmp_path: Path, postgresql: str) -> Stage:
     """A stage without the peers."""
-    return Stage(tmp_path, postgresql, dict.fromkeys([FLOOR.name, OURS.name], PYTHON))
+    return Stage(tmp_path, postgresql, dict.fromkeys(HERE, PYTHON))
 
 
 @pytest.fixture(params=DATABASES)
@@ -45,12 +47,12 @@ async def client() -> AsyncIterator[Worker]:
     await client.stop()
 
 
-async def test_steps_are_measured_beside_the_floor(stage: Stage, kind: Database) -> None:
+async def test_steps_are_measured_beside_the_floors(stage: Stage, kind: Database) -> None:
     cell = steps.Cell(kind, Load(steps=3, runs=2, size=2_000, touched=True))
     async with steps.workers(stage) as workers:
         measured = await steps.measure(stage, cell, workers, steps.Effort(2, BOUND, BOUND))
     assert measured.left_out == {}
-    assert [len(measured.rounds[name]) for name in (FLOOR.name, OURS.name)] == [2, 2]
+    assert [len(measured.rounds[name]) for name in HERE] == [2, 2, 2]
 
 
 async def test_every_step_and_every_rerun_leaves_its_checkpoint(
@@ -70,19 +72,36 @@ async def test_every_step_and_every_rerun_leaves_its_checkpoint(
         assert stage.size(url) > 10_000
 
 
+@pytest.mark.parametrize("touched", [True, False])
+async def test_the_floor_of_rows_writes_as_many_as_runs_leave(
+    stage: Stage, kind: Database, touched: bool
+) -> None:
+    found = []
+    for name in (ROWS.name, OURS.name):
+        with stage.database(kind) as url:
+            worker = Worker(name, PYTHON, "tests.benchmarks.durable.worker")
+            await worker.ask({"do": "open", "url": url}, BOUND)
+            await worker.ask({"do": "run", "steps": 3, "runs": 5, "touched": touched}, BOUND)
+            await worker.ask({"do": "close"}, BOUND)
+            await worker.stop()
+            found.append(counts(url.replace("postgresql:", "postgresql+psycopg:")))
+    assert found[0] == found[1]
+    assert found[0]["checkpoints"] == 5 * 4
+
+
 async def test_who_cannot_rerun_is_left_out(stage: Stage) -> None:
     async with steps.workers(stage) as workers:
-        floor = next(worker for worker in workers if worker.name == FLOOR.name)
+        floor = next(worker for worker in workers if worker.name == ROWS.name)
         cells = [Measured(reruns.Cell("sqlite", 3))]
         await reruns.measure_all(stage, cells, [floor], rounds=1, limit=BOUND, say=ignore)
-    assert cells[0].left_out == {FLOOR.name: "ValueError: it cannot rerun from a checkpoint"}
+    assert cells[0].left_out == {ROWS.name: "ValueError: it cannot rerun from a checkpoint"}
 
 
 async def test_runs_are_measured_over_http(stage: Stage, client: Worker) -> None:
     effort = over_http.Effort(rounds=1, seconds=0.1, limit=BOUND)
     (asked,) = await over_http.measure_all(stage, "postgresql", [2], client, effort, ignore)
     assert asked.measured.left_out == {}
-    assert len(asked.measured.rounds[OURS.name]) == 1
+    assert [len(asked.measured.rounds[name]) for name in HERE] == [1, 1, 1]
     assert all(len(answers.latencies) >= 2 for answers in asked.answers.values())
 
 

@@ -4,7 +4,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from tests.benchmarks import table
-from tests.benchmarks.durable.contestants import DATABASES, FLOOR, OURS, PEERS, Database
+from tests.benchmarks.durable.contestants import DATABASES, OURS, PEERS, Database
 from tests.benchmarks.durable.stage import Stage
 from tests.benchmarks.durable.steps import workers
 from tests.benchmarks.measuring import Ask, Measured, take_turns
@@ -32,7 +32,7 @@ async def run(stage: Stage, quick: bool, say: Say) -> Result:
     sizes, rounds, limit = (SIZES[:2], 5, 20.0) if quick else (SIZES, 30, 120.0)
     everything: list[Measured[Cell]] = []
     async with workers(stage) as made:
-        asked = [worker for worker in made if worker.name != FLOOR.name]
+        asked = [worker for worker in made if worker.name in NAMES]
         for kind in DATABASES:
             cells = [Measured(Cell(kind, steps)) for steps in sizes]
             await measure_all(stage, cells, asked, rounds, limit, say)

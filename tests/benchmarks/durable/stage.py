@@ -15,7 +15,7 @@ import psycopg
 
 from app import __version__
 from tests import databases
-from tests.benchmarks.durable.contestants import CONTESTANTS, FLOOR, OURS, Contestant, Database
+from tests.benchmarks.durable.contestants import CONTESTANTS, PEERS, Contestant, Database
 from tests.benchmarks.environments import installed, python_of
 
 
@@ -76,10 +76,9 @@ class Stage:
         """The machine, and the versions of everything."""
         with psycopg.connect(self.server) as connection:
             version = connection.info.server_version
-        peers = [c for c in CONTESTANTS if c not in (FLOOR, OURS)]
         return {
             "cairn": __version__,
-            **{name: version for c in peers for name, version in self._versions(c).items()},
+            **{name: version for c in PEERS for name, version in self._versions(c).items()},
             "SQLite": sqlite3.sqlite_version,
             "PostgreSQL": f"{version // 10_000}.{version % 10_000}",
             "Python": platform.python_version(),

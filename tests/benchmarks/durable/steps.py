@@ -9,7 +9,7 @@ from tests.benchmarks import table
 from tests.benchmarks.durable.contestants import (
     CONTESTANTS,
     DATABASES,
-    FLOOR,
+    FLOORS,
     OURS,
     PEERS,
     Database,
@@ -21,7 +21,10 @@ from tests.benchmarks.processes import LeftOut, Worker
 from tests.benchmarks.results import Result, Say
 
 NAMES = [contestant.name for contestant in CONTESTANTS]
-RATIOS = [(OURS.name, FLOOR.name), *((peer.name, OURS.name) for peer in PEERS)]
+RATIOS = [
+    *((OURS.name, floor.name) for floor in FLOORS),
+    *((peer.name, OURS.name) for peer in PEERS),
+]
 
 
 @dataclass(frozen=True, slots=True)

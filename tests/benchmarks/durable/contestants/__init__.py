@@ -17,7 +17,7 @@ class Contestant:
     """Something that runs workflows and remembers how far they came.
 
     Attributes:
-        name: that of its distribution; the floor has none.
+        name: that of its distribution; the floors have none.
         module: what drives it, in this package.
         requirements: what to install, into an environment of its own; nothing is what is here.
         shown: the packages whose versions are told.
@@ -48,6 +48,7 @@ class Opened:
 
 
 FLOOR = Contestant("floor", "floor")
+ROWS = Contestant("rows", "rows")
 OURS = Contestant("cairn", "ours")
 PEERS = (
     Contestant(
@@ -76,4 +77,5 @@ PEERS = (
     ),
 )
 
-CONTESTANTS = (FLOOR, OURS, *PEERS)
+FLOORS = (FLOOR, ROWS)
+CONTESTANTS = (*FLOORS, OURS, *PEERS)

@@ -16,13 +16,17 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from os import urandom
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from tests.benchmarks.durable.contestants import Opened
 from tests.benchmarks.durable.load import Load
 
+Item = TypeVar("Item")
 Row = tuple[bytes, bytes, int, str, str, str, bytes]
-Insert = Callable[[Sequence[Row]], None]
+
+Commit = Callable[[Sequence[Item]], None]
+Connect = Callable[[str], tuple[Commit[Item], Callable[[], None]]]
+"""Given a URL: what commits items in one transaction, and what lets go of the database."""
 
 GROUP = 256  # as many rows share a commit at most
 
@@ -31,22 +35,23 @@ TABLE = """CREATE TABLE rows (id {bytes} PRIMARY KEY, run {bytes} NOT NULL, seq 
     step TEXT, input_type TEXT, output_type TEXT, payload {bytes}, UNIQUE (run, seq))"""
 
 
-class Writer:
-    """The thread that inserts and commits."""
+class Writer(Generic[Item]):
+    """The thread that commits whatever has gathered."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, connect: Connect[Item]) -> None:
         self._url = url
-        self._queue: queue.SimpleQueue[tuple[Row, asyncio.Future[None]] | None] = (
+        self._connect = connect
+        self._queue: queue.SimpleQueue[tuple[Item, asyncio.Future[None]] | None] = (
             queue.SimpleQueue()
         )
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
 
-    async def insert(self, row: Row) -> None:
-        """Come back when the row is committed."""
+    async def write(self, item: Item) -> None:
+        """Come back when the item is committed."""
         done = self._loop.create_future()
-        self._queue.put((row, done))
+        self._queue.put((item, done))
         await done
 
     def close(self) -> None:
@@ -55,7 +60,7 @@ class Writer:
         self._thread.join()
 
     def _write(self) -> None:
-        insert, close = _sqlite(self._url) if "sqlite" in self._url else _postgresql(self._url)
+        commit, close = self._connect(self._url)
         while (first := self._queue.get()) is not None:
             group = [first]
             while len(group) < GROUP and not self._queue.empty():
@@ -64,7 +69,7 @@ class Writer:
                     self._queue.put(None)
                     break
                 group.append(following)
-            insert([row for row, _ in group])
+            commit([item for item, _ in group])
             self._loop.call_soon_threadsafe(_tell, [done for _, done in group])
         close()
 
@@ -75,7 +80,11 @@ def _tell(waiting: list["asyncio.Future[None]"]) -> None:
             done.set_result(None)
 
 
-def _sqlite(url: str) -> tuple[Insert, Callable[[], None]]:
+def _connected(url: str) -> tuple[Commit[Row], Callable[[], None]]:
+    return _sqlite(url) if "sqlite" in url else _postgresql(url)
+
+
+def _sqlite(url: str) -> tuple[Commit[Row], Callable[[], None]]:
     connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -89,7 +98,7 @@ def _sqlite(url: str) -> tuple[Insert, Callable[[], None]]:
     return insert, connection.close
 
 
-def _postgresql(url: str) -> tuple[Insert, Callable[[], None]]:
+def _postgresql(url: str) -> tuple[Commit[Row], Callable[[], None]]:
     import psycopg
 
     connection = psycopg.connect(url, autocommit=True)
@@ -110,7 +119,7 @@ def _postgresql(url: str) -> tuple[Insert, Callable[[], None]]:
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Opened]:
     """Begin, on an empty database."""
-    writer = Writer(url)
+    writer = Writer(url, _connected)
 
     async def run(load: Load) -> int:
         id_ = urandom(16)
@@ -120,7 +129,7 @@ async def opened(url: str) -> AsyncIterator[Opened]:
                 state["value"] = big
             payload = json.dumps({"event": {"number": number + 1}, "state": state}).encode()
             row = (urandom(16), id_, number, "count", "StartEvent", "Round", payload)
-            await writer.insert(row)
+            await writer.write(row)
         return load.steps
 
     try:

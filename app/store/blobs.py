@@ -41,15 +41,15 @@ class Packer:
     def __init__(self) -> None:
         self._gathered: dict[bytes, bytes] = {}
         self._stored: OrderedDict[bytes, None] = OrderedDict()
-        self._written: OrderedDict[int, tuple[SealedEvent, bytes]] = OrderedDict()
+        self._written: OrderedDict[int, tuple[SealedEvent, bytes, bytes | None]] = OrderedDict()
 
     def event(self, event: SealedEvent) -> bytes:
         """An event as a payload."""
         known = self._written.get(id(event))  # which cannot be another's while it is kept here
-        if known is not None and self._has(known[1]):
+        if known is not None and self._has(known[2]):
             return known[1]
-        packed = self._pack(event.to_json())
-        self._written[id(event)] = event, packed
+        packed, digest = self._pack(event.to_json())
+        self._written[id(event)] = event, packed, digest
         if len(self._written) > RECENT_EVENTS:
             self._written.popitem(last=False)
         return packed
@@ -76,29 +76,26 @@ class Packer:
         while len(self._stored) > RECENT_BLOBS:
             self._stored.popitem(last=False)
 
-    def _has(self, packed: bytes) -> bool:
-        """Whether what it refers to is stored, or is going to be."""
-        refers = REFERENCE.fullmatch(packed)
-        if refers is None:
-            return True
-        digest = bytes.fromhex(refers[1].decode())
-        return digest in self._stored or digest in self._gathered
+    def _has(self, digest: bytes | None) -> bool:
+        """Whether the blob is stored, or is going to be, if there is one."""
+        return digest is None or digest in self._stored or digest in self._gathered
 
     def _event(self, event: SealedEvent) -> orjson.Fragment:
         return orjson.Fragment(self.event(event))
 
     def _part(self, value: Json) -> orjson.Fragment:
-        return orjson.Fragment(self._pack(value))
+        return orjson.Fragment(self._pack(value)[0])
 
-    def _pack(self, value: Json) -> bytes:
+    def _pack(self, value: Json) -> tuple[bytes, bytes | None]:
+        """The value as a payload, and the digest of the blob that it refers to, if it does."""
         written = orjson.dumps(value)
         # What could be taken for a reference becomes one.
         if len(written) <= INLINE_BYTES and not written.startswith(b'{"$blob":'):
-            return written
+            return written, None
         digest = digest_of(written)
         if digest not in self._stored:
             self._gathered[digest] = written
-        return b'{"$blob":"' + digest.hex().encode() + b'"}'
+        return b'{"$blob":"' + digest.hex().encode() + b'"}', digest
 
 
 class Unpacker:

@@ -35,7 +35,7 @@ Function = Callable[[Connection, UUID | None, Sequence[Item]], Sequence[Outcome]
 ByItself = Callable[[Connection, UUID, int, Item], bool]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Work:
     """Something to be committed.
 

@@ -6,6 +6,7 @@ Nothing else happens: no workflow is executed, nothing is checked, and what the 
 beforehand. Whoever wants to be listed by these filters and found after a crash cannot do less.
 """
 
+import gc
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Insert, Update
 
 from app.engine.ids import new_id
+from app.main import COLLECTOR
 from app.store import migrations, statements, workers
 from app.store.appending import ADD, ADD_CONTEXT, ADD_RUN, FINISH, LEAVE
 from app.store.blobs import BLOBS, USES, insert_new
@@ -142,6 +144,8 @@ class _Run:
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Opened]:
     """Begin, on an empty database."""
+    gc.freeze()  # as the service does: its modules need not be looked through again and again
+    gc.set_threshold(*COLLECTOR)
     writer: Writer[Fact] = Writer(url, _connected)
 
     async def run(load: Load) -> int:

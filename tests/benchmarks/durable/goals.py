@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.benchmarks import table
-from tests.benchmarks.durable.contestants import FLOOR, OURS, PEERS
+from tests.benchmarks.durable.contestants import FLOORS, OURS, PEERS
 from tests.benchmarks.durable.memory import SAMPLES
 from tests.benchmarks.results import Result
 
@@ -30,21 +30,22 @@ def _steps(data: dict[str, Any]) -> Iterator[Row]:
     for cell in data["cells"]:
         if cell["size"] != 1_000 or cell["touched"] or cell["runs"] not in (1, 64):
             continue
-        kind, times = cell["database"], cell["microseconds"]
+        kind = cell["database"]
         wanted = FASTER_ALONE if cell["runs"] == 1 else FASTER_MANY
         runs = "one run" if cell["runs"] == 1 else f"{cell['runs']} runs"
-        if (faster := _faster(times)) is not None:
+        if (faster := _faster(cell)) is not None:
             yield _at_least(f"step, {kind}, {runs}: fastest peer / cairn", wanted, faster)
-        if cell["runs"] == 1 and (ratio := cell["ratios"].get(f"{OURS.name} / {FLOOR.name}")):
-            yield _at_most(f"step, {kind}, {runs}: cairn / floor", ABOVE_FLOOR, ratio)
+        for floor in FLOORS if cell["runs"] == 1 else ():
+            above = f"{OURS.name} / {floor.name}"
+            if (ratio := cell["ratios"].get(above)) is not None:
+                yield _at_most(f"step, {kind}, {runs}: {above}", ABOVE_FLOOR, ratio)
 
 
 def _http(data: dict[str, Any]) -> Iterator[Row]:
     for cell in data["cells"]:
         if cell["concurrency"] == 1:
             continue
-        times = {name: 1 / rate for name, rate in cell["per_second"].items()}
-        if (faster := _faster(times)) is not None:
+        if (faster := _faster(cell)) is not None:
             goal = f"HTTP, {cell['database']}, {cell['concurrency']} at once: fastest peer / cairn"
             yield _at_least(goal, FASTER_HTTP, faster)
 
@@ -79,9 +80,10 @@ def _memory(data: dict[str, Any]) -> Iterator[Row]:
             yield goal, wanted, measured, is_flat and len(seen) == SAMPLES + 1
 
 
-def _faster(times: Mapping[str, float]) -> float | None:
-    peers = [times[peer.name] for peer in PEERS if peer.name in times]
-    return min(peers) / times[OURS.name] if peers and OURS.name in times else None
+def _faster(cell: Mapping[str, Any]) -> float | None:
+    """How many times as long the fastest peer takes, as the tables have it: round by round."""
+    ratios = [cell["ratios"].get(f"{peer.name} / {OURS.name}") for peer in PEERS]
+    return min((ratio for ratio in ratios if ratio is not None), default=None)
 
 
 def _at_least(goal: str, wanted: float, measured: float) -> Row:

@@ -36,7 +36,7 @@ class Effort:
     limit: float
 
 
-FULL = Effort(rounds=9, share=1.5, limit=40)
+FULL = Effort(rounds=9, share=4, limit=40)
 QUICK = Effort(rounds=3, share=0.4, limit=15)
 
 SMALL = [Load(100), Load(20, 16), Load(20, 64), Load(10, 256)]
@@ -130,7 +130,7 @@ def _question(load: Load) -> dict[str, Any]:
 
 
 def _warm_up(load: Load) -> Load:
-    return replace(load, steps=min(load.steps, 5), runs=min(load.runs, 16))
+    return replace(load, steps=min(load.steps, 5), runs=min(load.runs, 64))
 
 
 def data(measured: Measured[Cell]) -> dict[str, object]:

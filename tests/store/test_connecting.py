@@ -3,13 +3,14 @@
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Barrier, Thread, Timer
+from threading import Timer
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from app.store import connecting, migrations
 from app.store.connecting import checked, connected, described
+from tests.store.starting import start_at_once
 
 
 @pytest.fixture
@@ -58,26 +59,7 @@ def test_a_file_that_stays_locked_is_given_up(
 
 
 def test_many_services_start_at_once_on_a_new_file(file: Path) -> None:
-    services = 8
-    together = Barrier(services)
-    failed: list[Exception] = []
-
-    def start() -> None:
-        engine = connected(checked(f"sqlite:///{file}"), 2)
-        together.wait()
-        try:
-            migrations.prepare(engine)
-        except Exception as error:  # the test says which
-            failed.append(error)
-        finally:
-            engine.dispose()
-
-    threads = [Thread(target=start) for _ in range(services)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert not failed
+    assert not start_at_once(f"sqlite:///{file}", 8)
     engine = connected(checked(f"sqlite:///{file}"), 1)
     assert migrations.current(engine) == migrations.newest()
     engine.dispose()

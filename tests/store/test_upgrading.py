@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from threading import Barrier, BrokenBarrierError, Thread, local
+from threading import Barrier, BrokenBarrierError, local
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from tests.api import gates
 from tests.api.asking import Cairn, serving, steps
 from tests.api.looking import ask, counts
 from tests.store.earlier import fill
+from tests.store.starting import start_at_once
 
 REVISION = "0001"
 REFERENCE = re.compile(rb'\{"\$blob":"([0-9a-f]{64})"\}')
@@ -240,22 +241,6 @@ def test_the_copy_stays_what_it_was_where_two_services_start_at_once(
         return wrong
 
     monkeypatch.setattr(migrations, "complaint", find_together)
-    failed: list[Exception] = []
-
-    def start() -> None:
-        engine = connected(checked(f"sqlite:///{file}"), 2)
-        try:
-            migrations.prepare(engine)
-        except Exception as error:  # the test says which
-            failed.append(error)
-        finally:
-            engine.dispose()
-
-    services = [Thread(target=start) for _ in range(2)]
-    for service in services:
-        service.start()
-    for service in services:
-        service.join(timeout=30)
-    assert not failed
+    assert not start_at_once(f"sqlite:///{file}", 2)
     assert revision_of(file) == migrations.newest()
     assert revision_of(tmp_path / f"cairn.db.before-{migrations.newest()}") == REVISION

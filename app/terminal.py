@@ -76,7 +76,7 @@ class _Shown:
         self.waits = asyncio.Event()
         self.failure: Failure | None = None
 
-    async def append(
+    def append(
         self,
         records: Sequence[Record],
         status: Status,

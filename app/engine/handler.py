@@ -271,7 +271,7 @@ class Handler:
         snapshot, head = self._snapshot or Snapshot(state=self.ctx._state), self._head
         records = recorded(graph, self._run, head, snapshot, self._facts)
         if records:
-            await journal.append(records, "running")
+            journal.append(records, "running")
             snapshot, head = records[-1].snapshot, Head(records[-1].id, records[-1].seq)
         audience = Audience(graph, self.show, self._stream.put, self._workflow.verbose)
         runner = Runner(self._workflow, journal, self._run, snapshot, head, audience)

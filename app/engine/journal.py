@@ -1,7 +1,8 @@
 """The port: what a run asks of storage."""
 
+from asyncio import Future
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from app.engine.exceptions import message_of
@@ -99,15 +100,17 @@ class Journal(Protocol):
 
     @property
     def at_once(self) -> bool:
-        """Whether `append` never waits for anything, and so cannot be cancelled midway."""
+        """Whether all is committed when `append` returns."""
 
-    async def append(
+    def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None
-    ) -> None:
+    ) -> Future[Any] | None:
         """Commit the checkpoints and the status after them, all together.
 
-        Raises:
-            HeadMoved: the run already has a checkpoint with such a `seq`, or has ended.
+        Returns:
+            What is done once that is committed; `None` where it is. It comes to `HeadMoved` if the
+            run already has a checkpoint with such a `seq`, or has ended. Cancelled, it may be
+            committed nevertheless.
         """
 
 

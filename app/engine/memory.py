@@ -29,7 +29,7 @@ class MemoryJournal:
         self._made: list[Record] = []
         self._stands: dict[UUID, Snapshot] = {}  # how each run stands after what is made
 
-    async def append(
+    def append(
         self,
         records: Sequence[Record],
         status: Status,  # noqa: ARG002  # a handler knows how its run stands

@@ -6,7 +6,8 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextvars import copy_context
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.engine.advance import advance
@@ -52,7 +53,7 @@ class Progress(ABC):
         self._turns = turns
         self._news: list[News | End] = []
         self._is_moving = True  # nobody may move it before it has begun
-        self._mover: asyncio.Task[None] | None = None
+        self._commit: asyncio.Future[Any] | None = None  # the one under way
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._rested: list[asyncio.Future[None]] = []
@@ -66,54 +67,72 @@ class Progress(ABC):
             self.nudge()
             await asyncio.wait([rested, self._over], return_when=asyncio.FIRST_COMPLETED)
 
-    def nudge(self) -> None:
-        """Something has changed: look at it soon."""
-        if self._may_move():
-            self._mover = self._loop.create_task(self._move_on(), context=self._context.copy())
+    def nudge(self, *, at_once: bool = False) -> None:
+        """Something has changed: look at it, soon or at once. Whoever has news before that is
+        done leaves them to it."""
+        if self._is_moving or self._over.done():
+            return
+        self._is_moving = True
+        if at_once:
+            self._move_on()
+        else:
+            self._loop.call_soon(self._move_on, context=self._context)
 
-    def _put(self, news: News | End) -> None:
+    def _put(self, news: News | End, *, at_once: bool = False) -> None:
         self._news.append(news)
-        self.nudge()
+        self.nudge(at_once=at_once)
 
     async def _begin(self) -> None:
-        await self._move_on()
+        self._move_on()
         await self._over
 
-    async def _move(self, mover: asyncio.Task[None] | None) -> None:
-        """Something has changed: look at it at once, in this task."""
-        if self._may_move():
-            self._mover = mover
-            await self._move_on()
-
-    def _may_move(self) -> bool:
-        """Whether it has to be moved now. One task at a time does it, for all: whoever has news
-        while another is at it leaves them to that one."""
-        if self._is_moving or self._over.done():
-            return False
-        self._is_moving = True
-        return True
-
-    async def _move_on(self) -> None:
+    def _move_on(self) -> None:
         """Commit what has happened and act on it, until nothing is new."""
         turns = self._turns
         try:
-            while True:
+            while not self._over.done():
                 stands: Status = "running" if turns.working or turns.queued else "waiting"
                 if self.status in ENDED or (self.status == stands and not self._news):
-                    break
+                    self._is_moving = False
+                    self._look_around()
+                    return
                 news, self._news = self._news, []
                 records, status, end = self._draw_up(news, stands)
-                await self._journal.append(records, status, None if end is None else end.failure)
+                failure = None if end is None else end.failure
+                self._commit = self._journal.append(records, status, failure)
+                if self._commit is not None:
+                    committed = partial(self._committed, news, records, status, end)
+                    self._commit.add_done_callback(committed, context=self._context)
+                    return
                 self._moved(news, records, status, end)
-            self._look_around()
         except BaseException as error:
-            if not isinstance(error, Exception):
-                self._over.cancel()
-                raise
-            if not self._over.done():  # for who drives the run: it is not the mover's own affair
-                self._over.set_exception(error)
-        finally:
-            self._is_moving = False
+            self._break_off(error)
+
+    def _committed(
+        self,
+        news: Sequence[News | End],
+        records: Sequence[Record],
+        status: Status,
+        end: End | None,
+        commit: asyncio.Future[Any],
+    ) -> None:
+        if commit.cancelled():
+            return  # the run was interrupted, and stands where whoever takes it up finds it
+        try:
+            commit.result()
+            self._moved(news, records, status, end)
+        except BaseException as error:
+            self._break_off(error)
+        else:
+            self._move_on()
+
+    def _break_off(self, error: BaseException) -> None:
+        """Nothing more comes of it here; why is for whoever drives the run."""
+        if not isinstance(error, Exception):
+            self._over.cancel()
+            raise error
+        if not self._over.done():
+            self._over.set_exception(error)
 
     def _draw_up(
         self, news: Sequence[News | End], stands: Status

@@ -232,11 +232,9 @@ class Runner(Progress):
         else:
             outcome = fact
         flight.is_over = True
-        self._news.append(outcome if isinstance(outcome, End) else (outcome, flight, None))
-        if self._journal.at_once:
-            await self._move(flight.task)
-        else:  # a step's task may be cancelled, by what the step has left behind: not in a commit
-            self.nudge()
+        news = outcome if isinstance(outcome, End) else (outcome, flight, None)
+        # What takes time to commit had better wait for what else there is.
+        self._put(news, at_once=self._journal.at_once)
 
     # Steps in threads
 
@@ -256,8 +254,8 @@ class Runner(Progress):
         """Stop what is under way. It stays pending."""
         tasks = {flight.task for flight in self._flights.values() if flight.task is not None}
         self._flights = {}
-        if self._mover is not None and not self._mover.done():
-            tasks.add(self._mover)
+        if self._commit is not None:
+            self._commit.cancel()
         tasks.discard(asyncio.current_task())
         for task in tasks:
             task.cancel()

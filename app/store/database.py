@@ -22,7 +22,7 @@ T = TypeVar("T")
 READERS = 16
 READ_SECONDS, PING_SECONDS = 30, 5  # that whatever is read may take, and where trouble is likely
 PAGES = 2_000  # that are cut off a file at a time
-QUEUE = 1_024  # works that are not committed yet; who has more waits for room
+QUEUE = 1_024  # works that wait to be committed; of those who can ask again, no more are let in
 
 WAIT_SECONDS, LEASE_SECONDS = 60.0, 10.0
 
@@ -59,7 +59,7 @@ class Database:
         # Not asyncio's own threads: workflows may keep those busy.
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._writer = Writer(self._engine, wait_seconds, lease_seconds)
-        self._room = asyncio.Semaphore(QUEUE)
+        self._works: list[Work] = []
 
     @property
     def shown_url(self) -> str:
@@ -88,6 +88,7 @@ class Database:
 
     def close(self) -> None:
         """Write what is queued, and let go of the database."""
+        self._hand_over()
         self._writer.close()
         self._readers.shutdown()
         self._engine.dispose()
@@ -138,10 +139,10 @@ class Database:
             Unavailable: the database is out of reach, or there is too much to write.
         """
         work = alone(lambda session: function(session, *args, **kwargs))
-        result: T = await self.write_together(work, None, is_patient=False)
+        result: T = await self.commit(work, None, is_patient=False)
         return result
 
-    async def write_together(
+    def commit(
         self,
         function: Function[Item],
         item: Item,
@@ -149,28 +150,41 @@ class Database:
         *,
         is_patient: bool,
         by_itself: ByItself[Item] | None = None,
-    ) -> Any:
-        """The outcome for the item, once it is committed, together with others' items.
+    ) -> asyncio.Future[Any]:
+        """Commit the item, together with others' items.
 
         Args:
             function: takes all the items that share the transaction; gives the outcome of each.
             weight: how many bytes there are to write, roughly.
-            is_patient: whether it waits for a database that is out of reach, and for room where
-                there is much to write.
+            is_patient: whether it waits for a database that is out of reach, and behind however
+                much there is to write.
             by_itself: as in `Work`.
 
+        Returns:
+            The outcome for the item, once it is committed; or `Unavailable`, where the database
+            was out of reach for too long. Cancelled, it may be committed nevertheless.
+
         Raises:
-            Unavailable: the database is out of reach, for too long if it waits; or there is too
-                much to write.
+            Unavailable: it is not patient, and the database is out of reach or there is too much
+                to write.
         """
         if not is_patient and self._writer.trouble is not None:
             raise _out_of_reach(self._writer.trouble)
-        if not is_patient and self._room.locked():
+        if not is_patient and len(self._works) + self._writer.queued >= QUEUE:
             raise Unavailable("There is more to write than can be written. Try again soon.", 1)
-        done = asyncio.get_running_loop().create_future()
-        async with self._room:
-            self._writer.put(Work(function, item, weight, is_patient, done, by_itself))
-            return await done
+        loop = asyncio.get_running_loop()
+        if not self._works:
+            loop.call_soon(self._hand_over)
+        done = loop.create_future()
+        self._works.append(Work(function, item, weight, is_patient, done, by_itself))
+        return done
+
+    def _hand_over(self) -> None:
+        """Let the writer have what was gathered in one turn of the event loop, all at once: woken
+        by the first of it, it would commit that by itself, and hold up the rest."""
+        works, self._works = self._works, []
+        for work in works:
+            self._writer.put(work)
 
     async def compact(self) -> None:
         """Give the space of what was deleted back to the file system. PostgreSQL does so itself,

@@ -1,8 +1,10 @@
 """The engine's journal, kept in the database: one fact, one transaction."""
 
+from asyncio import Future
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -61,20 +63,23 @@ class RunJournal:
         self._whole_bytes = claimed.standing.whole_bytes  # when one was last looked at
         self._delta_bytes = claimed.standing.delta_bytes  # since the last one
 
-    async def append(
+    def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None
-    ) -> None:
+    ) -> Future[Any]:
         """Commit the checkpoints and the status after them, all together.
 
+        Returns:
+            What is done once that is committed. It comes to `HeadMoved` if the run already has a
+            checkpoint with such a `seq`, or is driven by another worker; to `Unavailable` if the
+            database was out of reach for too long.
+
         Raises:
-            HeadMoved: the run already has a checkpoint with such a `seq`, or is driven by another
-                worker.
-            Unavailable: the database was out of reach for too long.
+            Unavailable: a new run cannot be stored now.
         """
         if records:
             self._snapshot = records[-1].snapshot
         facts = self._facts(records, status, failure)
-        self.following = await self._database.write_together(
+        commit = self._database.commit(
             appending.append,
             facts,
             facts.weight,
@@ -82,14 +87,21 @@ class RunJournal:
             is_patient=self._is_stored,
             by_itself=appending.by_itself if facts.is_only_a_checkpoint else None,
         )
-        self._status, self._is_stored = status, True
+        commit.add_done_callback(partial(self._appended, facts, failure))
+        return commit
+
+    def _appended(self, facts: Facts, failure: Failure | None, commit: Future[Any]) -> None:
+        if commit.cancelled() or commit.exception() is not None:
+            return
+        self.following = commit.result()
+        self._status, self._is_stored = facts.status, True
         self._packer.stored(facts.blobs)
         self._database.kinds.update(facts.kinds)
         self._count += len(facts.rows)
         self._began = facts.began
         if facts.end is not None:
             self._ended = facts.moment, self._snapshot.stopped, failure
-        self._report(status)
+        self._report(facts.status)
 
     @property
     def seen(self) -> Seen | None:

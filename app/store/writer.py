@@ -4,7 +4,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeVar
@@ -99,6 +99,11 @@ class Writer:
         """Whether it writes."""
         return self._thread.is_alive()
 
+    @property
+    def queued(self) -> int:
+        """How many works wait to be taken up, roughly."""
+        return self._queue.qsize()
+
     def put(self, work: Work) -> None:
         """Have the work done, soon."""
         self._queue.put(work)
@@ -153,7 +158,7 @@ class Writer:
             if not works:
                 log.exception("this process cannot show that it is alive")
             outcomes = [error] * len(works)
-        _answer(zip(works, outcomes, strict=True))
+        _answer(list(zip(works, outcomes, strict=True)))
 
     def _persist(self, works: list[Work]) -> list[Outcome]:
         """Commit the works, and wait for the database while it is out of reach."""
@@ -287,16 +292,14 @@ def alone(call: Callable[[Session], Any]) -> Function[None]:
     return each
 
 
-def _answer(done: Iterable[tuple[Work, Outcome]]) -> None:
-    """Hand out the outcomes: one call to each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Work, Outcome]]] = {}
-    for work, outcome in done:
-        by_loop.setdefault(work.done.get_loop(), []).append((work, outcome))
-    for loop, some in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, some)
-        except RuntimeError:  # it is closed: nobody waits there any more
-            log.warning("nobody waits any more for what was committed", works=len(some))
+def _answer(done: Sequence[tuple[Work, Outcome]]) -> None:
+    """Hand out the outcomes, by one call to the event loop: a database has one at a time."""
+    if not done:
+        return
+    try:
+        done[0][0].done.get_loop().call_soon_threadsafe(_resolve, done)
+    except RuntimeError:  # it is closed: nobody waits there any more
+        log.warning("nobody waits any more for what was committed", works=len(done))
 
 
 def _resolve(done: Sequence[tuple[Work, Outcome]]) -> None:

@@ -162,7 +162,7 @@ class Disk:
     def __init__(self, records: Sequence[Record]) -> None:
         self.records = list(records)
 
-    async def append(
+    def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None
     ) -> None:
         """As `Journal.append`."""

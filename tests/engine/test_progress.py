@@ -36,9 +36,12 @@ class SlowJournal:
         self.records: list[Record] = []
         self.failure: Failure | None = None
 
-    async def append(
+    def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None
-    ) -> None:
+    ) -> asyncio.Future[None]:
+        return asyncio.ensure_future(self._append(records, failure))
+
+    async def _append(self, records: Sequence[Record], failure: Failure | None) -> None:
         for _ in range(3):
             await asyncio.sleep(0)
         self.records += records

@@ -52,14 +52,6 @@ class Gate(Workflow):
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    database.open()
-    yield database
-    database.close()
-
-
-@pytest.fixture
 def other(database: Database, database_url: str) -> Iterator[Database]:
     """Another process on the same database."""
     assert database.worker is not None

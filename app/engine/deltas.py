@@ -1,6 +1,6 @@
 """Deltas as JSON, and back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.engine.marks import Json
@@ -38,8 +38,8 @@ def to_json(
         event: what becomes of each event.
     """
     parts: dict[str, Json] = {"next_id": delta.next_id}
-    for name, write in WRITERS:
-        edit = getattr(delta, name)
+    edits: Sequence[Any] = delta
+    for (name, write), edit in zip(WRITERS, edits, strict=False):
         if edit is NOTHING:
             continue
         if edit.put:
@@ -173,4 +173,4 @@ WRITERS: tuple[tuple[str, Callable[[Any, Write, Pack], Any]], ...] = (
     ("gathered", _write_gathered),
     ("state", lambda it, _, pack: pack(it)),
 )
-"""How each edit of a delta is written."""
+"""How each edit of a delta is written, in the order of its fields."""

@@ -17,6 +17,7 @@ Json = Any
 
 TAG = "$type"
 VALUE = "$value"
+LOWEST, HIGHEST = -(2**63), 2**64 - 1  # of the integers that JSON's readers have room for
 LONGEST_SHOWN_BITS = 4_000  # Python writes integers of up to 4,300 decimal digits
 
 
@@ -52,7 +53,7 @@ def write_number(value: Any) -> Json:
     kind = type(value)
     if kind is int:
         # Hexadecimal: Python refuses to write very long numbers in decimal.
-        return value if -(2**63) <= value < 2**64 else {TAG: "int", VALUE: hex(value)}
+        return value if LOWEST <= value <= HIGHEST else {TAG: "int", VALUE: hex(value)}
     if kind is float:
         return value if math.isfinite(value) else {TAG: "float", VALUE: repr(value)}
     return {TAG: kind.__name__, VALUE: WRITERS[kind](value)}

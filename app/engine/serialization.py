@@ -15,7 +15,17 @@ from pydantic import BaseModel, ValidationError
 from app.engine import exceptions
 from app.engine.errors import SerializationError
 from app.engine.events import Event
-from app.engine.marks import GROUPS, READERS, TAG, VALUE, WRITERS, Json, write_number
+from app.engine.marks import (
+    GROUPS,
+    HIGHEST,
+    LOWEST,
+    READERS,
+    TAG,
+    VALUE,
+    WRITERS,
+    Json,
+    write_number,
+)
 
 MAX_DEPTH = 100  # a level can take two in JSON, and JSON writers stop at some 250
 
@@ -47,8 +57,6 @@ class SealedEvent(NamedTuple):
 
 AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 """Of these types JSON holds the values as they are."""
-WRITTEN_AS_THEY_ARE = frozenset({bool, type(None)})
-"""Of these there is none that JSON has no room for."""
 
 BATCH = "EventBatch"
 
@@ -160,6 +168,8 @@ class Serializer:
             return value
         if kind is bool or value is None:
             return value
+        if kind is int and LOWEST <= value <= HIGHEST:
+            return value
         if kind is int or kind is float:
             return write_number(value)
         if depth > MAX_DEPTH:
@@ -212,7 +222,13 @@ class Serializer:
         data: dict[str, Json] = {}
         for name in names:
             value = values[name]
-            is_plain = value.isascii() if type(value) is str else type(value) in WRITTEN_AS_THEY_ARE
+            kind = type(value)
+            if kind is str:
+                is_plain = value.isascii()
+            elif kind is int:
+                is_plain = LOWEST <= value <= HIGHEST
+            else:
+                is_plain = kind is bool or value is None
             data[name] = value if is_plain else encode(value, depth)
         if model.__pydantic_extra__:
             data |= {name: encode(v, depth) for name, v in model.__pydantic_extra__.items()}

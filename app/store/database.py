@@ -12,7 +12,6 @@ from sqlmodel import Session, select
 from app.errors import Unavailable
 from app.store import migrations
 from app.store.connecting import checked, connected, described, is_out_of_reach, unusable
-from app.store.kinds import Traits
 from app.store.tables import Run
 from app.store.writer import ByItself, Function, Item, Work, Writer, alone
 
@@ -50,7 +49,7 @@ class Database:
         Raises:
             ValueError: the URL is not one of a database that can be used.
         """
-        self.kinds: set[Traits] = set()  # that are known to be stored
+        self.kinds: dict[tuple[str | None, ...], int] = {}  # that are known to be stored, with ids
         self._engine = connected(checked(url), READERS + 2)
         # What is read together stands together, though it is being deleted; SQLite has it so.
         self._stable = self._engine

@@ -53,6 +53,7 @@ class RunJournal:
         self._database = database
         self._run = claimed.run
         self._snapshot = claimed.standing.snapshot
+        self._newest = claimed.standing.head.checkpoint
         self._status = claimed.run.status
         self._began = claimed.run.started_at
         self._is_stored = claimed.is_stored
@@ -96,7 +97,7 @@ class RunJournal:
         self.following = commit.result()
         self._status, self._is_stored = facts.status, True
         self._packer.stored(facts.blobs)
-        self._database.kinds.update(facts.kinds)
+        self._database.kinds.update((it, kinds.id_of(it)) for it in facts.kinds)
         self._count += len(facts.rows)
         self._began = facts.began
         if facts.end is not None:
@@ -122,10 +123,10 @@ class RunJournal:
         )
 
     def _facts(self, records: Sequence[Record], status: Status, failure: Failure | None) -> Facts:
-        run, packer, known = self._run, self._packer, self._database.kinds
+        run, packer = self._run, self._packer
         moment = now()
-        traits = [_traits(run, record) for record in records]
-        rows = [self._row(*pair, moment) for pair in zip(records, traits, strict=True)]
+        new_kinds: list[Traits] = []
+        rows = [self._row(record, moment, new_kinds) for record in records]
         start_event = None if self._is_stored else packer.event(_start_event(run))
         end = self._end(failure) if status in ENDED else None
         begins = bool(records) or status == "running"
@@ -135,7 +136,7 @@ class RunJournal:
             rows,
             # The start event is the run's own, and no message.
             [r.message for r in records if r.message is not None and r.message != run.id],
-            [kind for kind in dict.fromkeys(traits) if kind not in known],
+            new_kinds,
             packer.gathered(),
             status,
             status != self._status,
@@ -150,23 +151,39 @@ class RunJournal:
         stopped = None if snapshot.stopped is None else self._packer.event(snapshot.stopped)
         return End(stopped, failure, self._packer.state(snapshot.state))
 
-    def _row(self, record: Record, traits: Traits, moment: datetime) -> dict[str, Any]:
+    def _row(self, record: Record, moment: datetime, new_kinds: list[Traits]) -> dict[str, Any]:
         packer, taken, given = self._packer, record.input_event, record.output_event
         delta = packer.delta(record.delta)
         self._delta_bytes += len(delta)
+        parent, self._newest = self._newest, record.id
         return {
-            "id": record.id,
+            "id": self._newest,
             "run_id": record.run,
             "seq": record.seq,
             "context_id": self._run.context_id,
-            "kind_id": kinds.id_of(traits),
-            "parent_id": record.parent,
+            "kind_id": self._kind(record, new_kinds),
+            "parent_id": parent,
             "input_event": None if taken is None else packer.event(taken),
             "output_event": None if given is None else packer.event(given),
             "delta": delta,
             "whole": self._whole(record),
             "created_at": moment,
         }
+
+    def _kind(self, record: Record, new: list[Traits]) -> int:
+        """The id of the checkpoint's kind, which joins the new ones if it may not be stored."""
+        taken, given = record.input_event, record.output_event
+        traits = (
+            self._run.workflow,
+            record.last_completed_step,
+            None if taken is None else taken.type,
+            None if given is None else given.type,
+        )
+        known = self._database.kinds.get(traits)
+        if known is not None:
+            return known
+        new.append(Traits(*traits))
+        return kinds.id_of(new[-1])
 
     def _whole(self, record: Record) -> bytes | None:
         """The whole snapshot, at the first checkpoint and when it is time for another."""
@@ -185,13 +202,3 @@ class RunJournal:
 def _start_event(run: Seen) -> SealedEvent:
     assert run.start_event is not None  # a run that is not stored has yet to hear it
     return run.start_event
-
-
-def _traits(run: Seen, record: Record) -> Traits:
-    taken, given = record.input_event, record.output_event
-    return Traits(
-        run.workflow,
-        record.last_completed_step,
-        None if taken is None else taken.type,
-        None if given is None else given.type,
-    )

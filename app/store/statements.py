@@ -4,6 +4,7 @@ database's driver is given it without any detour, in a tenth of the time."""
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Delete, Insert, Select, Update, bindparam
@@ -26,24 +27,28 @@ class _Text(NamedTuple):
     """A statement as a driver takes it.
 
     Attributes:
-        places: the parameters in their order in the text, by name, and what becomes of each before
-            the driver is given it, if anything does.
+        places: the names of the parameters, in their order in the text.
+        take: gives the values of these, in that order.
+        makes: what becomes of some of them before the driver is given them, by place.
         own: the values of those that are always the same.
         types: PostgreSQL's names for their types, in the same order.
         results: what becomes of the columns that it returns, likewise.
     """
 
     text: str
-    places: tuple[tuple[str, Process | None], ...]
+    places: tuple[str, ...]
+    take: Callable[[Row], tuple[Any, ...]]
+    makes: tuple[tuple[int, Process], ...]
     own: Row
     types: tuple[str, ...]
     results: tuple[Process | None, ...]
 
     def arguments(self, row: Row) -> list[Any]:
         """The row's values, in the order of their places."""
-        if self.own:
-            row = {**self.own, **row}
-        return [row[name] if make is None else make(row[name]) for name, make in self.places]
+        values = [*self.take({**self.own, **row} if self.own else row)]
+        for place, make in self.makes:
+            values[place] = make(values[place])
+        return values
 
 
 def execute(
@@ -82,7 +87,7 @@ def insert(connection: Connection, statement: Insert, rows: Sequence[Row]) -> No
         execute(connection, statement, rows)
         return
     made = _made("postgresql", statement)
-    columns = ", ".join(name for name, _ in made.places)
+    columns = ", ".join(made.places)
     text = f"COPY {statement.table} ({columns}) FROM STDIN (FORMAT BINARY)"
     with _errors(connection, text), connection.connection.cursor().copy(text) as copy:
         copy.set_types(made.types)
@@ -143,19 +148,22 @@ def _made(dialect: str, statement: "Insert | Update | Delete | Select[Any]") -> 
     here = _dialect(dialect)
     compiled: Any = statement.compile(dialect=here)
     own = {name: value for name, value in compiled.params.items() if value is not None}
-    places = tuple(
-        (name, compiled.binds[name].type.dialect_impl(here).bind_processor(here))
-        for name in compiled.positiontup
-    )
-    types = tuple(
-        compiled.binds[name].type.compile(_dialect("postgresql")).lower()
-        for name in compiled.positiontup
-    )
+    places = tuple(compiled.positiontup)
+    processes = [compiled.binds[it].type.dialect_impl(here).bind_processor(here) for it in places]
+    makes = tuple((place, make) for place, make in enumerate(processes) if make is not None)
+    postgresql = _dialect("postgresql")
+    types = tuple(compiled.binds[name].type.compile(postgresql).lower() for name in places)
     results = tuple(
         column.type.dialect_impl(here).result_processor(here, None)
         for column in (statement.selected_columns if isinstance(statement, Select) else ())
     )
-    return _Text(str(compiled), places, own, types, results)
+    return _Text(str(compiled), places, _taking(places), makes, own, types, results)
+
+
+def _taking(names: tuple[str, ...]) -> Callable[[Row], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda row: tuple(row[name] for name in names)
 
 
 @cache

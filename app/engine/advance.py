@@ -1,6 +1,6 @@
 """The heart: what one fact makes of a run. Pure: no clock, no tasks, no storage."""
 
-from app.engine.draft import Draft
+from app.engine.draft import Draft, written
 from app.engine.facts import Caught, Completed, Fact, Received, TimedOut, Waiting
 from app.engine.routes import Routes
 from app.engine.serialization import BATCH
@@ -21,7 +21,7 @@ def advance(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
             delivery, sent, output, changes, draft.buffers, draft.calls = fact
             done = draft.take_out(delivery)
             if changes:
-                draft.write(changes)
+                draft.state = written(changes, snapshot.state)
             if sent:
                 draft.send_all(sent, done)
             if output is not None:
@@ -48,7 +48,7 @@ def _plainly(routes: Routes, snapshot: Snapshot, fact: Completed) -> Delta | Non
     draft comes to, in half the time. `None` where there is more to it."""
     delivery, sent, output, changes, buffers, calls = fact
     done = snapshot.deliveries[delivery]
-    if output is None or sent or changes or done.batch or done.waiters or snapshot.waits:
+    if output is None or sent or done.batch or done.waiters or snapshot.waits:
         return None
     steps, slots, _, stops, _ = routes[output.type]
     if not steps or slots or stops or output.type == BATCH:
@@ -58,5 +58,6 @@ def _plainly(routes: Routes, snapshot: Snapshot, fact: Completed) -> Delta | Non
         new: Delivery(new, step, output, 0, (), 0, 0, caught) for new, step in enumerate(steps, id_)
     }
     deliveries = Edit(put, (delivery,))
+    state = written(changes, snapshot.state) if changes else NOTHING
     no = NOTHING
-    return Delta(deliveries, no, buffers, calls, no, no, no, no, no, id_ + len(put), None)
+    return Delta(deliveries, no, buffers, calls, no, no, no, no, state, id_ + len(put), None)

@@ -26,6 +26,19 @@ OUTSIDE = Delivery(0, "", SealedEvent("", {}))
 """What an event that comes from no step comes from."""
 
 
+def written(changes: Mapping[str, Sequence[Change]], state: Mapping[str, Json]) -> Edit[str, Json]:
+    """How what a step wrote changes the state."""
+    put: dict[str, Json] = {}
+    drop: list[str] = []
+    for key, made in changes.items():
+        value = reduce(merge, made, state.get(key, ABSENT))
+        if value is ABSENT:
+            drop.append(key)
+        else:
+            put[key] = value
+    return Edit(put, tuple(drop))
+
+
 class Draft:
     """What changes of a snapshot, part by part; `None` drops an entry."""
 
@@ -58,7 +71,7 @@ class Draft:
         self.batches: dict[int, Batch | None] = {}
         self.queues: dict[str, Queue | None] = {}
         self.gathered: dict[str, Gathered | None] = {}
-        self.state: dict[str, Json] = {}
+        self.state: Edit[str, Json] = NOTHING
         self.next_id = before.next_id
         self.stopped = before.stopped
 
@@ -71,11 +84,6 @@ class Draft:
             self.waits[f"{id_}:{waiter}"] = None
         self.done.append(id_)
         return done
-
-    def write(self, changes: Mapping[str, Sequence[Change]]) -> None:
-        """What the step wrote joins the state."""
-        for key, made in changes.items():
-            self.state[key] = reduce(merge, made, self.before.state.get(key, ABSENT))
 
     def send_all(self, events: Iterable[Sent], source: Delivery) -> None:
         """A step has sent these. What is sent, rather than returned, is outside of all batches."""
@@ -177,7 +185,7 @@ class Draft:
             Edit.of(self.batches) if self.batches else NOTHING,
             Edit.of(self.queues) if self.queues else NOTHING,
             Edit.of(self.gathered) if self.gathered else NOTHING,
-            self._state_edit() if self.state else NOTHING,
+            self.state,
             self.next_id,
             self.stopped,
         )
@@ -211,12 +219,6 @@ class Draft:
         self.batches = dict.fromkeys(before.batches)
         self.queues = dict.fromkeys(before.queues)
         self.gathered = dict.fromkeys(before.gathered)
-
-    def _state_edit(self) -> Edit[str, Json]:
-        return Edit(
-            {key: value for key, value in self.state.items() if value is not ABSENT},
-            tuple(key for key, value in self.state.items() if value is ABSENT),
-        )
 
     # Joining and collecting
 

@@ -202,7 +202,8 @@ class Worker:
                     # Nothing is lost: the run stands at its head. It is not the worker's end.
                     _say(run_id, error)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(driven.cancelled.wait(), delay)
+                    async with asyncio.timeout(delay):
+                        await driven.cancelled.wait()
                 delay = min(delay * 2, LONGEST_DELAY)
                 driven.again = True
         finally:

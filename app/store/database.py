@@ -118,7 +118,8 @@ class Database:
 
         try:
             reading = asyncio.get_running_loop().run_in_executor(self._readers, call_twice)
-            return await asyncio.wait_for(reading, seconds)
+            async with asyncio.timeout(seconds):  # `wait_for` can lose a cancellation
+                return await reading
         except TimeoutError:
             raise _out_of_reach(f"it has not answered for {seconds} seconds") from None
         except DBAPIError as error:

@@ -5,8 +5,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -76,7 +76,7 @@ class Writer:
         self._beats = 0
         self._since = 0.0
         self._in_doubt: list[Outcome] | None = None
-        self._is_closing = False
+        self._is_closing = self._has_ended = False
 
     @property
     def trouble(self) -> str | None:
@@ -118,55 +118,56 @@ class Writer:
     # What its thread does
 
     def _write(self) -> None:
-        is_last = False
-        while not is_last:
-            works, is_last = self._gather()
+        while not self._has_ended:
+            works: list[Work] = []
+            self._gather(works, None if self.worker is None else self._beat_seconds)
             self._settle(works)
         self._leave()
         self._disconnect()
 
-    def _gather(self) -> tuple[list[Work], bool]:
-        """What has been queued, those that share a function together, and whether it is the last;
-        nothing, when it is time to beat."""
-        works: dict[Any, list[Work]] = {}
-        number = weight = 0
-        is_last = False
-        try:
-            work = self._queue.get(timeout=None if self.worker is None else self._beat_seconds)
-            while work is not None:
-                works.setdefault(work.function, []).append(work)
-                number, weight = number + 1, weight + work.weight
-                if number >= GROUP or weight >= GROUP_BYTES:
-                    break
-                work = self._queue.get_nowait()
-            else:
-                is_last = True
-        except queue.Empty:
-            pass
-        return [work for some in works.values() for work in some], is_last
+    def _gather(self, works: list[Work], seconds: float | None = 0) -> None:
+        """Add what has been queued to the works, as far as all can share a transaction.
 
-    def _settle(self, works: list[Work]) -> None:
-        """Commit the works together; if one of them makes that impossible, each by itself."""
+        Args:
+            seconds: how long to wait for something to come; `None` for as long as it takes.
+        """
+        weight = sum(work.weight for work in works)
+        with suppress(queue.Empty):
+            while len(works) < GROUP and weight < GROUP_BYTES and not self._has_ended:
+                work = self._queue.get(timeout=seconds)
+                seconds = 0
+                if work is None:
+                    self._has_ended = True
+                else:
+                    works.append(work)
+                    weight += work.weight
+
+    def _settle(self, works: list[Work], *, are_open: bool = True) -> None:
+        """Commit the works together; if one of them makes that impossible, each by itself.
+
+        Args:
+            are_open: whether what is queued meanwhile may join them.
+        """
         try:
-            outcomes = self._persist(works)
+            outcomes = self._persist(works, are_open)
         except Exception as error:  # it is theirs who wait; the thread must go on
             self._in_doubt = None
             if len(works) > 1:
                 for work in works:
-                    self._settle([work])
+                    self._settle([work], are_open=False)
                 return
             if not works:
                 log.exception("this process cannot show that it is alive")
             outcomes = [error] * len(works)
         _answer(list(zip(works, outcomes, strict=True)))
 
-    def _persist(self, works: list[Work]) -> list[Outcome]:
+    def _persist(self, works: list[Work], are_open: bool) -> list[Outcome]:
         """Commit the works, and wait for the database while it is out of reach."""
         delay, clashes = FIRST_DELAY, 0
         while True:
             self._busy_since = time.monotonic()
             try:
-                outcomes = self._resolved() or self._commit(works)
+                outcomes = self._resolved() or self._commit(works, are_open)
             except IntegrityError:  # somebody else has just made, or deleted, the same
                 clashes += 1
                 if len(works) > 1 or clashes == MOST_CLASHES:
@@ -213,7 +214,7 @@ class Writer:
         self._beats = beats
         return outcomes
 
-    def _commit(self, works: list[Work]) -> list[Outcome]:
+    def _commit(self, works: list[Work], are_open: bool) -> list[Outcome]:
         connection = self._connected()
         if len(works) == 1 and self._commit_by_itself(connection, works[0]):
             return [None]
@@ -222,7 +223,9 @@ class Writer:
         with connection.begin():
             if worker is not None and not workers.beat(connection, worker, self._beats):
                 worker, beats = workers.register(connection), 0
-            for function, some in groupby(works, key=lambda work: work.function):
+            if are_open:  # this thread may have had to wait for the interpreter until here
+                self._gather(works)
+            for function, some in _by_function(works).items():
                 outcomes += function(connection, worker, [work.item for work in some])
             self._in_doubt = outcomes
         if worker != self.worker:
@@ -273,6 +276,15 @@ class Writer:
         elif trouble is None and self._trouble is not None:
             log.info("the database is back")
         self._trouble = trouble
+
+
+def _by_function(works: list[Work]) -> "dict[Function[Any], list[Work]]":
+    """The works that share a function together, in their order; they are put into that order."""
+    shared: dict[Function[Any], list[Work]] = {}
+    for work in works:
+        shared.setdefault(work.function, []).append(work)
+    works[:] = [work for some in shared.values() for work in some]
+    return shared
 
 
 def alone(call: Callable[[Session], Any]) -> Function[None]:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from app.errors import Unavailable
+from app.store import workers
 from app.store.database import QUEUE, Database
 
 BOUND = 10  # seconds
@@ -17,11 +18,14 @@ BOUND = 10  # seconds
 class Recording:
     """A function that writes nothing, and remembers what it was given together."""
 
-    def __init__(self) -> None:
+    def __init__(self, impossible: int | None = None) -> None:
         self.groups: list[list[int]] = []
+        self._impossible = impossible
 
     def __call__(self, _: Connection, __: UUID | None, items: Sequence[int]) -> list[int]:
         self.groups.append(list(items))
+        if self._impossible in items:
+            raise ValueError("one of them is impossible")
         return [-item for item in items]
 
 
@@ -60,6 +64,36 @@ async def test_what_comes_while_a_commit_goes_on_is_committed_together_next(
     blocking.opened.set()
     await asyncio.gather(under_way, *commits)
     assert function.groups == [[0, 1, 2, 3, 4]]
+
+
+async def test_what_comes_before_a_transaction_has_written_joins_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function, reached, opened = Recording(), Event(), Event()
+
+    def slow(connection: Connection, worker: UUID, beats: int) -> bool:
+        reached.set()
+        assert opened.wait(BOUND)
+        return beat(connection, worker, beats)
+
+    beat = workers.beat
+    monkeypatch.setattr(workers, "beat", slow)
+    first = database.commit(function, 1, is_patient=True)
+    await asyncio.to_thread(reached.wait, BOUND)
+    second = database.commit(function, 2, is_patient=True)
+    await asyncio.sleep(0)
+    opened.set()
+    assert [await first, await second] == [-1, -2]
+    assert function.groups == [[1, 2]]
+
+
+async def test_what_cannot_be_committed_keeps_nobody_else_from_it(database: Database) -> None:
+    function = Recording(impossible=2)
+    commits = [database.commit(function, number, is_patient=True) for number in (1, 2, 3)]
+    first, second, third = await asyncio.gather(*commits, return_exceptions=True)
+    assert (first, third) == (-1, -3)
+    assert isinstance(second, ValueError)
+    assert function.groups == [[1, 2, 3], [1], [2], [3]]
 
 
 async def test_who_can_ask_again_is_refused_where_too_much_waits_and_a_run_is_not(

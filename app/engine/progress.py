@@ -116,8 +116,8 @@ class Progress(ABC):
         end: End | None,
         commit: asyncio.Future[Any],
     ) -> None:
-        if commit.cancelled():
-            return  # the run was interrupted, and stands where whoever takes it up finds it
+        if commit.cancelled() or self._over.done():
+            return  # the run was let go, and stands where whoever takes it up finds it
         try:
             commit.result()
             self._moved(news, records, status, end)

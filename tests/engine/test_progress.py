@@ -48,12 +48,31 @@ class SlowJournal:
         self.failure = failure
 
 
+class HeldJournal(SlowJournal):
+    """Commits when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commits: list[asyncio.Future[None]] = []
+
+    def append(
+        self, records: Sequence[Record], status: Status, failure: Failure | None = None
+    ) -> asyncio.Future[None]:
+        self.commits.append(asyncio.get_running_loop().create_future())
+        return self.commits[-1]
+
+
 async def driven(workflow: Workflow) -> tuple[Status, SlowJournal]:
     journal = SlowJournal()
     runner = Runner(workflow, journal, new_id(), Snapshot(), Head())
     runner.tell(Received(Sent(SealedEvent("StartEvent", {}))))
     async with asyncio.timeout(BOUND):
         return await runner.drive(stay=False), journal
+
+
+async def turns_of_the_loop() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 def cancel_soon() -> None:
@@ -257,3 +276,24 @@ class Keeping(Workflow):
     @step
     async def end(self, ctx: Context, ev: StartEvent) -> StopEvent:
         return StopEvent()
+
+
+async def test_nothing_is_started_of_a_run_that_is_let_go_as_its_commit_comes() -> None:
+    class Marking(Workflow):
+        started = False
+
+        @step
+        async def begin(self, ev: StartEvent) -> StopEvent:
+            self.started = True
+            return StopEvent()
+
+    workflow, journal = Marking(), HeldJournal()
+    runner = Runner(workflow, journal, new_id(), Snapshot(), Head())
+    runner.tell(Received(Sent(SealedEvent("StartEvent", {}))))
+    driving = asyncio.create_task(runner.drive(stay=False))
+    await turns_of_the_loop()
+    driving.cancel()
+    journal.commits[0].set_result(None)
+    await turns_of_the_loop()
+    assert driving.cancelled()
+    assert not workflow.started

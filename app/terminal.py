@@ -70,8 +70,6 @@ async def run_here(folder: Path, name: str, fields: dict[str, Any]) -> int:
 class _Shown:
     """A journal that keeps nothing, and prints what it is told."""
 
-    at_once = True
-
     def __init__(self) -> None:
         self.waits = asyncio.Event()
         self.failure: Failure | None = None

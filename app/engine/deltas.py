@@ -38,8 +38,8 @@ def to_json(
         event: what becomes of each event.
     """
     parts: dict[str, Json] = {"next_id": delta.next_id}
-    edits: Sequence[Any] = delta
-    for (name, write), edit in zip(WRITERS, edits, strict=False):
+    edits: Sequence[Any] = delta[: len(WRITERS)]
+    for (name, write), edit in zip(WRITERS, edits, strict=True):
         if edit is NOTHING:
             continue
         if edit.put:

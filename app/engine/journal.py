@@ -98,10 +98,6 @@ class Record(NamedTuple):
 class Journal(Protocol):
     """Where a run's facts are kept."""
 
-    @property
-    def at_once(self) -> bool:
-        """Whether all is committed when `append` returns."""
-
     def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None
     ) -> Future[Any] | None:
@@ -111,6 +107,9 @@ class Journal(Protocol):
             What is done once that is committed; `None` where it is. It comes to `HeadMoved` if the
             run already has a checkpoint with such a `seq`, or has ended. Cancelled, it may be
             committed nevertheless.
+
+        Raises:
+            Exception: it cannot be committed; the run is not moved on.
         """
 
 

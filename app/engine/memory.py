@@ -18,8 +18,6 @@ class MemoryJournal:
     collector.
     """
 
-    at_once = True
-
     def __init__(self, routes: Callable[[], Routes]) -> None:
         self._find_routes = routes
         self._routes: dict[UUID, Routes] = {}  # as they were when the run began

@@ -53,11 +53,11 @@ class Progress(ABC):
         self._turns = turns
         self._news: list[News | End] = []
         self._is_moving = True  # nobody may move it before it has begun
-        self._commit: asyncio.Future[Any] | None = None  # the one under way
+        self._commit: asyncio.Future[Any] | None = None  # the newest, unless it was done at once
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._rested: list[asyncio.Future[None]] = []
-        self._context = copy_context()  # each task has the run's, not another task's
+        self._context = copy_context()  # for what follows from a commit; each step has a copy
 
     async def rest(self) -> None:
         """Wait until nothing is under way, or the run is over."""
@@ -116,11 +116,13 @@ class Progress(ABC):
         end: End | None,
         commit: asyncio.Future[Any],
     ) -> None:
-        if commit.cancelled() or self._over.done():
-            return  # the run was let go, and stands where whoever takes it up finds it
+        if commit.cancelled():
+            self._over.cancel()
+            return
         try:
             commit.result()
-            self._moved(news, records, status, end)
+            if not self._over.done():  # else it was let go: whoever takes it up finds this
+                self._moved(news, records, status, end)
         except BaseException as error:
             self._break_off(error)
         else:

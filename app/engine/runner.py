@@ -233,8 +233,8 @@ class Runner(Progress):
             outcome = fact
         flight.is_over = True
         news = outcome if isinstance(outcome, End) else (outcome, flight, None)
-        # What takes time to commit had better wait for what else there is.
-        self._put(news, at_once=self._journal.at_once)
+        # Where commits take their time, what comes in one turn of the event loop shares one.
+        self._put(news, at_once=self._commit is None)
 
     # Steps in threads
 
@@ -256,7 +256,6 @@ class Runner(Progress):
         self._flights = {}
         if self._commit is not None:
             self._commit.cancel()
-        tasks.discard(asyncio.current_task())
         for task in tasks:
             task.cancel()
         if tasks:  # a step may refuse to be cancelled: it is not waited for any longer

@@ -27,7 +27,7 @@ WAIT_SECONDS, LEASE_SECONDS = 60.0, 10.0
 
 
 class Database:
-    """Where runs are remembered.
+    """Where runs are remembered, for one event loop.
 
     Reading and writing is done by functions that take a `Session` first. Those that write are
     queued to one thread, which commits whatever has gathered in one transaction; they must be
@@ -58,7 +58,6 @@ class Database:
         # Not asyncio's own threads: workflows may keep those busy.
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._writer = Writer(self._engine, wait_seconds, lease_seconds)
-        self._works: list[Work] = []
 
     @property
     def shown_url(self) -> str:
@@ -87,7 +86,6 @@ class Database:
 
     def close(self) -> None:
         """Write what is queued, and let go of the database."""
-        self._hand_over()
         self._writer.close()
         self._readers.shutdown()
         self._engine.dispose()
@@ -118,7 +116,7 @@ class Database:
 
         try:
             reading = asyncio.get_running_loop().run_in_executor(self._readers, call_twice)
-            async with asyncio.timeout(seconds):  # `wait_for` can lose a cancellation
+            async with asyncio.timeout(seconds):  # Python 3.11's `wait_for` can lose it
                 return await reading
         except TimeoutError:
             raise _out_of_reach(f"it has not answered for {seconds} seconds") from None
@@ -162,7 +160,8 @@ class Database:
 
         Returns:
             The outcome for the item, once it is committed; or `Unavailable`, where the database
-            was out of reach for too long. Cancelled, it may be committed nevertheless.
+            was out of reach for too long. Then, as where it is cancelled, it may be committed
+            nevertheless.
 
         Raises:
             Unavailable: it is not patient, and the database is out of reach or there is too much
@@ -170,21 +169,11 @@ class Database:
         """
         if not is_patient and self._writer.trouble is not None:
             raise _out_of_reach(self._writer.trouble)
-        if not is_patient and len(self._works) + self._writer.queued >= QUEUE:
+        if not is_patient and self._writer.queued >= QUEUE:
             raise Unavailable("There is more to write than can be written. Try again soon.", 1)
-        loop = asyncio.get_running_loop()
-        if not self._works:
-            loop.call_soon(self._hand_over)
-        done = loop.create_future()
-        self._works.append(Work(function, item, weight, is_patient, done, by_itself))
+        done = asyncio.get_running_loop().create_future()
+        self._writer.put(Work(function, item, weight, is_patient, done, by_itself))
         return done
-
-    def _hand_over(self) -> None:
-        """Let the writer have what was gathered in one turn of the event loop, all at once: woken
-        by the first of it, it would commit that by itself, and hold up the rest."""
-        works, self._works = self._works, []
-        for work in works:
-            self._writer.put(work)
 
     async def compact(self) -> None:
         """Give the space of what was deleted back to the file system. PostgreSQL does so itself,

@@ -35,8 +35,6 @@ class RunJournal:
             this worker has been given.
     """
 
-    at_once = False
-
     def __init__(
         self,
         database: Database,
@@ -88,6 +86,7 @@ class RunJournal:
             is_patient=self._is_stored,
             by_itself=appending.by_itself if facts.is_only_a_checkpoint else None,
         )
+        # Before all others who want to know: the next facts build on this.
         commit.add_done_callback(partial(self._appended, facts, failure))
         return commit
 
@@ -155,9 +154,10 @@ class RunJournal:
         packer, taken, given = self._packer, record.input_event, record.output_event
         delta = packer.delta(record.delta)
         self._delta_bytes += len(delta)
-        parent, self._newest = self._newest, record.id
+        id_, parent = record.id, self._newest
+        self._newest = id_
         return {
-            "id": self._newest,
+            "id": id_,
             "run_id": record.run,
             "seq": record.seq,
             "context_id": self._run.context_id,

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
@@ -48,7 +47,6 @@ class Traits(NamedTuple):
     output_event_type: str | None
 
 
-@lru_cache(maxsize=10_000)
 def id_of(traits: Traits) -> int:
     """The kind's id: a digest, so that nobody need ask for it."""
     digest = hashlib.sha256(orjson.dumps(list(traits))).digest()

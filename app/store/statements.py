@@ -163,7 +163,7 @@ def _made(dialect: str, statement: "Insert | Update | Delete | Select[Any]") -> 
 def _taking(names: tuple[str, ...]) -> Callable[[Row], tuple[Any, ...]]:
     if len(names) > 1:
         return itemgetter(*names)
-    return lambda row: tuple(row[name] for name in names)
+    return lambda row: tuple(row[name] for name in names)  # `itemgetter` gives no tuple of one
 
 
 @cache

@@ -76,7 +76,8 @@ class Writer:
         self._beats = 0
         self._since = 0.0
         self._in_doubt: list[Outcome] | None = None
-        self._is_closing = self._has_ended = False
+        self._is_closing = False
+        self._is_last = False  # what was gathered: nothing more is to come
 
     @property
     def trouble(self) -> str | None:
@@ -118,7 +119,7 @@ class Writer:
     # What its thread does
 
     def _write(self) -> None:
-        while not self._has_ended:
+        while not self._is_last:
             works: list[Work] = []
             self._gather(works, None if self.worker is None else self._beat_seconds)
             self._settle(works)
@@ -133,11 +134,11 @@ class Writer:
         """
         weight = sum(work.weight for work in works)
         with suppress(queue.Empty):
-            while len(works) < GROUP and weight < GROUP_BYTES and not self._has_ended:
+            while len(works) < GROUP and weight < GROUP_BYTES and not self._is_last:
                 work = self._queue.get(timeout=seconds)
                 seconds = 0
                 if work is None:
-                    self._has_ended = True
+                    self._is_last = True
                 else:
                     works.append(work)
                     weight += work.weight
@@ -150,6 +151,8 @@ class Writer:
         """
         try:
             outcomes = self._persist(works, are_open)
+        except Unavailable as error:  # for all of them; and some may be committed
+            outcomes = [error] * len(works)
         except Exception as error:  # it is theirs who wait; the thread must go on
             self._in_doubt = None
             if len(works) > 1:
@@ -279,7 +282,8 @@ class Writer:
 
 
 def _by_function(works: list[Work]) -> "dict[Function[Any], list[Work]]":
-    """The works that share a function together, in their order; they are put into that order."""
+    """The works, by the function that they share; and put into that order, in which the outcomes
+    come."""
     shared: dict[Function[Any], list[Work]] = {}
     for work in works:
         shared.setdefault(work.function, []).append(work)

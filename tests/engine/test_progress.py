@@ -30,8 +30,6 @@ from tests.engine.shapes import Answer, Done, Part, Question
 class SlowJournal:
     """Takes its time to commit, as a database does."""
 
-    at_once = False
-
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.failure: Failure | None = None

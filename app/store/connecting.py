@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
 from app.store import statements
 
@@ -27,6 +27,10 @@ OUT_OF_REACH_POSTGRESQL = ("08", "25006", "25P03", "25P04", "40", "53", "55P03",
 """How SQLSTATE begins where a transaction may succeed later: connection lost, standby, paused for
 too long, rolled back in favour of another, resources spent, lock not had, shut down, system error
 (PostgreSQL's manual, appendix A)."""
+
+CLASHES_POSTGRESQL = frozenset({"40001", "40P01"})
+"""SQLSTATE where two transactions would each have had to come before the other: not serializable,
+deadlock."""
 
 WORDS = {
     sqlite3.SQLITE_FULL: "its disk is full: free some space",
@@ -111,6 +115,13 @@ def for_writing(engine: Engine) -> Connection:
     if engine.dialect.name == "postgresql":
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
     return connection
+
+
+def is_clash(error: DBAPIError) -> bool:
+    """Whether somebody else was quicker, to make or to delete the same or to lock it: tried again
+    at once, it may succeed."""
+    is_deadlock = getattr(error.orig, "sqlstate", None) in CLASHES_POSTGRESQL
+    return is_deadlock or isinstance(error, IntegrityError)
 
 
 def is_out_of_reach(error: BaseException) -> bool:

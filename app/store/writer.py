@@ -17,7 +17,7 @@ from sqlmodel import Session
 
 from app.errors import Refusal, Unavailable
 from app.store import workers
-from app.store.connecting import described, for_writing, is_out_of_reach
+from app.store.connecting import described, for_writing, is_clash, is_out_of_reach
 
 log = structlog.get_logger(__name__)
 
@@ -171,12 +171,12 @@ class Writer:
             self._busy_since = time.monotonic()
             try:
                 outcomes = self._resolved() or self._commit(works, are_open)
-            except IntegrityError:  # somebody else has just made, or deleted, the same
-                clashes += 1
-                if len(works) > 1 or clashes == MOST_CLASHES:
-                    raise
-                continue
             except DBAPIError as error:
+                if is_clash(error):
+                    clashes += 1
+                    if len(works) > 1 or clashes == MOST_CLASHES:
+                        raise
+                    continue
                 if not is_out_of_reach(error):
                     raise
                 self._disconnect()

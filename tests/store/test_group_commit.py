@@ -1,13 +1,13 @@
 """Group commit: what has gathered is committed together, and there is an end to what gathers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from threading import Event
+from threading import Barrier, Event
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import OperationalError
 
 from app.errors import Unavailable
@@ -142,3 +142,33 @@ async def test_what_was_out_of_reach_for_too_long_is_said_to_all_at_once(databas
         assert await database.commit(function, 1, is_patient=True) == -1
     finally:
         database.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_two_services_that_lock_each_other_out_both_come_through(
+    database: Database, database_url: str
+) -> None:
+    other = Database(database_url)
+    other.open()
+    both_hold_one = Barrier(2)
+
+    def in_order(*locks: int) -> Callable[[Connection, UUID | None, Sequence[str]], Sequence[str]]:
+        has_met = False
+
+        def lock(connection: Connection, _: UUID | None, items: Sequence[str]) -> Sequence[str]:
+            nonlocal has_met
+            for number in locks:
+                connection.execute(select(func.pg_advisory_xact_lock(number)))
+                if not has_met:
+                    has_met = True
+                    both_hold_one.wait(BOUND)
+            return items
+
+        return lock
+
+    try:
+        one = database.commit(in_order(1, 2), "one", is_patient=False)
+        two = other.commit(in_order(2, 1), "two", is_patient=False)
+        assert [await one, await two] == ["one", "two"]
+    finally:
+        other.close()

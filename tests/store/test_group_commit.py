@@ -146,10 +146,8 @@ async def test_what_was_out_of_reach_for_too_long_is_said_to_all_at_once(databas
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_two_services_that_lock_each_other_out_both_come_through(
-    database: Database, database_url: str
+    database: Database, other: Database
 ) -> None:
-    other = Database(database_url)
-    other.open()
     both_hold_one = Barrier(2)
 
     def in_order(*locks: int) -> Callable[[Connection, UUID | None, Sequence[str]], Sequence[str]]:
@@ -166,9 +164,6 @@ async def test_two_services_that_lock_each_other_out_both_come_through(
 
         return lock
 
-    try:
-        one = database.commit(in_order(1, 2), "one", is_patient=False)
-        two = other.commit(in_order(2, 1), "two", is_patient=False)
-        assert [await one, await two] == ["one", "two"]
-    finally:
-        other.close()
+    one = database.commit(in_order(1, 2), "one", is_patient=False)
+    two = other.commit(in_order(2, 1), "two", is_patient=False)
+    assert [await one, await two] == ["one", "two"]

@@ -1,7 +1,6 @@
 """One writer: whoever inserts the next checkpoint has moved the run on, the other lets go."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -49,16 +48,6 @@ class Gate(Workflow):
             self.reached.set()
             await self.opened.wait()
         return StopEvent(result="done") if number == 7 else Round(number=number)
-
-
-@pytest.fixture
-def other(database: Database, database_url: str) -> Iterator[Database]:
-    """Another process on the same database."""
-    assert database.worker is not None
-    other = Database(database_url)
-    other.open()
-    yield other
-    other.close()
 
 
 async def _started(database: Database) -> UUID:

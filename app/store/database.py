@@ -116,7 +116,7 @@ class Database:
 
         try:
             reading = asyncio.get_running_loop().run_in_executor(self._readers, call_twice)
-            async with asyncio.timeout(seconds):  # Python 3.11's `wait_for` can lose it
+            async with asyncio.timeout(seconds):  # 3.11's `wait_for` can lose a cancellation
                 return await reading
         except TimeoutError:
             raise _out_of_reach(f"it has not answered for {seconds} seconds") from None

@@ -1,5 +1,7 @@
 """What tests of several rooms share."""
 
+import os
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +10,19 @@ from tests.databases import database_url, postgresql
 from tests.scripted_model import Scripted, scripted_model
 
 __all__ = ["database_url", "postgresql"]
+
+SEED_VARIABLE = "TEST_SEED"
+"""The variable with the seed of what each run of the tests draws anew."""
+
+
+def pytest_configure() -> None:
+    """Draw the seed, unless one is given: before there are other processes, which share it."""
+    os.environ.setdefault(SEED_VARIABLE, str(secrets.randbelow(2**32)))
+
+
+def pytest_report_header() -> str:
+    """Tell the seed."""
+    return f"{SEED_VARIABLE}={os.environ[SEED_VARIABLE]}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

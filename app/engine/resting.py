@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from app.engine.errors import WorkflowRuntimeError
@@ -47,7 +48,11 @@ class RestingState:
         """As `get`: nobody else can have changed it."""
         return self.get(key)
 
-    def update(self, key: str, value: Any, was: Any = None) -> None:  # noqa: ARG002
+    def known(self) -> Mapping[str, Any]:
+        """All that there is."""
+        return self._ctx._state
+
+    def update(self, key: str, value: Any, known: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Write the value: nobody else can have changed it."""
         self.set(key, value)
 

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
+from sys import getrefcount
 from typing import Any
 
 from immutables import Map
@@ -13,6 +15,8 @@ from app.engine.merging import ABSENT, UNREAD, Change, merge, same
 from app.engine.serialization import Serializer
 
 MISSING: Any = ...
+OURS = 2
+"""References to a value that only a `_Copy` has: its own, and the question's."""
 
 
 class LiveState:
@@ -83,6 +87,14 @@ class LiveState:
             del self._changes[key]
 
 
+@dataclass(slots=True)
+class _Copy:
+    """A value that a step has, and the JSON that it was when it was read or last written."""
+
+    value: Any
+    was: Json
+
+
 class StateView:
     """What one step has read and written: it gets copies of its own, and what it changes in place
     counts as written."""
@@ -93,7 +105,7 @@ class StateView:
         self._serializer = serializer
         self._known: dict[str, Any] = {}  # what it last saw or wrote under a key, as JSON
         self._start: dict[str, Any] = {}  # the default with which it has read a key, as JSON
-        self._held: dict[str, tuple[Any, Json]] = {}  # what can be changed in place, and as it was
+        self._held: dict[str, list[_Copy]] = {}  # what can be changed in place
         self._written: dict[str, None] = {}
         self._is_closed = False
 
@@ -111,18 +123,18 @@ class StateView:
         if default is not MISSING and default is not None:
             # A counter that begins with `get(key, default=10)` counts from that 10.
             self._start[key] = self._encoded(default)
-        held = self._held.get(key)
-        if follow and held is not None and held[1] is found:
-            return held[0]
+        self._known[key] = found
+        if follow:
+            for copy in self._held.get(key, ()):
+                if copy.was is found:
+                    return copy.value
         if found is ABSENT:
-            self._known[key] = ABSENT
             if default is MISSING:
                 raise KeyError(key)
             return default
-        self._known[key] = found
         value = self._serializer.decode(found)
         if follow:
-            self._hold(key, value, found)
+            self._hold(key, _Copy(value, found), *self._copies_about(key))
         return value
 
     def set(self, key: str, value: Any) -> None:
@@ -134,7 +146,7 @@ class StateView:
         self._write_back(key)
         encoded = self._serializer.encode(value, f"state[{key!r}]")
         self._write(key, encoded)
-        self._hold(key, value, encoded)
+        self._hold(key, _Copy(value, encoded))
 
     def last(self, key: str) -> Any:
         """A copy of the value as this step has last read or written it; KeyError where there is
@@ -146,10 +158,16 @@ class StateView:
             raise KeyError(key)
         return self._serializer.decode(self._known[key])
 
-    def update(self, key: str, value: Any, was: Any = UNREAD) -> None:
-        """Write the value, if it is another than the one that was read, or than what `was`."""
+    def known(self) -> dict[str, Any]:
+        """The values that this step has last read or written, by key, as JSON or ABSENT."""
+        return dict(self._known)
+
+    def update(self, key: str, value: Any, known: Mapping[str, Any]) -> None:
+        """Write the value, unless it equals the known one, of which it is a changed copy."""
         encoded = self._serializer.encode(value, f"state[{key!r}]")
-        if not same(encoded, self._known.setdefault(key, was)):
+        was = known.get(key, UNREAD)
+        if not same(encoded, was):
+            self._known[key] = was
             self._write(key, encoded)
 
     def editing(self) -> asyncio.Lock:
@@ -191,20 +209,21 @@ class StateView:
         except SerializationError:
             return ABSENT
 
-    def _hold(self, key: str, value: Any, encoded: Json) -> None:
-        if isinstance(encoded, (dict, list)):
-            self._held[key] = (value, encoded)
+    def _hold(self, key: str, newest: _Copy, *others: _Copy) -> None:
+        if isinstance(newest.was, (dict, list)):
+            self._held[key] = [*others, newest]
         else:
             self._held.pop(key, None)
 
+    def _copies_about(self, key: str) -> list[_Copy]:
+        """The copies that the step still has: one that it has let go of will not be changed."""
+        return [copy for copy in self._held.get(key, ()) if getrefcount(copy.value) > OURS]
+
     def _write_back(self, key: str) -> None:
         """Write what has been changed in place since it was read or written."""
-        held = self._held.get(key)
-        if held is None:
-            return
-        value, was = held
-        encoded = self._serializer.encode(value, f"state[{key!r}]")
-        if not same(encoded, was):
-            self._known[key] = was
-            self._write(key, encoded)
-            self._held[key] = (value, encoded)
+        for copy in self._held.get(key, ()):
+            encoded = self._serializer.encode(copy.value, f"state[{key!r}]")
+            if not same(encoded, copy.was):
+                self._known[key] = copy.was
+                self._write(key, encoded)
+                copy.was = encoded

@@ -1,6 +1,6 @@
 """`ctx.store`: the state of a context, by path, whole, or edited in one go."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from app.engine.dynamic import Dynamic
 from app.engine.errors import WorkflowRuntimeError
-from app.engine.merging import ABSENT, UNREAD
+from app.engine.merging import ABSENT
 
 S = TypeVar("S", bound=BaseModel)
 MISSING: Any = ...
@@ -36,12 +36,11 @@ class Cells(Protocol):
     def last(self, key: str) -> Any:
         """A copy of the value as it was last read or written here; KeyError where there is none."""
 
-    def update(self, key: str, value: Any, was: Any = UNREAD) -> None:
-        """Write the value, if it is another than the one that was read.
+    def known(self) -> Mapping[str, Any]:
+        """The values that were last read or written here, by key, as JSON or ABSENT."""
 
-        Args:
-            was: what there was, as far as is known, if it was not read: ABSENT or UNREAD.
-        """
+    def update(self, key: str, value: Any, known: Mapping[str, Any]) -> None:
+        """Write the value, unless it equals the known one, of which it is a changed copy."""
 
     def editing(self) -> AbstractAsyncContextManager[object]:
         """Held by one edit of the whole state at a time."""
@@ -126,8 +125,9 @@ class StateStore(Generic[S]):
         for key in () if is_part else self._cells.keys():
             if key not in fields:
                 self._cells.delete(key)
+        known = self._cells.known()
         for key, value in fields.items():
-            self._cells.update(key, value)
+            self._cells.update(key, value, known)
 
     async def clear(self) -> None:
         """Empty the state, or set it to the defaults of its declared type."""
@@ -142,15 +142,19 @@ class StateStore(Generic[S]):
         """
         async with self._cells.editing():
             state = self._whole()
-            before, there = _fields(self._whole()), set(self._cells.keys())
+            before = _fields(self._whole())
+            # While the block goes on, the step may read on: what it changes here is what was
+            # read here.
+            read = self._cells.known()
+            was = {key: read.get(key, ABSENT) for key in {*before, *self._cells.keys()}}
             yield state
             after = _fields(state)
             for key in before.keys() - after.keys():
                 self._cells.delete(key)
             for key, value in after.items():
-                # The whole has been read. A default that nobody has touched is no write.
-                if key in there or key not in before or value != before[key]:
-                    self._cells.update(key, value, ABSENT)
+                # A default that nobody has touched is no write.
+                if was.setdefault(key, ABSENT) is not ABSENT or value != before.get(key, ABSENT):
+                    self._cells.update(key, value, was)
 
     def _top(self, key: str, default: Any, *, follow: bool = True) -> Any:
         if default is MISSING:

@@ -1,20 +1,27 @@
 """Workflows of any shape and pace: a rerun, or a run that is taken up after a crash, gives what the
-run itself gives."""
+run itself gives.
+
+Some plans are the same in every run of the tests, and some are drawn anew, by a seed that its
+header tells. To have these again, or others: `TEST_SEED=7 make test ARGS="-k any_workflow"`.
+"""
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterator, Sequence
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from app.engine import Checkpoint, Event, WorkflowRuntimeError
 from app.engine.attempts import log
 from app.engine.journal import Record
 from app.engine.rerun import beginning
+from tests.conftest import SEED_VARIABLE
 from tests.engine.drawing import plans
 from tests.engine.expected import Expected
+from tests.engine.found import FOUND
 from tests.engine.lives import Life, check, check_outcome, failed, killed, rerun, run, taken_up
 from tests.engine.planned import Planned
 from tests.engine.plans import Add, Piece, Plan
@@ -30,7 +37,9 @@ Cut = Sequence[Record]
 """What a run has left up to some instant."""
 
 WORKFLOWS = 2_000
-IN_CI = settings(COMMON, max_examples=3_800, derandomize=True)  # some are drawn more than once
+SEED = int(os.environ[SEED_VARIABLE])
+FIXED = settings(COMMON, max_examples=3_800, derandomize=True)  # some are drawn more than once
+OF_THE_DAY = settings(COMMON, max_examples=400)
 FOR_LONG = settings(COMMON, max_examples=20_000)
 
 
@@ -109,26 +118,50 @@ def through_json(checkpoint: Checkpoint) -> Checkpoint:
     return Checkpoint.model_validate_json(checkpoint.model_dump_json())
 
 
+def tried(plan: Plan, again: int) -> None:
+    """Live the plan; a failure tells all that is needed to have it again."""
+    try:
+        in_virtual_time(live(plan, again))
+    except BaseException as error:
+        error.add_note(f"again={again}, {SEED_VARIABLE}={SEED}, and the plan whole:\n{plan!r}")
+        raise
+
+
+@pytest.mark.parametrize("plan", FOUND, ids=["read by an edit", "asked twice"])
+def test_a_plan_that_once_failed_gives_the_same_from_everywhere(plan: Plan) -> None:
+    tried(plan, 0)
+
+
 # Small ones: a run of twice as many checkpoints is four times the work.
 def test_a_rerun_from_any_checkpoint_of_any_run_gives_the_same() -> None:
-    tried: set[Plan] = set()
+    done: set[Plan] = set()
 
-    @IN_CI
+    @FIXED
     @given(plans(2, 3, 5), st.integers(0, 24))
     def any_workflow(plan: Plan, again: int) -> None:
-        if plan not in tried:
-            in_virtual_time(live(plan, again))
-            tried.add(plan)
+        if plan not in done:
+            tried(plan, again)
+            done.add(plan)
 
     any_workflow()
-    assert len(tried) >= WORKFLOWS
+    assert len(done) >= WORKFLOWS
+
+
+@seed(SEED)
+@OF_THE_DAY
+@given(plans(2, 3, 5, 10), st.integers(0, 24))
+def test_so_it_does_for_workflows_that_each_run_of_the_tests_draws_anew(
+    plan: Plan, again: int
+) -> None:
+    tried(plan, again)
 
 
 @pytest.mark.slow
+@seed(SEED)
 @FOR_LONG
 @given(plans(6, 10, 15), st.integers(0, 40))
 def test_a_rerun_from_any_checkpoint_of_any_long_run_gives_the_same(plan: Plan, again: int) -> None:
-    in_virtual_time(live(plan, again))
+    tried(plan, again)
 
 
 def test_a_hundred_runs_at_once_are_apart() -> None:

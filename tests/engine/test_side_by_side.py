@@ -157,3 +157,92 @@ async def rerun_answered_at_once(workflow: Workflow) -> None:
 
 def test_steps_that_are_answered_in_a_rerun_while_they_queue_do_not_keep_a_worker() -> None:
     in_virtual_time(rerun_answered_at_once(AskingTwice()))
+
+
+async def test_an_edit_keeps_what_others_write_meanwhile_though_its_step_reads_on() -> None:
+    editing, written = asyncio.Event(), asyncio.Event()
+
+    class Reading(Workflow):
+        @step
+        async def begin(self, ctx: Context, ev: StartEvent) -> Part | Other:
+            await ctx.set("log", [])
+            ctx.send_event(Part())
+            return Other()
+
+        @step
+        async def edit(self, ctx: Context, ev: Part) -> Done:
+            async with ctx.store.edit_state() as state:
+                editing.set()
+                await until(written)
+                assert await ctx.get("log") == ["written"]
+                state.log = [*state.log, "edited"]
+            return Done()
+
+        @step
+        async def write(self, ctx: Context, ev: Other) -> Done:
+            await until(editing)
+            await ctx.set("log", ["written"])
+            written.set()
+            return Done()
+
+        @step
+        async def gather(self, ctx: Context, ev: Done) -> StopEvent | None:
+            if ctx.collect_events(ev, [Done, Done]) is None:
+                return None
+            return StopEvent(result=await ctx.get("log"))
+
+    assert await ended(Reading().run()) == ["written", "edited"]
+
+
+async def test_all_copies_that_a_step_has_of_a_value_can_be_changed_in_place() -> None:
+    read, written = asyncio.Event(), asyncio.Event()
+
+    class Copies(Workflow):
+        @step
+        async def begin(self, ctx: Context, ev: StartEvent) -> Part | Other:
+            await ctx.set("log", [])
+            ctx.send_event(Part())
+            return Other()
+
+        @step
+        async def change(self, ctx: Context, ev: Part) -> Done:
+            first = await ctx.get("log")
+            read.set()
+            await until(written)
+            second = await ctx.get("log")
+            first.append("first")
+            second.append("second")
+            assert await ctx.get("log") == ["written", "first", "second"]
+            return Done()
+
+        @step
+        async def write(self, ctx: Context, ev: Other) -> Done:
+            await until(read)
+            await ctx.set("log", ["written"])
+            written.set()
+            return Done()
+
+        @step
+        async def gather(self, ctx: Context, ev: Done) -> StopEvent | None:
+            if ctx.collect_events(ev, [Done, Done]) is None:
+                return None
+            return StopEvent(result=await ctx.get("log"))
+
+    assert await ended(Copies().run()) == ["written", "first", "second"]
+
+
+async def test_a_step_keeps_no_copy_that_it_has_let_go_of() -> None:
+    class Polling(Workflow):
+        @step
+        async def begin(self, ctx: Context, ev: StartEvent) -> StopEvent:
+            held = []
+            await ctx.set("log", [])
+            for n in range(5):
+                async with ctx.store.edit_state() as state:
+                    state.log = [*state.log, n]
+                await ctx.get("log")
+                assert ctx._flight is not None
+                held.append(len(ctx._flight.state._held["log"]))
+            return StopEvent(result=held)
+
+    assert await ended(Polling().run()) == [1, 1, 1, 1, 1]

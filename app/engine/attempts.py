@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ class Attempts:
                 return End("failed", _policy_failed(flight, error, raised)), flight
             if seconds is None:
                 return self._give_up(flight, error, retry), flight
+            _let_go(flight, error)
             log.warning(
                 RETRIED, flight.delivery.step, retry.retry_number, seconds, message_of(error)
             )
@@ -111,6 +113,13 @@ class Attempts:
         raised = WorkflowRuntimeError(f"Step {step!r} raised {type(error).__name__}: {error}")
         raised.__cause__ = error
         return End("failed", raised, step, flight.retry.retry_number + 1)
+
+
+def _let_go(failed: Flight, error: Exception) -> None:
+    """Keep of an attempt what is told of it, and none of its variables: retries can be many, and
+    the pauses between them long."""
+    failed.retry = RetryInfo()  # its exception's frames hold this flight, and so the one before
+    traceback.clear_frames(error.__traceback__)
 
 
 def _policy_failed(flight: Flight, error: Exception, raised: Exception) -> WorkflowRuntimeError:

@@ -1,7 +1,9 @@
 """A failed step is tried again, as its retry policy says; nothing of the failed try stays."""
 
 import asyncio
+import gc
 import math
+import weakref
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -249,3 +251,25 @@ async def test_the_question_of_a_waiting_step_is_shown_once_in_a_rerun() -> None
     rerun.send_event(Left())
     await ended(rerun)
     assert [type(event).__name__ async for event in rerun.stream_events()] == ["StopEvent"]
+
+
+async def test_no_attempt_keeps_the_variables_of_those_before_it() -> None:
+    class Large:
+        pass
+
+    kept: list[weakref.ref[Large]] = []
+    alive: list[int] = []
+
+    class Failing(Workflow):
+        @step(retry_policy=retry_policy(wait=wait_fixed(0), stop=stop_after_attempt(5)))
+        async def fail(self, ctx: Context, ev: StartEvent) -> StopEvent:
+            gc.collect()
+            alive.append(sum(reference() is not None for reference in kept))
+            large = Large()
+            kept.append(weakref.ref(large))
+            if len(kept) < 5:
+                raise ValueError(str(ctx.retry_info().last_exception))
+            return StopEvent(result=ctx.retry_info().retry_number)
+
+    assert await ended(Failing().run()) == 4
+    assert alive == [0, 0, 0, 0, 0]

@@ -17,10 +17,12 @@ from fastapi import FastAPI
 
 from app import catalog, logs
 from app.api.app import application
+from app.api.understudy import Understudy
 from app.catalog import Catalog
 from app.errors import Unavailable
 from app.executor import upkeep
 from app.executor.patrol import Patrol
+from app.executor.pulse import Pulse
 from app.executor.signal import Signal
 from app.executor.upkeep import Upkeep
 from app.executor.worker import Worker
@@ -46,17 +48,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings()
     loaded = catalog.load(settings.workflows)
-    database = _opened(settings)
+    pulse = Pulse(settings.stuck_seconds)
+    database = _opened(settings, pulse)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _driving(settings, database, loaded) as (service, stop):
+        async with _driving(settings, database, loaded, pulse) as (service, stop):
             app.state.service = service
             # For a signal's handler, which can interrupt anything.
             app.state.stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stop)
             yield
 
-    return application(lifespan, settings.max_body_bytes)
+    app = application(lifespan, settings.max_body_bytes)
+    app.state.pulse = pulse
+    return app
 
 
 @asynccontextmanager
@@ -68,7 +73,8 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
     """
     loaded = catalog.load(settings.workflows)
     _spare_the_collector()
-    async with _driving(settings, _opened(settings), loaded) as (service, _):
+    pulse = Pulse(settings.stuck_seconds)
+    async with _driving(settings, _opened(settings, pulse), loaded, pulse) as (service, _):
         yield service
 
 
@@ -118,9 +124,12 @@ def _retention(settings: Settings) -> Retention:
     return Retention(settings.retain_days, settings.retain_runs, settings.retain_statuses)
 
 
-def _opened(settings: Settings) -> Database:
+def _opened(settings: Settings, pulse: Pulse) -> Database:
     database = Database(
-        settings.database_url, settings.database_wait_seconds, settings.lease_seconds
+        settings.database_url,
+        settings.database_wait_seconds,
+        settings.lease_seconds,
+        lambda: pulse.is_stuck,
     )
     database.open()
     return database
@@ -128,12 +137,14 @@ def _opened(settings: Settings) -> Database:
 
 @asynccontextmanager
 async def _driving(
-    settings: Settings, database: Database, loaded: Catalog
+    settings: Settings, database: Database, loaded: Catalog, pulse: Pulse
 ) -> AsyncIterator[tuple[Service, Callable[[], None]]]:
     """The service, and what stops it from starting anything more."""
-    signal = Signal()
-    worker = Worker(database, loaded.workflows, signal, settings.max_active_runs)
-    patrol = Patrol(database, worker, settings.lease_seconds)
+    signal = Signal(settings.max_waiters)
+    worker = Worker(
+        database, loaded.workflows, signal, settings.max_active_runs, settings.max_recoveries
+    )
+    patrol = Patrol(database, worker, signal, settings.lease_seconds)
     keeper = Upkeep(database, _retention(settings), settings.prune_every_seconds)
 
     def stop() -> None:
@@ -141,6 +152,7 @@ async def _driving(
         keeper.stop()
         worker.stop()
 
+    pulse.start(worker.who_is)
     await patrol.start()
     keeper.start()
     log.info("ready", workflows=sorted(loaded.workflows), database=database.shown_url)
@@ -149,6 +161,7 @@ async def _driving(
     finally:
         stop()
         await worker.drain(settings.drain_seconds)
+        pulse.stop()
         database.close()
 
 
@@ -172,7 +185,9 @@ def serve(settings: Settings) -> int:
             access_log=False,
             timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
         )
-        server = _Server(config, app)
+        pulse: Pulse = app.state.pulse
+        understudy = Understudy(listening, lambda: pulse.stands_still, settings.stuck_seconds)
+        server = _Server(config, app, understudy)
         host, port = listening.getsockname()[:2]
         log.info("listening", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
         server.run(sockets=[listening])
@@ -201,9 +216,31 @@ class _Server(uvicorn.Server):
     """Uvicorn takes the application down once the last request is answered. Until then no step
     must be started, and nobody who waits for a run must hold that up."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, understudy: Understudy) -> None:
         super().__init__(config)
         self._app = app
+        self._understudy = understudy
+        self._adopted: set[asyncio.Task[object]] = set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        self._understudy.start(self._adopt)
+
+    def _adopt(self, connection: socket.socket) -> None:
+        """Serve a connection that was taken while the loop stood still."""
+        protocol: Any = self.config.http_protocol_class
+
+        def make() -> asyncio.Protocol:
+            made: asyncio.Protocol = protocol(
+                config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            return made
+
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(loop.connect_accepted_socket(make, connection))
+        self._adopted.add(task)
+        task.add_done_callback(self._adopted.discard)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """The process was told to end. Told twice, it ends at once: what it has accepted is
@@ -217,6 +254,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is being asked, drain, and leave behind what cannot be interrupted."""
+        self._understudy.stop()
         await super().shutdown(sockets)
         if not await _all_has_ended():
             log.warning("steps left behind: they cannot be interrupted, and are still pending")

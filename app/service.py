@@ -5,29 +5,32 @@ import contextlib
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from pydantic import ValidationError
 
 from app.catalog import Catalog
 from app.engine import Event, SerializationError, StartEvent, StopEvent, Workflow
+from app.engine.dynamic import undeclared
 from app.engine.journal import ENDED
 from app.engine.marks import Json
+from app.engine.near import near
 from app.engine.serialization import SealedEvent
-from app.errors import Invalid, NotFound, Problem, Unavailable
+from app.engine.snapshot import Delivery, Snapshot
+from app.errors import Conflict, Invalid, NotFound, Problem, Unavailable
 from app.executor import upkeep
 from app.executor.signal import Signal
 from app.executor.worker import Worker
-from app.store import checkpoints, contexts, deleting, runs, seen, tags
+from app.store import checkpoints, contexts, deleting, runs, seen, snapshots, tags
 from app.store.checkpoints import Listed, Whole
 from app.store.database import Database
 from app.store.kinds import Filters
 from app.store.pages import Page
 from app.store.requests import Repeatable
+from app.store.runs import Origin
 from app.store.seen import Seen
 from app.store.tables import Context
-
-LOOK_SECONDS = 0.5  # between two looks at a run that another process drives
 
 
 class Service:
@@ -110,40 +113,72 @@ class Service:
 
         Raises:
             NotFound: there is no such checkpoint, or its workflow is not loaded.
-            Conflict: nothing is left to run from there.
+            Conflict: nothing is left to run from there, or a step is gone that is pending there.
             Damaged: the checkpoint cannot be read back.
         """
         origin = await self._database.read(runs.origin, checkpoint_id)
-        self.workflow(origin.run.workflow)
+        await self._check_steps(self.workflow(origin.run.workflow), origin)
         run_id, claimed = await self._database.write(runs.rerun, origin, request)
         self._worker.wake(run_id, claimed)
         return run_id
 
-    async def run(self, run_id: UUID, wait_seconds: float = 0) -> Seen:
-        """The run, as it stands; waited for that long, if it has not ended.
+    async def _check_steps(self, workflow: Workflow, origin: Origin) -> None:
+        graph = workflow.graph
+
+        def lost(snapshot: Snapshot) -> list[Delivery]:
+            pending = snapshot.renamed(graph.renamed).pending()
+            return [delivery for delivery in pending if delivery.step not in graph.steps]
+
+        found = lost(origin.snapshot)
+        if not found:
+            return
+        earlier = await self._database.read(
+            snapshots.last_that, origin.run.id, origin.seq, lambda it: not lost(it)
+        )
+        instead = "" if earlier is None else f" Or rerun from an earlier checkpoint: {earlier}."
+        raise Conflict(graph.lost(found[0]) + instead)
+
+    def patience(self, wait_seconds: float) -> float:
+        """For how long one more request may wait for a run: not at all where too many do."""
+        return wait_seconds if self._signal.has_room else 0
+
+    async def run(self, run_id: UUID, wait_seconds: float = 0, *, is_new: bool = False) -> Seen:
+        """The run, as it stands; waited for that long, until it ends or begins to wait for an
+        event from outside.
+
+        Args:
+            is_new: whether a run that waits already has begun to only now.
 
         Raises:
             NotFound: there is none.
         """
-        ended = self._signal.expect(run_id)
+        end = time.monotonic() + wait_seconds
+        ring = self._signal.expect(run_id)
         try:
-            run = self._worker.seen(run_id)
-            if run is None:
-                run = await self._database.read(seen.find, run_id)
-            end = time.monotonic() + wait_seconds
-            while run.status not in ENDED and (left := end - time.monotonic()) > 0:
-                # What another process drives does not ring here.
-                patience = left if self._worker.drives(run_id) else min(left, LOOK_SECONDS)
-                await asyncio.wait([ended], timeout=patience)
-                shown = ended.result() if ended.done() else None
-                if shown is not None:
-                    return shown
-                run = await self._database.read(seen.find, run_id)
-                if ended.done():
-                    break
-            return run
+            run = self._worker.seen(run_id) or await self._find(run_id)
+            waits_before = -1 if is_new or run.status != "waiting" else run.checkpoint_count
+            while not _has_come_to(run, waits_before) and (left := end - time.monotonic()) > 0:
+                await asyncio.wait([ring], timeout=left)
+                is_rung, shown = ring.done(), ring.result() if ring.done() else None
+                if self._signal.closed or not is_rung:
+                    return self._shown(await self._find(run_id))
+                ring = self._signal.expect(run_id)  # before it is looked at
+                run = shown or await self._find(run_id)
+            return self._shown(run)
         finally:
-            ended.cancel()
+            ring.cancel()
+
+    async def _find(self, run_id: UUID) -> Seen:
+        return await self._database.read(seen.find, run_id)
+
+    def _shown(self, run: Seen) -> Seen:
+        """The run with the types of the answers that it waits for, if its workflow is loaded."""
+        workflow = self.catalog.workflows.get(run.workflow)
+        if workflow is None or not run.waiting_for:
+            return run
+        kind_of = workflow.graph.event_type
+        asked = [replace(it, kind=kind_of(it.event_type)) for it in run.waiting_for]
+        return replace(run, waiting_for=asked)
 
     async def runs(
         self,
@@ -154,7 +189,8 @@ class Service:
         before: str | None,
     ) -> Page[Seen]:
         """A page of runs, newest first."""
-        return await self._database.read(seen.listed, workflow, status, context_id, limit, before)
+        page = await self._database.read(seen.listed, workflow, status, context_id, limit, before)
+        return Page([self._shown(run) for run in page.items], page.next_position)
 
     async def send_event(
         self, run_id: UUID, type_: str, data: Mapping[str, Json], request: Repeatable | None
@@ -164,7 +200,7 @@ class Service:
         Raises:
             NotFound: there is no such run, or its workflow is not loaded.
             Invalid: it is no event of the workflow's, or its fields do not fit.
-            Conflict: the run has ended.
+            Conflict: the run has ended; or no step takes the event, and the run waits for others.
         """
         run = await self._database.read(seen.find, run_id)
         workflow = self.workflow(run.workflow)
@@ -175,7 +211,7 @@ class Service:
                 [Problem(("body", "type"), "Name an event that GET /workflows/{name} lists.")],
             )
         event = _event(workflow, kind, data, ("body", "data"))
-        said = await self._database.write(runs.tell, run_id, event, request)
+        said = await self._database.write(runs.tell, run_id, event, request, workflow.graph)
         if said is not None:
             self._worker.tell(run_id, [said])
 
@@ -244,10 +280,26 @@ class Service:
         await self._database.ping()
 
 
+def _has_come_to(run: Seen, waits_before: int) -> bool:
+    """Whether the run has ended, or waits for an event and has more checkpoints than when it
+    waited before."""
+    return run.status in ENDED or (run.status == "waiting" and run.checkpoint_count > waits_before)
+
+
 def _event(
     workflow: Workflow, kind: type[Event], data: Mapping[str, Json], where: tuple[str, ...]
 ) -> SealedEvent:
     """The event that these fields make, read as JSON: text can be a date, a list a set."""
+    unknown = undeclared(kind, data)
+    if unknown:
+        problems = [
+            Problem(
+                (*where, name), f"{kind.__name__} has no such field.{near(name, kind.model_fields)}"
+            )
+            for name in unknown
+        ]
+        said = "; ".join(f"{problem.where[-1]}: {problem.message}" for problem in problems)
+        raise Invalid(f"These fields do not make a {kind.__name__}: {said}", problems)
     try:
         event = kind.model_validate_json(json.dumps(data))
     except ValidationError as error:

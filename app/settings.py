@@ -28,6 +28,14 @@ class Settings(BaseSettings):
     max_active_runs: int = Field(
         1_000, ge=1, description="How many runs are carried forward at once; more are queued."
     )
+    max_recoveries: int = Field(
+        5,
+        ge=0,
+        description="How many processes may end while they drive a run before it is given up.",
+    )
+    max_waiters: int = Field(
+        1_000, ge=0, description="How many requests wait for a run at once; more are answered."
+    )
     database_wait_seconds: float = Field(
         60.0, ge=0, description="How long runs wait for a database that is out of reach."
     )
@@ -35,6 +43,11 @@ class Settings(BaseSettings):
         10.0,
         ge=0.5,
         description="How long after its last sign of life a process's runs are taken over.",
+    )
+    stuck_seconds: float = Field(
+        60.0,
+        ge=1,
+        description="How long a step may block the event loop before others take over.",
     )
     retain_days: float | None = Field(
         None, ge=0, le=36_500, description="How long after its end a run is kept; else for ever."

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.errors import PydanticInvalidForJsonSchema
@@ -12,11 +13,15 @@ from app.engine import StopEvent, Workflow
 from app.engine.checkpoint import ctx_state, shown
 from app.engine.drawing import all_possible_flows, mermaid
 from app.engine.journal import Status
+from app.engine.marks import plain
 from app.engine.serialization import SealedEvent
 from app.store.checkpoints import Listed, Whole
+from app.store.questions import Asked
 from app.store.seen import Seen
 
 T = TypeVar("T")
+SCHEMAS: WeakKeyDictionary[type[BaseModel], dict[str, Any]] = WeakKeyDictionary()
+"""Schemas that have been made: one takes pydantic a millisecond."""
 
 
 class Body(BaseModel):
@@ -163,6 +168,32 @@ class ErrorOut(BaseModel):
     step: str | None = Field(description="The step that raised it.")
 
 
+class WaitingOut(BaseModel):
+    """An event that a run waits for: the answer to a question, or one that its steps take."""
+
+    type: str = Field(description="The type of the event: pass it to `POST /runs/{id}/events`.")
+    schema_: dict[str, Any] | None = Field(
+        alias="schema",
+        description="JSON Schema of the event's fields; null while the workflow is not loaded.",
+    )
+    question: EventOut | None = Field(description="The event that asks for it, if there is one.")
+    requirements: dict[str, Any] = Field(description="What fields of the event must be.")
+    since: datetime = Field(description="When the run began to wait for it.")
+    deadline: datetime | None = Field(description="When the run goes on without it, if it does.")
+
+    @classmethod
+    def of(cls, asked: Asked) -> "WaitingOut":
+        """The question as it is shown."""
+        return cls(
+            type=asked.event_type,
+            schema=None if asked.kind is None else _schema(asked.kind),
+            question=None if asked.question is None else EventOut.of(asked.question),
+            requirements=plain(dict(asked.requirements)),
+            since=asked.since,
+            deadline=asked.deadline,
+        )
+
+
 class RunOut(BaseModel):
     """A run, as it stands."""
 
@@ -181,6 +212,9 @@ class RunOut(BaseModel):
     root_run_id: UUID = Field(description="The run that the first of those reruns came from.")
     origin_checkpoint_id: UUID | None = Field(description="The checkpoint it was rerun from.")
     checkpoint_count: int
+    waiting_for: list[WaitingOut] = Field(
+        description="Of a run that waits: each event that it waits for."
+    )
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -203,6 +237,7 @@ class RunOut(BaseModel):
             root_run_id=run.root_run_id,
             origin_checkpoint_id=run.origin_checkpoint_id,
             checkpoint_count=run.checkpoint_count,
+            waiting_for=[WaitingOut.of(asked) for asked in run.waiting_for],
             created_at=run.created_at,
             started_at=run.started_at,
             finished_at=run.finished_at,
@@ -271,10 +306,12 @@ def _result(stop: SealedEvent) -> Any:
 
 
 def _schema(kind: type[BaseModel]) -> dict[str, Any]:
-    try:
-        return kind.model_json_schema()
-    except PydanticInvalidForJsonSchema as error:  # a field of a type that JSON has nothing for
-        return {"title": kind.__name__, "type": "object", "$comment": error.message}
+    if kind not in SCHEMAS:
+        try:
+            SCHEMAS[kind] = kind.model_json_schema()
+        except PydanticInvalidForJsonSchema as error:  # a field of a type that JSON has not got
+            SCHEMAS[kind] = {"title": kind.__name__, "type": "object", "$comment": error.message}
+    return SCHEMAS[kind]
 
 
 def _names(kinds: Iterable[type]) -> list[str]:

@@ -27,8 +27,11 @@ def advance(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
             if output is not None:
                 draft.give(output, done)
             draft.leave(done.batch)
-        case Received(received):
+        case Received(received, kept):
+            if kept is not None:
+                draft.unclaimed[kept] = None
             draft.send(received)
+            draft.close_question(received.event)
         case Waiting():
             wait, sent, draft.buffers, draft.calls = fact
             draft.send_all(sent, snapshot.deliveries[wait.delivery])
@@ -50,7 +53,7 @@ def _plainly(routes: Routes, snapshot: Snapshot, fact: Completed) -> Delta | Non
     done = snapshot.deliveries[delivery]
     if output is None or sent or done.batch or done.waiters or snapshot.waits:
         return None
-    steps, slots, _, stops, _ = routes[output.type]
+    steps, slots, _, stops, *_ = routes[output.type]
     if not steps or slots or stops or output.type == BATCH:
         return None
     id_, caught = snapshot.next_id, done.caught

@@ -105,7 +105,7 @@ def _read_delivery(written: Json, event: Read) -> Delivery:
 
 
 def _write_wait(wait: Wait, event: Write, _: Pack) -> Json:
-    return {
+    written = {
         "delivery": wait.delivery,
         "waiter": wait.waiter,
         "type": wait.type,
@@ -116,6 +116,9 @@ def _write_wait(wait: Wait, event: Write, _: Pack) -> Json:
         "answer": None if wait.answer is None else event(wait.answer),
         "over": wait.over,
     }
+    if wait.since is not None:
+        written["since"] = wait.since
+    return written
 
 
 def _read_wait(written: Json, event: Read) -> Wait:
@@ -129,6 +132,7 @@ def _read_wait(written: Json, event: Read) -> Wait:
         written["answered"],
         None if written["answer"] is None else event(written["answer"]),
         written.get("over", False),
+        written.get("since"),
     )
 
 

@@ -166,11 +166,21 @@ class Draft:
                 break
         self.waits[wait.key] = wait
 
+    def close_question(self, event: SealedEvent) -> None:
+        """The event answers the question that has stood open for longest, if steps take it."""
+        route = self.routes[event.type]
+        if route.answers and route.starts and self.stopped is None:
+            open_ = (i for i, e in self.before.unclaimed.items() if self.routes[e.type].asks)
+            oldest = min(open_, default=None)
+            if oldest is not None:
+                self.unclaimed[oldest] = None
+
     def give_up(self, key: str) -> None:
-        """The wait is over without an answer; one that has just come is there for others."""
+        """The wait is over without an answer; one that has just come is there for others, unless
+        steps have taken it, too."""
         wait = self.before.waits[key]
         self.waits[key] = wait._replace(over=True, answer=None)
-        if wait.answer is not None:
+        if wait.answer is not None and not self.routes[wait.answer.type].starts:
             self.unclaimed[self.next_id] = wait.answer
             self.next_id += 1
 

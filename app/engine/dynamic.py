@@ -1,9 +1,29 @@
 """Models whose fields need not be declared."""
 
-from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
+
+
+def undeclared(kind: type["Dynamic"], names: Iterable[str]) -> list[str]:
+    """Which of the names are of no field of the model; none where it is one that declares no
+    fields, or says itself that it takes others."""
+    fields = kind.model_fields
+    if not fields or not isinstance(kind.model_config.get("extra"), _Unsaid):
+        return []
+    aliases = {alias for it in fields.values() for alias in (it.alias, it.validation_alias)}
+    return [name for name in names if name not in fields and name not in aliases]
+
+
+class _Unsaid(str):
+    """What a class says of fields that it does not declare, where it says nothing itself: pydantic
+    keeps only what holds in the end."""
+
+    __slots__ = ()
+
+
+ALLOWED: Any = _Unsaid("allow")
 
 
 class Dynamic(BaseModel):
@@ -13,7 +33,7 @@ class Dynamic(BaseModel):
     `get` and `to_dict` know the declared ones too.
     """
 
-    model_config = ConfigDict(extra="allow", arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra=ALLOWED, arbitrary_types_allowed=True)
 
     if TYPE_CHECKING:  # for type checkers: such a field can have any name
 

@@ -16,9 +16,11 @@ class Sent(NamedTuple):
 
 
 class Received(NamedTuple):
-    """An event came from outside: the StartEvent, an answer, a word from the caller."""
+    """An event came from outside: the StartEvent, an answer, a word from the caller. Or one that
+    had been kept unclaimed, under the id `kept`, is offered to steps that take it now."""
 
     sent: Sent
+    kept: int | None = None
 
 
 class Completed(NamedTuple):

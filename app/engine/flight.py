@@ -174,7 +174,9 @@ class Flight:
         }
         waiter = self._number(waiter or f"{kind.__name__} {wanted or ''}".strip())
         asked = None if question is None else serializer.seal(question)
-        wait = Wait(self.delivery.id, waiter, kind.__name__, wanted, timeout, asked)
+        wait = Wait(
+            self.delivery.id, waiter, kind.__name__, wanted, timeout, asked, since=time.time()
+        )
         return serializer.open(await self._answer(wait))
 
     async def _answer(self, wait: Wait) -> SealedEvent:
@@ -186,6 +188,7 @@ class Flight:
             raise TimeoutError
         runner.audience.ask(wait)
         if known is not None:
+            wait = wait._replace(timeout=_left(timeout=wait.timeout, since=known.since))
             runner.give_back(self)  # it began in an earlier try, and is committed
         else:
             sent, self._sent = tuple(self._sent), []
@@ -265,3 +268,10 @@ class Flight:
             raise WorkflowRuntimeError(
                 f"Step {self.delivery.step!r} {done} a {type(event).__name__}, which is no Event."
             )
+
+
+def _left(timeout: float | None, since: float | None) -> float | None:
+    """How many seconds are left of a wait; all of them, if its beginning is not known."""
+    if timeout is None or since is None:
+        return timeout
+    return min(timeout, max(0.0, timeout - (time.time() - since)))  # clocks can be set back

@@ -25,6 +25,7 @@ from app.engine.events import (
 from app.engine.levels import Levels, handlers
 from app.engine.routes import Route, Routes
 from app.engine.serialization import Serializer, is_declarable
+from app.engine.snapshot import Delivery
 from app.engine.steps import Step
 from app.engine.store import DictState
 from app.engine.takers import Takers
@@ -47,6 +48,7 @@ class Graph:
         routes: where the events of each type go.
         handlers: by step, the one that catches its failures.
         serializer: writes and reads its events and its state.
+        renamed: the names of steps in earlier code, and what they are called now.
     """
 
     steps: dict[str, Step]
@@ -57,6 +59,21 @@ class Graph:
     routes: Routes
     handlers: Mapping[str, str]
     serializer: Serializer
+    renamed: Mapping[str, str]
+
+    @property
+    def taken(self) -> list[str]:
+        """The types of event that its steps take, but for the one that begins a run."""
+        taken = dict.fromkeys(kind for step in self.steps.values() for kind in step.takes)
+        return [kind.__name__ for kind in taken if not issubclass(kind, StartEvent)]
+
+    def lost(self, delivery: Delivery) -> str:
+        """That the step of the delivery is not there any more, and what to do about it."""
+        return (
+            f"Step {delivery.step!r}, for which a pending {delivery.event.type} was sent, is not "
+            f"in the workflow any more. Its steps are: {', '.join(self.steps)}. Bring the step "
+            f"back, or mark the one that has its place now: @step(was={delivery.step!r})."
+        )
 
     def check_step(self, name: str, event_type: str) -> None:
         """Check that there is such a step, and that it takes such events.
@@ -135,6 +152,7 @@ def graph_of(
         _routes(steps, serializer),
         handlers(steps),
         serializer,
+        {name: step.name for step in steps.values() for name in step.was},
     )
 
 
@@ -152,6 +170,7 @@ def _routes(steps: Mapping[str, Step], serializer: Serializer) -> Routes:
             tuple(s.name for s in takers if s.signature.collects),
             stops=issubclass(kind, StopEvent),
             shown=issubclass(kind, (InputRequiredEvent, StopEvent)),
+            answers=issubclass(kind, HumanResponseEvent),
         )
 
     collecting = {s.name: s.signature.collects for s in steps.values() if s.signature.collects}
@@ -163,6 +182,14 @@ def _routes(steps: Mapping[str, Step], serializer: Serializer) -> Routes:
             for n, c in collecting.items()
         },
         Levels(steps).collectors,
+        tuple(
+            dict.fromkeys(
+                kind.__name__
+                for step in steps.values()
+                for kind in step.takes
+                if issubclass(kind, HumanResponseEvent)
+            )
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """Rerun: how a new run begins at a checkpoint, as it was or with something changed."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -15,6 +16,7 @@ from app.engine.facts import Fact, Sent
 from app.engine.graph import Graph
 from app.engine.ids import new_number
 from app.engine.journal import Head, Record, record
+from app.engine.near import near
 from app.engine.routes import Routes
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Snapshot
@@ -44,7 +46,7 @@ def beginning(
         WorkflowRuntimeError: there is nothing to run, or what is to be changed does not fit.
         SerializationError: what is to be changed cannot be stored.
     """
-    snapshot = checkpoint.snapshot
+    snapshot = checkpoint.snapshot.anew(time.time())
     if snapshot.stopped is not None:
         raise WorkflowRuntimeError(
             "The run had ended at this checkpoint: nothing is left to run from there. "
@@ -99,9 +101,15 @@ def _without(routes: Routes, snapshot: Snapshot, ids: Iterable[int]) -> Snapshot
 
 def _with_state(graph: Graph, snapshot: Snapshot, state: Mapping[str, Any]) -> Snapshot:
     patch = {}
+    known = {*graph.state_type.model_fields, *snapshot.state}
+    is_open = graph.state_type.model_config.get("extra") == "allow"
     for key, value in state.items():
         if not isinstance(key, str):
             raise WorkflowRuntimeError(f"A key of the state must be text, not {key!r}.")
+        if not is_open and key not in known:
+            raise WorkflowRuntimeError(
+                f"The state, a {graph.state_type.__name__}, has no {key!r}.{near(key, known)}"
+            )
         patch[key] = graph.serializer.encode(value, f"state[{key!r}]")
     return snapshot.with_state({**snapshot.state, **patch})
 
@@ -128,7 +136,7 @@ def _with_output(graph: Graph, checkpoint: Checkpoint, output_event: Event) -> S
         draft.send(new, taken_out[0])
         for delivery in taken_out:
             draft.leave(delivery.batch)
-    return checkpoint.snapshot.after(draft.delta())
+    return checkpoint.snapshot.after(draft.delta()).anew(time.time())
 
 
 def _check_fits_nowhere(routes: Routes, new: SealedEvent) -> None:

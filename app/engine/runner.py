@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from app.engine.attempts import Attempts
 from app.engine.audience import Audience
 from app.engine.buffers import LiveBuffers
 from app.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError, WorkflowTimeoutError
-from app.engine.facts import Completed, Fact, Received, TimedOut, Waiting
+from app.engine.facts import Completed, Fact, Received, Sent, TimedOut, Waiting
 from app.engine.flight import Flight
 from app.engine.journal import ENDED, End, Head, Journal, Record, Status
 from app.engine.progress import Progress
@@ -54,6 +55,7 @@ class Runner(Progress):
     ) -> None:
         graph = workflow.graph
         turns = Turns({step.name: step.num_workers for step in graph.steps.values()})
+        snapshot = snapshot.renamed(graph.renamed)
         super().__init__(journal, graph.routes, run, snapshot, head, turns)
         self.held: dict[int, Delivery] | None = None
         self.workflow = workflow
@@ -103,6 +105,7 @@ class Runner(Progress):
         if seconds is not None:
             timer = self._loop.call_later(seconds, self._time_out, seconds)
         try:
+            self._offer()
             for delivery in self.snapshot.pending():
                 wait = self.snapshot.parked_at(delivery)
                 if wait is None:
@@ -116,10 +119,23 @@ class Runner(Progress):
             await self._interrupt()
         return self.status
 
+    def _offer(self) -> None:
+        """Give events that no step took when they came to the steps that take them now: the code
+        may have changed since."""
+        for id_, event in sorted(self.snapshot.unclaimed.items(), key=itemgetter(0)):
+            route = self.graph.routes[event.type]
+            if route.starts and not route.asks:
+                self._put((Received(Sent(event), id_), None, None))
+
     def running_steps(self) -> list[str]:
         """The steps under way, those that wait in their middle left out."""
         working = (f.delivery.step for f in self._flights.values() if f.worker is not None)
         return list(dict.fromkeys(working))
+
+    def step_of(self, task: asyncio.Task[object]) -> str | None:
+        """The name of the step that the task executes, if it is one of the run's."""
+        flights = list(self._flights.values())
+        return next((f.delivery.step for f in flights if f.task is task), None)
 
     def give_back(self, flight: Flight) -> None:
         """The step waits: another can have its worker."""
@@ -191,10 +207,7 @@ class Runner(Progress):
             self.held[delivery.id] = delivery
             return
         if delivery.step not in self.graph.steps:
-            error = WorkflowRuntimeError(
-                f"A {delivery.event.type} is pending for step {delivery.step!r}, which is not in "
-                "the workflow any more. Bring the step back, then rerun from the last checkpoint."
-            )
+            error = WorkflowRuntimeError(f"{self.graph.lost(delivery)} Then rerun it.")
             self._put(End("failed", error, delivery.step))
             return
         flight = self.flight(delivery, FIRST_TRY)

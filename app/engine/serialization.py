@@ -286,10 +286,7 @@ class Serializer:
             try:
                 return cls.model_validate(data)
             except ValidationError as error:
-                raise SerializationError(
-                    f"A stored {shape.name} does not fit its class any more: "
-                    + "; ".join(f"{e['loc']}: {e['msg']}" for e in error.errors())
-                ) from None
+                raise SerializationError(_misfit(shape.name, error)) from None
         fields_set = set(data)
         fields_set.difference_update(unset)
         extra: dict[str, Any] = {}
@@ -450,3 +447,16 @@ def _unknown(kind: type, where: str) -> str:
         f"{where} is a {kind.__module__}.{kind.__qualname__}, which cannot be stored. Keep JSON "
         "types, dates, sets, tuples, bytes, pydantic models, dataclasses or enums."
     )
+
+
+def _misfit(name: str, error: ValidationError) -> str:
+    """Why what was stored of a class does not fit it any more, and what to do about it."""
+    problems = error.errors()
+    said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problems)
+    lacking = [str(e["loc"][0]) for e in problems if e["type"] == "missing"]
+    remedy = (
+        f"Give {' and '.join(lacking)} a default in the class, as in `{lacking[0]}: str = ''`"
+        if lacking
+        else "Let the class take what it took before, too"
+    )
+    return f"A stored {name} does not fit its class any more: {said}. {remedy}, then rerun."

@@ -42,7 +42,8 @@ class Wait(NamedTuple):
     requirements; `answer` is that event, once it is there. `asked` is the question that
     goes to whoever watches the run; `timeout` is in seconds.
     `answered` counts the delivery's waits that were settled when this one began; `over` says that
-    its time was up."""
+    its time was up. `since` is when it began, in seconds since 1970 (UTC): its time goes on while
+    no process drives the run."""
 
     delivery: int
     waiter: str
@@ -53,6 +54,7 @@ class Wait(NamedTuple):
     answered: int = 0
     answer: SealedEvent | None = None
     over: bool = False
+    since: float | None = None
 
     @property
     def is_settled(self) -> bool:
@@ -215,6 +217,32 @@ class Snapshot(NamedTuple):
         is_parked = answered == newest.answered and newest.timeout is None
         return newest if is_parked else None
 
+    def renamed(self, names: Mapping[str, str]) -> "Snapshot":
+        """This snapshot with steps called otherwise; this very one where it names none of them."""
+        if not names:
+            return self
+
+        def queue(key: str) -> str:
+            batch, step, rest = key.split(":", 2)
+            return f"{batch}:{names.get(step, step)}:{rest}"
+
+        changed = self._replace(
+            deliveries=Map({k: _called(d, names) for k, d in self.deliveries.items()}),
+            buffers=Map({k: _called(b, names) for k, b in self.buffers.items()}),
+            batches=Map({k: _called(b, names) for k, b in self.batches.items()}),
+            queues=Map({queue(k): q for k, q in self.queues.items()}),
+            gathered=Map({queue(k): g for k, g in self.gathered.items()}),
+        )
+        return self if changed == self else changed
+
+    def anew(self, now: float) -> "Snapshot":
+        """This snapshot for a run that begins now, with all the time for what is waited for."""
+        waits = self.waits
+        for key, wait in waits.items():
+            if wait.since is not None and not wait.is_settled:
+                waits = waits.set(key, wait._replace(since=now))
+        return self if waits is self.waits else self._replace(waits=waits)
+
     def with_state(self, state: Mapping[str, Json]) -> "Snapshot":
         """This snapshot with another state."""
         return self._replace(state=Map(state))
@@ -235,6 +263,12 @@ class Snapshot(NamedTuple):
             d.next_id,
             d.stopped,
         )
+
+
+def _called(part: Any, names: Mapping[str, str]) -> Any:
+    """A part of a snapshot with its step called as it is now."""
+    step = names.get(part.step)
+    return part if step is None else part._replace(step=step)
 
 
 def whole(snapshot: Snapshot) -> Delta:

@@ -45,6 +45,7 @@ class Step:
         skipped_checks: what `validate` does not hold against it.
         catches: whose failures it handles, if it does.
         description: its docstring.
+        was: names that the step had in earlier code.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Step:
     skipped_checks: frozenset[str] = frozenset()
     catches: Catches | None = None
     description: str = field(default="", compare=False)
+    was: tuple[str, ...] = ()
 
     @property
     def takes(self) -> tuple[type[Event], ...]:
@@ -82,6 +84,7 @@ def step(
     retry_policy: RetryPolicy | None = None,
     skip_graph_checks: Sequence[GraphCheck] | None = None,
     accept_event_subclasses: bool = False,
+    was: str | Sequence[str] = (),
 ) -> Callable[[F], F]: ...
 def step(
     function: F | None = None,
@@ -91,6 +94,7 @@ def step(
     retry_policy: RetryPolicy | None = None,
     skip_graph_checks: Sequence[GraphCheck] | None = None,
     accept_event_subclasses: bool = False,
+    was: str | Sequence[str] = (),
 ) -> F | Callable[[F], F]:
     """Make a method a step of its workflow, or a function one of the workflow named.
 
@@ -120,6 +124,8 @@ def step(
         skip_graph_checks: what `validate` is not to hold against this step: "reachability", that
             no event leads to it; "dead_end", that nothing it gives leads to an end.
         accept_event_subclasses: whether it takes events of subclasses of its event type, too.
+        was: the name, or names, that the step had before: what is pending for it under such a name
+            in a run begun by earlier code is its own.
 
     Raises:
         WorkflowValidationError: the signature does not say what it takes and gives, or an argument
@@ -138,6 +144,7 @@ def step(
             accept_event_subclasses,
             frozenset(skip_graph_checks or ()),
             description=inspect.getdoc(function) or "",
+            was=(was,) if isinstance(was, str) else tuple(was),
         )
         setattr(function, CONFIG, config)
         if workflow is not None:

@@ -39,6 +39,7 @@ def problems(steps: Mapping[str, Step], skipped: frozenset[str] = frozenset()) -
     yield from _states(steps)
     yield from _events(steps, given, taken, skipped)
     yield from _handlers(steps)
+    yield from _renamed(steps)
     yield from _meeting(steps)
     yield from _ways(steps, skipped)
 
@@ -68,6 +69,15 @@ def state_types(steps: Mapping[str, Step]) -> list[type[BaseModel]]:
     """The types of state that the steps name, the most derived first."""
     named = dict.fromkeys(step.signature.state_type for step in steps.values())
     return sorted((kind for kind in named if kind), key=lambda kind: -len(kind.__mro__))
+
+
+def _renamed(steps: Mapping[str, Step]) -> Iterator[str]:
+    names = [name for step in steps.values() for name in step.was]
+    for name in dict.fromkeys(names):
+        if name in steps:
+            yield f"a step was {name!r}, but there is a step {name!r} still: take `was` out."
+        if names.count(name) > 1:
+            yield f"several steps were {name!r}: what is pending for it can be only one's."
 
 
 def _states(steps: Mapping[str, Step]) -> Iterator[str]:

@@ -3,14 +3,17 @@
 import asyncio
 import os
 import time
+from collections.abc import Collection
 from uuid import UUID
 
 import structlog
 
 from app.errors import Unavailable
+from app.executor.signal import Signal
 from app.executor.worker import Worker
-from app.store import claims, workers
+from app.store import claims, seen, workers
 from app.store.database import Database
+from app.store.seen import Stand
 from app.store.tables import Worker as Row
 
 log = structlog.get_logger(__name__)
@@ -20,13 +23,18 @@ ROUND_SECONDS = 1.0
 
 class Patrol:
     """Goes round once a second, for what other processes leave behind: dead workers' runs,
-    messages to runs that are driven here, and cancels."""
+    messages to runs that are driven here, cancels, and how runs stand that are waited for here."""
 
-    def __init__(self, database: Database, worker: Worker, lease_seconds: float) -> None:
+    def __init__(
+        self, database: Database, worker: Worker, signal: Signal, lease_seconds: float
+    ) -> None:
         self._database = database
         self._worker = worker
+        self._signal = signal
         self._lease_seconds = lease_seconds
         self._seen: dict[UUID, tuple[int, float]] = {}  # beats, and since when
+        self._stood: dict[UUID, Stand] = {}  # the runs that are waited for, at the last round
+        self._begun: dict[UUID, float] = {}  # runs that are suspected, and when
         self._walking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -35,6 +43,8 @@ class Patrol:
         for workflow in await self._database.read(claims.unknown, self._worker.workflows.keys()):
             log.warning("runs left alone: their workflow is not loaded", workflow=workflow)
         await self._go_round()
+        for run_id in await self._database.read(claims.keeping, self._worker.workflows.keys()):
+            self._worker.wake(run_id)
         self._walking = asyncio.create_task(self._walk())
 
     def stop(self) -> None:
@@ -62,12 +72,45 @@ class Patrol:
                 workers.bury, other.id, other.beats
             ):
                 log.warning("runs taken over", host=other.host, pid=other.pid)
-        for run_id in await self._database.read(claims.nobodys, self._worker.workflows.keys()):
-            self._worker.wake(run_id)
+        await self._take_up(own)
         for run_id, messages in (await self._database.read(claims.told, own)).items():
             await self._tell(run_id, messages)
         for run_id in await self._database.read(claims.to_cancel, own):
             await self._worker.cancel(run_id)
+        await self._ring()
+
+    async def _take_up(self, own: UUID) -> None:
+        """Drive what nobody drives; and where there is nothing else, what is suspected."""
+        loaded = self._worker.workflows.keys()
+        runs = await self._database.read(claims.nobodys, loaded)
+        for run_id in runs or await self._suspect(own, loaded):
+            self._worker.wake(run_id)
+
+    async def _suspect(self, own: UUID, loaded: Collection[str]) -> list[UUID]:
+        """One of the runs whose workers have died, unless another was begun lately.
+
+        They are begun one after the other: so whoever is guilty has its worker's death to itself,
+        or shares it with few, and the innocent leave a checkpoint, or outlive the others.
+        """
+        free = await self._database.read(claims.suspects, None, loaded)
+        if not free:
+            return []
+        now = time.monotonic()
+        under_way = await self._database.read(claims.suspects, own, loaded)
+        self._begun = {it: self._begun[it] for it in under_way if it in self._begun}
+        if any(now - begun < self._lease_seconds for begun in self._begun.values()):
+            return []
+        self._begun[free[0]] = now
+        return free[:1]
+
+    async def _ring(self) -> None:
+        """Wake who waits for a run that is not driven here, and that has moved."""
+        elsewhere = [it for it in self._signal.expected if not self._worker.drives(it)]
+        stand = await self._database.read(seen.stands, elsewhere) if elsewhere else {}
+        moved = [it for it, now in stand.items() if it in self._stood and self._stood[it] != now]
+        self._stood = stand
+        for run in await self._database.read(seen.several, moved) if moved else ():
+            self._signal.ring(run.id, run)
 
     async def _tell(self, run_id: UUID, messages: list[UUID]) -> None:
         untold = self._worker.untold(run_id, messages)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from uuid import UUID
 
@@ -57,11 +57,13 @@ class Worker:
         workflows: Mapping[str, Workflow],
         signal: Signal,
         max_active_runs: int,
+        max_recoveries: int,
     ) -> None:
         self.workflows = workflows
         self._database = database
         self._signal = signal
         self._slots = Slots(max_active_runs)
+        self._max_recoveries = max_recoveries
         self._driven: dict[UUID, _Driven] = {}
         self._draining = False
 
@@ -135,6 +137,15 @@ class Worker:
         if journal is not None and journal.worker == self._database.worker:
             return journal.seen
         return None
+
+    def who_is(self, task: "asyncio.Task[object]") -> dict[str, str]:
+        """Which step of which run the task executes, if it does."""
+        for run_id, driven in list(self._driven.items()):
+            step = None if driven.runner is None else driven.runner.step_of(task)
+            if driven.runner is not None and step is not None:
+                workflow = driven.runner.workflow.name
+                return {"run": str(run_id), "workflow": workflow, "step": step}
+        return {}
 
     async def cancel(self, run_id: UUID) -> None:
         """End the run, wherever it stands; where another process drives it, have it end it.
@@ -240,7 +251,10 @@ class Worker:
         try:
             claimed, driven.claimed = driven.claimed, None
             if claimed is None:
-                claimed = await self._database.write(claims.claim, run_id, self.workflows.keys())
+                loaded = self.workflows.keys()
+                claimed = await self._database.write(
+                    claims.claim, run_id, loaded, self._max_recoveries
+                )
             if driven.cancelled.is_set():
                 return  # who cancels it is about to end it
             if claimed is None:
@@ -248,9 +262,11 @@ class Worker:
                     self._signal.ring(run_id)
                 return
             workflow = self.workflows[claimed.run.workflow]
+            standing = claimed.standing.renamed(workflow.graph.renamed)
+            claimed = replace(claimed, standing=standing)
             report = partial(self._written, driven, slot)
-            journal = driven.journal = RunJournal(self._database, claimed, report)
-            standing = claimed.standing
+            routes = workflow.graph.routes
+            journal = driven.journal = RunJournal(self._database, claimed, routes, report)
             runner = Runner(workflow, journal, run_id, standing.snapshot, standing.head)
             driven.told.clear()
             _tell(runner, driven, claimed.unheard)
@@ -269,6 +285,8 @@ class Worker:
     def _written(self, driven: _Driven, slot: Slot, status: Status) -> None:
         """What the run has come to is committed."""
         slot.follow(status)
+        if status == "waiting" and driven.journal is not None:
+            self._signal.ring(driven.journal.run_id, driven.journal.seen)
         if driven.accepted is not None and not driven.accepted.done():
             driven.accepted.set_result(None)
 

@@ -6,7 +6,17 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, delete, insert, null, select, update
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from app.engine.journal import Failure, HeadMoved, Status
@@ -23,27 +33,42 @@ WAITS = (RUNS.c.status == "queued", RUNS.c.worker_id.is_(None))  # for its turn 
 # Made once: they are part of very many transactions.
 QUEUED = select(RUNS.c.context_id).where(*WAITS).distinct()
 ADD, ADD_RUN, ADD_CONTEXT = insert(CHECKPOINTS), insert(RUNS), insert(CONTEXTS)
+IS_OWN = exists().where(
+    RUNS.c.id == bindparam("run_id", type_=RUNS.c.id.type), RUNS.c.worker_id == WORKERS.c.id
+)
 ADD_AND_BEAT = insert(CHECKPOINTS).from_select(
     list(CHECKPOINTS.c),
     select(*(bindparam(column.name, type_=column.type) for column in CHECKPOINTS.c)).select_from(
-        BEAT.returning(WORKERS.c.id).cte("beat")
+        BEAT.where(IS_OWN).returning(WORKERS.c.id).cte("beat")
     ),
 )
 HEARD = delete(MESSAGES).where(MESSAGES.c.id == bindparam("heard"))
 MOVE = (
     update(RUNS)
     .where(RUNS.c.id == bindparam("run"))
-    .values(status=bindparam("now"), started_at=bindparam("began"))
+    .values(
+        status=bindparam("now"),
+        started_at=bindparam("began"),
+        recoveries=bindparam("died"),
+        wakes_at=bindparam("wakes"),
+        keeps_events=bindparam("keeps"),
+        waiting_for=bindparam("waits"),
+    )
 )
 FINISH = MOVE.values(
     worker_id=null(),
     is_to_cancel=False,
+    recoveries=literal_column("0"),
+    wakes_at=null(),
+    keeps_events=False,
+    waiting_for=null(),
     finished_at=bindparam("ended"),
     stop_event=bindparam("stop"),
     error_type=bindparam("type"),
     error_message=bindparam("message"),
     error_step=bindparam("step"),
 )
+OWN = select(RUNS.c.id).where(RUNS.c.worker_id == bindparam("worker", type_=RUNS.c.id.type))
 LEAVE = (
     update(CONTEXTS).where(CONTEXTS.c.id == bindparam("context")).values(state=bindparam("left"))
 )
@@ -57,6 +82,17 @@ class End(NamedTuple):
     state: bytes  # what it leaves in its context
 
 
+class Waits(NamedTuple):
+    """What is written of a run that waits."""
+
+    until: datetime | None = None
+    asked: bytes | None = None
+    keeps_events: bool = False
+
+
+NO_WAITS = Waits()
+
+
 @dataclass(slots=True)
 class Facts:
     """Facts of one run, as they are written: all together, or not at all."""
@@ -68,7 +104,9 @@ class Facts:
     kinds: list[Traits]
     blobs: dict[bytes, bytes]
     status: Status
-    has_changed: bool  # the status
+    has_changed: bool  # what is written of how the run stands
+    recoveries: int
+    waits: Waits
     start_event: bytes | None  # of a run that is not stored yet, nor is its context
     began: datetime | None
     end: End | None
@@ -111,7 +149,7 @@ def append(
     Returns:
         For each, the run whose turn it is if it has ended; or why nothing was written for it.
     """
-    ours = [it for it in facts if it.worker == worker]
+    ours = _own(connection, worker, facts)
     new = [it for it in ours if it.start_event is not None]
     if new:
         statements.insert(connection, ADD_CONTEXT, [_context(it) for it in new])
@@ -130,12 +168,27 @@ def append(
     _update_runs(connection, ours)
     ended = {it.run.context_id for it in ours if it.end is not None}
     following = _hand_on(connection, worker, ended) if worker is not None else {}
+    kept = {id(it) for it in ours}
     return [
         following.get(it.run.context_id)
-        if it.worker == worker
-        else HeadMoved(f"Run {it.run.id} is driven by another worker.")
+        if id(it) in kept
+        else HeadMoved(f"Run {it.run.id} is driven by another worker, or has ended.")
         for it in facts
     ]
+
+
+def _own(connection: Connection, worker: UUID | None, facts: Sequence[Facts]) -> list[Facts]:
+    """Those whose runs are the worker's: it may have lost a run, and not know it yet.
+
+    That a run is its own holds until the commit. Who takes it away must bury the worker first,
+    which waits for its beat.
+    """
+    ours = [it for it in facts if it.worker == worker]
+    stored = [it.run.id for it in ours if it.start_event is None]
+    if not stored:
+        return ours
+    own = {id_ for (id_,) in statements.look_up(connection, OWN, RUNS.c.id, stored, worker=worker)}
+    return [it for it in ours if it.start_event is not None or it.run.id in own]
 
 
 def _owned(facts: Iterable[Facts]) -> dict[UUID, dict[bytes, bytes]]:
@@ -188,7 +241,15 @@ def _new_run(facts: Facts) -> dict[str, Any]:
 
 
 def _standing(facts: Facts) -> dict[str, Any]:
-    return {"run": facts.run.id, "now": facts.status, "began": facts.began}
+    return {
+        "run": facts.run.id,
+        "now": facts.status,
+        "began": facts.began,
+        "died": facts.recoveries,
+        "wakes": facts.waits.until,
+        "waits": facts.waits.asked,
+        "keeps": facts.waits.keeps_events,
+    }
 
 
 def _ending(facts: Facts, end: End) -> dict[str, Any]:

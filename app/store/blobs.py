@@ -63,6 +63,10 @@ class Packer:
         """A state, by key, as a payload."""
         return orjson.dumps({key: self._part(value) for key, value in state.items()})
 
+    def value(self, value: Json) -> bytes:
+        """A value as a payload."""
+        return self._pack(value)[0]
+
     def gathered(self) -> dict[bytes, bytes]:
         """The blobs by digest that what was written since the last time refers to, but for those
         that are known to be stored."""
@@ -133,6 +137,11 @@ class Unpacker:
         """A state, by key."""
         with _read_as_written():
             return {key: self._part(value) for key, value in orjson.loads(payload).items()}
+
+    def value(self, payload: bytes) -> Json:
+        """A value."""
+        with _read_as_written():
+            return self._part(orjson.loads(payload))
 
     def _part(self, value: Json) -> Json:
         if isinstance(value, dict) and "$blob" in value and len(value) == 1:

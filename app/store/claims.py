@@ -3,31 +3,42 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case
+import structlog
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, exists, or_, select
 
 from app.engine.journal import ENDED
+from app.engine.snapshot import Snapshot
 from app.errors import Damaged, NotFound
-from app.store import runs, snapshots, workers
+from app.store import questions, runs, snapshots, workers
 from app.store.blobs import Unpacker
+from app.store.columns import now
 from app.store.rows import UNDER_WAY
 from app.store.runs import Claimed, Said
 from app.store.seen import as_new
-from app.store.tables import Message, Run
+from app.store.tables import INNOCENT, KEEPING, SUSPECTED, Message, Run
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 1_000  # runs that are looked for at most
+MAX_RECOVERIES = 5
 
 
-def claim(session: Session, run_id: UUID, loaded: Collection[str]) -> Claimed | None:
+def claim(
+    session: Session, run_id: UUID, loaded: Collection[str], max_recoveries: int = MAX_RECOVERIES
+) -> Claimed | None:
     """Take a run to carry it forward; `None` if it has ended, another worker drives it, or it is
     not its turn.
 
     A run that was started in a context waits for the ones before it. A rerun does not: it begins
-    with its checkpoint's state.
+    with its checkpoint's state. One that too many workers have died of fails here, and can be
+    rerun from its last checkpoint.
 
     Args:
         loaded: the names of the workflows that can be run.
+        max_recoveries: how many workers may die while they drive the run, one after the other
+            without a checkpoint between.
 
     Raises:
         NotFound: the run's is none of them; it is left as it is.
@@ -43,16 +54,39 @@ def claim(session: Session, run_id: UUID, loaded: Collection[str]) -> Claimed | 
         run.worker_id = None  # whoever ends the run before it hands it on
         session.add(run)
         return None
-    run.worker_id = worker
     session.add(run)
     try:
         standing = snapshots.start(session, run)
         has_begun = standing.head.checkpoint is not None
         said = unheard(session, run, heard=has_begun)
-        return Claimed(as_new(run, None if has_begun else said[0].event), worker, standing, said)
+        asked = questions.read(session, run.waiting_for)
     except Damaged as damage:
         runs.end(session, run, "failed", type(damage).__name__, str(damage))
         return None
+    if run.recoveries > max_recoveries:
+        _give_up(session, run, standing.snapshot)
+        return None
+    # Before any step of it starts: whoever buries this worker must know that the run went on.
+    run.worker_id, run.status, run.started_at = worker, "running", run.started_at or now()
+    run.wakes_at = None
+    seen = as_new(run, None if has_begun else said[0].event)
+    return Claimed(seen, worker, standing, said, asked, run.recoveries)
+
+
+def _give_up(session: Session, run: Run, snapshot: Snapshot) -> None:
+    """End a run that its workers have died of."""
+    steps = [d.step for d in snapshot.pending() if snapshot.parked_at(d) is None]
+    names = ", ".join(dict.fromkeys(steps))
+    under_way = f"while {names} was under way" if names else "as the run began"
+    message = (
+        f"The process ended {run.recoveries} times {under_way}, without a checkpoint between: it "
+        "may have run out of memory, or a library may have crashed it. Mend the step, then rerun "
+        "from the last checkpoint. CAIRN_MAX_RECOVERIES says how often a run is taken up again."
+    )
+    log.error("run given up", run=str(run.id), workflow=run.workflow, why=message)
+    runs.end(session, run, "failed", "ProcessLost", message)
+    run.error_step = steps[0] if steps else None
+    runs.leave(session, run, snapshot)
 
 
 def unheard(session: Session, run: Run, *, heard: bool = True) -> list[Said]:
@@ -70,8 +104,8 @@ def unheard(session: Session, run: Run, *, heard: bool = True) -> list[Said]:
 
 
 def nobodys(session: Session, loaded: Collection[str]) -> list[UUID]:
-    """The runs that go on, and that nobody drives, oldest first; those that only wait for an event
-    from outside come last. A run that waits for its turn is not among them.
+    """The runs that have something to do, and that nobody drives, oldest first. A run that waits
+    for its turn, or for an event from outside, is not among them; nor is one that is suspected.
 
     Args:
         loaded: the names of the workflows that can be run.
@@ -84,13 +118,37 @@ def nobodys(session: Session, loaded: Collection[str]) -> list[UUID]:
         or_(col(before.started_at).is_not(None), col(before.id) < Run.id),
     )
     waits_its_turn = and_(col(Run.started_at).is_(None), col(Run.base).is_(None), is_before)
-    query = (
-        select(Run.id)
-        .where(_is_nobodys(), col(Run.workflow).in_(loaded), ~waits_its_turn)
-        .order_by(case((col(Run.status) == "waiting", 1), else_=0), col(Run.id))
-        .limit(AT_ONCE)
-    )
-    return list(session.exec(query))
+    goes_on = and_(col(Run.status).in_(("queued", "running")), ~waits_its_turn)
+    free = select(Run.id).where(_is_nobodys(), col(Run.workflow).in_(loaded)).order_by(col(Run.id))
+    going = session.exec(free.where(goes_on, Run.recoveries <= INNOCENT).limit(AT_ONCE)).all()
+    due = free.where(col(Run.wakes_at) <= now()).limit(AT_ONCE)
+    told = free.join(Message, col(Message.run_id) == Run.id).where(Run.status == "waiting")
+    woken = [*session.exec(due), *session.exec(told.distinct().limit(AT_ONCE))]
+    return list(dict.fromkeys([*going, *woken]))
+
+
+def keeping(session: Session, loaded: Collection[str]) -> list[UUID]:
+    """The runs that wait, that nobody drives, and that hold events that no step took: there may be
+    a step for them in the code that is loaded now."""
+    query = select(Run.id).where(KEEPING, _is_nobodys(), col(Run.workflow).in_(loaded))
+    return list(session.exec(query.order_by(col(Run.id))))
+
+
+def suspects(session: Session, worker: UUID | None, loaded: Collection[str]) -> list[UUID]:
+    """The runs whose workers have died more than once, those that most have died of first.
+
+    Of several that were under way at each of these deaths, the one that was begun last is guilty:
+    so their order is turned around each time.
+
+    Args:
+        worker: whose runs that go on; `None` for those that nobody drives.
+    """
+    driven = and_(Run.worker_id == worker, Run.status == "running")
+    mine = driven if worker is not None else and_(_is_nobodys(), col(Run.workflow).in_(loaded))
+    query = select(Run.id, Run.recoveries).where(SUSPECTED, mine).limit(AT_ONCE)
+    found = session.exec(query.order_by(col(Run.recoveries).desc())).all()
+    ordered = sorted(found, key=lambda it: (-it[1], it[0].int * (1 if it[1] % 2 == 0 else -1)))
+    return [id_ for id_, _ in ordered]
 
 
 def unknown(session: Session, loaded: Collection[str]) -> list[str]:

@@ -39,12 +39,15 @@ class Database:
         url: str,
         wait_seconds: float = WAIT_SECONDS,
         lease_seconds: float = LEASE_SECONDS,
+        is_stuck: Callable[[], bool] = lambda: False,
     ) -> None:
         """Check the URL, and make ready to connect.
 
         Args:
             wait_seconds: how long facts wait for a database that is out of reach.
             lease_seconds: how long after its last sign of life a process is taken for dead.
+            is_stuck: whether this process can drive no runs at present: it gives no sign of life
+                then, and others take over.
 
         Raises:
             ValueError: the URL is not one of a database that can be used.
@@ -57,7 +60,7 @@ class Database:
             self._stable = self._engine.execution_options(isolation_level="REPEATABLE READ")
         # Not asyncio's own threads: workflows may keep those busy.
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._writer = Writer(self._engine, wait_seconds, lease_seconds)
+        self._writer = Writer(self._engine, wait_seconds, lease_seconds, is_stuck)
 
     @property
     def shown_url(self) -> str:

@@ -9,14 +9,17 @@ from typing import Any
 from uuid import UUID
 
 from app.engine.journal import ENDED, Failure, Record, Status
+from app.engine.questions import open_questions
+from app.engine.routes import Routes
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import whole
-from app.store import appending, kinds
-from app.store.appending import End, Facts, storable
+from app.store import appending, kinds, questions
+from app.store.appending import NO_WAITS, End, Facts, Waits, storable
 from app.store.blobs import Packer
 from app.store.columns import now
 from app.store.database import Database
 from app.store.kinds import Traits
+from app.store.questions import Asked
 from app.store.runs import Claimed
 from app.store.seen import Error, Seen
 
@@ -39,11 +42,13 @@ class RunJournal:
         self,
         database: Database,
         claimed: Claimed,
+        routes: Routes,
         report: Callable[[Status], None] = lambda _: None,
     ) -> None:
         """For a run that was claimed.
 
         Args:
+            routes: those of its workflow.
             report: is told how the run stands, each time it has been written.
         """
         self.worker = claimed.worker
@@ -55,10 +60,15 @@ class RunJournal:
         self._status = claimed.run.status
         self._began = claimed.run.started_at
         self._is_stored = claimed.is_stored
+        self._recoveries = claimed.recoveries
+        self._asked = {it.key: it.since for it in claimed.asked}
+        self._waiting_for: Sequence[Asked] = ()
+        self._routes = routes
         self._report = report
         self._count = 0
         self._ended: tuple[datetime, SealedEvent | None, Failure | None] | None = None
         self._packer = Packer()
+        self._must_be_whole = claimed.standing.is_changed
         self._whole_bytes = claimed.standing.whole_bytes  # when one was last looked at
         self._delta_bytes = claimed.standing.delta_bytes  # since the last one
 
@@ -95,6 +105,7 @@ class RunJournal:
             return
         self.following = commit.result()
         self._status, self._is_stored = facts.status, True
+        self._recoveries = facts.recoveries
         self._packer.stored(facts.blobs)
         self._database.kinds.update((it, kinds.id_of(it)) for it in facts.kinds)
         self._count += len(facts.rows)
@@ -102,6 +113,11 @@ class RunJournal:
         if facts.end is not None:
             self._ended = facts.moment, self._snapshot.stopped, failure
         self._report(facts.status)
+
+    @property
+    def run_id(self) -> UUID:
+        """The run's id."""
+        return self._run.id
 
     @property
     def seen(self) -> Seen | None:
@@ -112,6 +128,7 @@ class RunJournal:
         return replace(
             self._run,
             status=self._status,
+            waiting_for=self._waiting_for if self._status == "waiting" else (),
             checkpoint_count=self._count,
             started_at=self._began,
             finished_at=finished,
@@ -129,6 +146,8 @@ class RunJournal:
         start_event = None if self._is_stored else packer.event(_start_event(run))
         end = self._end(failure) if status in ENDED else None
         begins = bool(records) or status == "running"
+        recoveries = 0 if records else self._recoveries
+        waits = self._waits(moment) if status == "waiting" else NO_WAITS
         return Facts(
             run,
             self.worker,
@@ -138,12 +157,22 @@ class RunJournal:
             new_kinds,
             packer.gathered(),
             status,
-            status != self._status,
+            status != self._status or recoveries != self._recoveries,
+            recoveries,
+            waits,
             start_event,
             self._began or (moment if begins else None),
             end,
             moment,
         )
+
+    def _waits(self, moment: datetime) -> Waits:
+        """Until when the run waits at most, and what for."""
+        routes, snapshot = self._routes, self._snapshot
+        open_ = questions.asked(open_questions(routes, snapshot), self._asked, moment)
+        self._waiting_for, self._asked = open_, {it.key: it.since for it in open_}
+        keeps = any(not routes[event.type].asks for event in snapshot.unclaimed.values())
+        return Waits(questions.first_deadline(open_), questions.write(self._packer, open_), keeps)
 
     def _end(self, failure: Failure | None) -> End:
         snapshot = self._snapshot
@@ -187,7 +216,8 @@ class RunJournal:
 
     def _whole(self, record: Record) -> bytes | None:
         """The whole snapshot, at the first checkpoint and when it is time for another."""
-        is_first = record.seq == 1
+        is_first = record.seq == 1 or self._must_be_whole
+        self._must_be_whole = False
         may_be = record.seq % WHOLE_EVERY == 0 and self._delta_bytes >= 2 * self._whole_bytes
         if not is_first and not may_be:
             return None

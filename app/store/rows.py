@@ -35,6 +35,8 @@ def run_row(
         "status": "queued",
         "worker_id": worker,
         "is_to_cancel": False,
+        "recoveries": 0,
+        "keeps_events": False,
         "start_event": start_event,
         "root_run_id": run_id,
         "created_at": moment,

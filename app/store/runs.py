@@ -1,12 +1,16 @@
 """Runs: started, rerun, told and cancelled."""
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlmodel import Session, col, or_, select
 
+from app.engine.graph import Graph
 from app.engine.ids import new_id
 from app.engine.journal import ENDED, Head, Status
+from app.engine.questions import open_questions
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Snapshot, whole
 from app.errors import Conflict
@@ -14,6 +18,7 @@ from app.store import blobs, checkpoints, contexts, missing, requests, snapshots
 from app.store.appending import ADD_RUN, leave_states
 from app.store.blobs import Packer, Unpacker
 from app.store.columns import now
+from app.store.questions import Asked
 from app.store.requests import Repeatable
 from app.store.rows import UNDER_WAY, run_row
 from app.store.seen import Seen, as_new
@@ -36,12 +41,16 @@ class Claimed:
     Attributes:
         run: how it stands; without its start event where it has begun before.
         is_stored: whether it is; otherwise it is stored with its first fact.
+        asked: what it was waiting for when it was written last.
+        recoveries: how many workers have died driving it since its last checkpoint.
     """
 
     run: Seen
     worker: UUID
     standing: Standing
     unheard: list[Said]
+    asked: Sequence[Asked] = ()
+    recoveries: int = 0
     is_stored: bool = True
 
 
@@ -107,6 +116,7 @@ class Origin:
     """Where a rerun begins: a checkpoint, its run, and all that the run stood on there."""
 
     checkpoint_id: UUID
+    seq: int
     run: Run
     start_event: SealedEvent
     snapshot: Snapshot
@@ -135,8 +145,8 @@ def origin(session: Session, checkpoint_id: UUID) -> Origin:
     packer = Packer()
     start_event = Unpacker(session, [source.start_event]).event(source.start_event)
     packer.event(start_event)
-    base = packer.delta(whole(snapshot))
-    return Origin(checkpoint_id, source, start_event, snapshot, base, packer.gathered())
+    base = packer.delta(whole(snapshot.anew(time.time())))
+    return Origin(checkpoint_id, found.seq, source, start_event, snapshot, base, packer.gathered())
 
 
 def rerun(
@@ -180,16 +190,24 @@ def rerun(
 
 
 def tell(
-    session: Session, run_id: UUID, event: SealedEvent, request: Repeatable | None
+    session: Session,
+    run_id: UUID,
+    event: SealedEvent,
+    request: Repeatable | None,
+    graph: Graph,
 ) -> Said | None:
     """Say something to a run.
+
+    Args:
+        graph: its workflow's. Where no step takes the event, the run must wait for such an event;
+            unless it goes on, and may come to wait for it yet.
 
     Returns:
         What was said; `None` for a repeated request.
 
     Raises:
         NotFound: there is no such run.
-        Conflict: it has ended.
+        Conflict: it has ended, or waits for other events alone.
     """
     if requests.made_by(session, request) is not None:
         return None
@@ -201,6 +219,8 @@ def tell(
             f"Run {run_id} is {run.status}, and takes no more events. "
             "Rerun it from one of its checkpoints."
         )
+    if run.status == "waiting" and not graph.routes[event.type].starts:
+        _check_wanted(session, run, event.type, graph)
     packer = Packer()
     said = Said(new_id(), event)
     session.add(Message(id=said.id, run_id=run_id, event=packer.event(event)))
@@ -208,6 +228,19 @@ def tell(
     blobs.store(session.connection(), {run_id: packer.gathered()})
     requests.remember(session, request, run_id)
     return said
+
+
+def _check_wanted(session: Session, run: Run, event_type: str, graph: Graph) -> None:
+    if session.exec(select(Message.id).where(Message.run_id == run.id).limit(1)).first():
+        return  # it is about to go on
+    # Not as its row tells it: the code may have changed since.
+    open_ = open_questions(graph.routes, snapshots.start(session, run).snapshot)
+    wanted = list(dict.fromkeys(question.type for question in open_))
+    if event_type not in wanted:
+        raise Conflict(
+            f"Run {run.id} does not wait for a {event_type}, and no step of it takes one. It waits "
+            f"for: {', '.join(wanted) or 'nothing'}. Its steps take: {', '.join(graph.taken)}."
+        )
 
 
 def cancel(session: Session, run_id: UUID) -> Status:
@@ -231,11 +264,7 @@ def cancel(session: Session, run_id: UUID) -> Status:
         return run.status
     snapshot = snapshots.start(session, run).snapshot
     end(session, run, "cancelled", "WorkflowCancelledByUser", "The run was cancelled.")
-    if run.started_at is not None:
-        packer = Packer()
-        state = packer.state(snapshot.state)
-        blobs.store(session.connection(), {run_id: packer.gathered()})
-        leave_states(session.connection(), {run.context_id: state})
+    leave(session, run, snapshot)
     return run.status
 
 
@@ -244,8 +273,18 @@ def end(session: Session, run: Run, status: Status, error: str, message: str) ->
     run.status = status
     run.finished_at = now()
     run.worker_id, run.is_to_cancel = None, False
+    run.recoveries, run.wakes_at, run.waiting_for = 0, None, None
     run.error_type, run.error_message = error, message
     session.add(run)
+
+
+def leave(session: Session, run: Run, snapshot: Snapshot) -> None:
+    """The context stands where the run has left it, if that has begun."""
+    if run.started_at is not None:
+        packer = Packer()
+        state = packer.state(snapshot.state)
+        blobs.store(session.connection(), {run.id: packer.gathered()})
+        leave_states(session.connection(), {run.context_id: state})
 
 
 def is_busy_for(session: Session, context_id: UUID, run_id: UUID | None = None) -> bool:

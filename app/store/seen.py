@@ -10,10 +10,15 @@ from sqlmodel import Session, col, select
 
 from app.engine.journal import ENDED, Status
 from app.engine.serialization import SealedEvent
-from app.store import missing
+from app.errors import Damaged
+from app.store import missing, questions
 from app.store.blobs import Unpacker
 from app.store.pages import Page
+from app.store.questions import Asked
 from app.store.tables import Checkpoint, Run
+
+Stand = tuple[str, int]
+"""A run's status, and how many checkpoints it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Seen:
     root_run_id: UUID
     origin_checkpoint_id: UUID | None = None
     checkpoint_count: int = 0
+    waiting_for: Sequence[Asked] = ()
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -55,6 +61,18 @@ def find(session: Session, run_id: UUID) -> Seen:
     if run is None:
         raise missing.run(run_id)
     return _seen(session, [run])[0]
+
+
+def several(session: Session, ids: Sequence[UUID]) -> list[Seen]:
+    """Those of the runs that there are."""
+    return _seen(session, session.exec(select(Run).where(col(Run.id).in_(ids))).all())
+
+
+def stands(session: Session, ids: Sequence[UUID]) -> dict[UUID, Stand]:
+    """How the runs stand: what is another whenever one has ended or begun to wait."""
+    found = session.exec(select(Run.id, Run.status).where(col(Run.id).in_(ids))).all()
+    counts = _counts(session, ids)
+    return {id_: (status, counts.get(id_, 0)) for id_, status in found}
 
 
 def has_ended(session: Session, run_id: UUID) -> bool:
@@ -93,14 +111,8 @@ def listed(
 
 
 def _seen(session: Session, runs: Sequence[Run]) -> list[Seen]:
-    counts = dict(
-        session.execute(
-            select(Checkpoint.run_id, func.max(Checkpoint.seq))
-            .where(col(Checkpoint.run_id).in_([run.id for run in runs]))
-            .group_by(col(Checkpoint.run_id))
-        ).all()
-    )
-    payloads = [payload for run in runs for payload in (run.start_event, run.stop_event)]
+    counts = _counts(session, [run.id for run in runs])
+    payloads = [it for run in runs for it in (run.start_event, run.stop_event, run.waiting_for)]
     unpacker = Unpacker(session, payloads)
     return [
         replace(
@@ -108,10 +120,18 @@ def _seen(session: Session, runs: Sequence[Run]) -> list[Seen]:
             stop_event=unpacker.shown(run.stop_event),
             error=_error(run),
             checkpoint_count=counts.get(run.id, 0),
+            waiting_for=_asked(unpacker, run),
             finished_at=run.finished_at,
         )
         for run in runs
     ]
+
+
+def _counts(session: Session, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many checkpoints each of the runs has, if it has any."""
+    newest = select(Checkpoint.run_id, func.max(Checkpoint.seq))
+    theirs = newest.where(col(Checkpoint.run_id).in_(ids)).group_by(col(Checkpoint.run_id))
+    return dict(session.execute(theirs).all())
 
 
 def as_new(run: Run, start_event: SealedEvent | None) -> Seen:
@@ -128,6 +148,16 @@ def as_new(run: Run, start_event: SealedEvent | None) -> Seen:
         created_at=run.created_at,
         started_at=run.started_at,
     )
+
+
+def _asked(unpacker: Unpacker, run: Run) -> Sequence[Asked]:
+    """What the run waits for; nothing where that is damaged, since a list must be readable."""
+    if run.status != "waiting" or run.waiting_for is None:
+        return ()
+    try:
+        return questions.unpacked(unpacker, run.waiting_for)
+    except Damaged:
+        return ()
 
 
 def _error(run: Run) -> Error | None:

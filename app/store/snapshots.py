@@ -1,6 +1,6 @@
 """Reading a snapshot back: the nearest whole one, and the deltas since."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -21,6 +21,26 @@ def at(session: Session, run_id: UUID, seq: int) -> Snapshot:
         Damaged: it cannot be read back.
     """
     return _read(session, _payloads(session, run_id, seq))
+
+
+def last_that(
+    session: Session, run_id: UUID, before: int, fits: Callable[[Snapshot], bool]
+) -> UUID | None:
+    """The newest checkpoint of the run before this `seq` whose snapshot fits, as far back as the
+    last one that is kept whole."""
+    if before <= 1:
+        return None
+    unpacked, newest = Snapshot(), None
+    payloads = _payloads(session, run_id, before - 1)
+    unpacker = Unpacker(session, payloads)
+    for seq, payload in enumerate(payloads, before - len(payloads)):
+        unpacked = unpacked.after(unpacker.delta(payload))
+        newest = seq if fits(unpacked) else newest
+    if newest is None:
+        return None
+    return session.exec(
+        select(Checkpoint.id).where(Checkpoint.run_id == run_id, Checkpoint.seq == newest)
+    ).first()
 
 
 def _payloads(session: Session, run_id: UUID, seq: int) -> list[bytes]:
@@ -55,6 +75,14 @@ class Standing(NamedTuple):
     head: Head
     whole_bytes: int = 0
     delta_bytes: int = 0
+    is_changed: bool = False  # from what was written: the next checkpoint holds all of it
+
+    def renamed(self, names: Mapping[str, str]) -> "Standing":
+        """This with steps called otherwise, if it names any of them."""
+        snapshot = self.snapshot.renamed(names)
+        if snapshot is self.snapshot:
+            return self
+        return self._replace(snapshot=snapshot, is_changed=True)
 
 
 def start(session: Session, run: Run) -> Standing:

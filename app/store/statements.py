@@ -96,9 +96,16 @@ def insert(connection: Connection, statement: Insert, rows: Sequence[Row]) -> No
 
 
 def look_up(
-    connection: Connection, query: "Select[Any]", column: "Column[Any]", keys: Sequence[Any]
+    connection: Connection,
+    query: "Select[Any]",
+    column: "Column[Any]",
+    keys: Sequence[Any],
+    **given: Any,
 ) -> list[tuple[Any, ...]]:
     """What the query finds where the column has one of the keys.
+
+    Args:
+        given: the values of the query's own parameters.
 
     Raises:
         DBAPIError: as SQLAlchemy does.
@@ -108,7 +115,7 @@ def look_up(
     for some in chunks(keys, MANY):
         places, last = _rounded_up(len(some)), len(some) - 1
         made = _look_up(connection.dialect.name, query, column, places)
-        row = {f"key_{n}": some[min(n, last)] for n in range(places)}  # the last as often as needed
+        row = given | {f"key_{n}": some[min(n, last)] for n in range(places)}  # the last, repeated
         with _errors(connection, made.text):
             driver = connection.connection.cursor()
             found += driver.execute(made.text, made.arguments(row)).fetchall()

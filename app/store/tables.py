@@ -10,6 +10,11 @@ from app.engine.journal import Status
 from app.store.columns import Bytes, Id, UtcTime, now
 
 UNFINISHED = text("status IN ('queued', 'running', 'waiting')")
+KEEPING = text("keeps_events AND worker_id IS NULL")
+INNOCENT = 1
+"""How many workers may die driving a run before it is suspected."""
+
+SUSPECTED = text(f"recoveries > {INNOCENT}")
 
 
 class Worker(SQLModel, table=True):
@@ -43,6 +48,10 @@ class Run(SQLModel, table=True):
     `start_event` and `stop_event` are payloads; so is `base`, the snapshot that a rerun begins
     with, kept here so that it does not depend on the run it came from. `worker_id` is who drives
     it; nobody does where it has ended, or waits for its turn in its context.
+
+    `recoveries` counts the workers that have died driving it since its last checkpoint. Of a run
+    that waits, `waiting_for` is what for, as a payload, and `wakes_at` the first moment at which
+    it goes on without; `keeps_events` is whether it holds any that no step took.
     """
 
     __tablename__ = "runs"
@@ -57,6 +66,9 @@ class Run(SQLModel, table=True):
                 ("of_worker", ("worker_id", "id"), text("worker_id IS NOT NULL")),
                 ("of_nobody", ("status", "id"), text(f"worker_id IS NULL AND {UNFINISHED}")),
                 ("to_cancel", ("worker_id",), text("is_to_cancel")),
+                ("to_wake", ("wakes_at",), text("worker_id IS NULL AND wakes_at IS NOT NULL")),
+                ("keeping", ("id",), KEEPING),
+                ("suspected", ("worker_id", "recoveries", "id"), SUSPECTED),
             )
         ),
     )
@@ -67,6 +79,10 @@ class Run(SQLModel, table=True):
     status: Status = Field(sa_type=String)
     worker_id: UUID | None = Field(default=None, sa_type=Id)
     is_to_cancel: bool = False
+    recoveries: int = 0
+    wakes_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    keeps_events: bool = False
+    waiting_for: bytes | None = Field(default=None, sa_type=Bytes)
     start_event: bytes = Field(sa_type=Bytes)
     stop_event: bytes | None = Field(default=None, sa_type=Bytes)
     error_type: str | None = None

@@ -3,9 +3,10 @@
 import os
 import socket
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, literal_column, update
+from sqlalchemy import Connection, Table, bindparam, case, delete, insert, literal_column, update
 from sqlmodel import Session, col, select
 
 from app.engine.ids import new_id
@@ -20,6 +21,7 @@ BEAT = (  # made once: it is part of every transaction
     .where(WORKERS.c.id == bindparam("worker"), WORKERS.c.beats == bindparam("beaten"))
     .values(beats=WORKERS.c.beats + literal_column("1"))
 )
+IS_RUNNING = (RUNS.c.status == "running", 1)
 OWN = "worker_id"  # in a session's `info`: the worker for whom it commits
 
 
@@ -72,12 +74,12 @@ def others(session: Session, worker: UUID | None) -> list[Worker]:
 
 def bury(session: Session, worker: UUID, beats: int) -> bool:
     """Take a worker for dead, if it has not moved since: its runs are nobody's then, and any
-    worker may take them up."""
+    worker may take them up. Those that were going on may be what it has died of: it is counted."""
     dead = delete(WORKERS).where(WORKERS.c.id == worker, WORKERS.c.beats == beats)
     connection = session.connection()
     if connection.execute(dead).rowcount == 0:
         return False
-    _release(connection, worker)
+    _release(connection, worker, recoveries=RUNS.c.recoveries + case(IS_RUNNING, else_=0))
     return True
 
 
@@ -87,5 +89,6 @@ def leave(connection: Connection, worker: UUID) -> None:
     connection.execute(delete(WORKERS).where(WORKERS.c.id == worker))
 
 
-def _release(connection: Connection, worker: UUID) -> None:
-    connection.execute(update(RUNS).where(RUNS.c.worker_id == worker).values(worker_id=None))
+def _release(connection: Connection, worker: UUID, **values: Any) -> None:
+    own = RUNS.c.worker_id == worker
+    connection.execute(update(RUNS).where(own).values(worker_id=None, **values))

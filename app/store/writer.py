@@ -63,11 +63,18 @@ class Writer:
         worker: under whose name it commits; `None` for a process that drives no runs.
     """
 
-    def __init__(self, engine: Engine, wait_seconds: float, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        wait_seconds: float,
+        lease_seconds: float,
+        is_stuck: Callable[[], bool],
+    ) -> None:
         self.worker: UUID | None = None
         self._trouble: str | None = None
         self._busy_since: float | None = None
         self._engine = engine
+        self._is_stuck = is_stuck
         self._wait_seconds = wait_seconds
         self._beat_seconds = lease_seconds / BEATS
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
@@ -122,7 +129,8 @@ class Writer:
         while not self._is_last:
             works: list[Work] = []
             self._gather(works, None if self.worker is None else self._beat_seconds)
-            self._settle(works)
+            if works or not self._is_stuck():  # this thread lives on where the loop does not
+                self._settle(works)
         self._leave()
         self._disconnect()
 

@@ -24,6 +24,7 @@ RUN = {
     "root_run_id",
     "origin_checkpoint_id",
     "checkpoint_count",
+    "waiting_for",
     "created_at",
     "started_at",
     "finished_at",

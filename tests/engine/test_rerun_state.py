@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from app.engine import (
     Checkpoint,
@@ -13,6 +13,7 @@ from app.engine import (
     StartEvent,
     StopEvent,
     Workflow,
+    WorkflowRuntimeError,
     step,
 )
 from app.engine.rerun import InFlight
@@ -262,3 +263,43 @@ async def test_step_by_step_a_rerun_begins_with_what_it_has_adopted() -> None:
     while await rerun.run_step() is not None:
         pass
     assert await ended(rerun) == 121
+
+
+class Prompts(BaseModel):
+    prompt: str = "old"
+
+
+class OpenPrompts(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    prompt: str = "old"
+
+
+class Prompting(Workflow):
+    @step
+    async def only(self, ctx: Context[Prompts], ev: StartEvent) -> StopEvent:
+        return StopEvent(result=(await ctx.store.get_state()).prompt)
+
+
+class Opened(Workflow):
+    @step
+    async def only(self, ctx: Context[OpenPrompts], ev: StartEvent) -> StopEvent:
+        return StopEvent(result=(await ctx.store.get_state()).promt)  # type: ignore[attr-defined]
+
+
+async def test_a_patch_of_a_field_that_the_state_lacks_is_refused_with_the_near_name() -> None:
+    workflow = Prompting()
+    source = workflow.run()
+    await source
+    first = own(source)[0]
+    with pytest.raises(WorkflowRuntimeError, match="Did you mean 'prompt'"):
+        workflow.run_from(first, state={"promt": "new"})
+    assert await ended(workflow.run_from(first, state={"prompt": "new"})) == "new"
+
+
+async def test_a_state_that_allows_other_fields_is_patched_with_any() -> None:
+    workflow = Opened()
+    source = workflow.run()
+    with pytest.raises(AttributeError):
+        await source
+    assert await ended(workflow.run_from(own(source)[0], state={"promt": "new"})) == "new"

@@ -12,14 +12,15 @@ from sqlmodel import col
 from app.engine import Event, StartEvent, StopEvent, Workflow, step
 from app.engine.facts import Received, Sent
 from app.engine.ids import new_number
-from app.engine.journal import HeadMoved, Status
+from app.engine.journal import Failure, HeadMoved, Status
 from app.engine.runner import Runner
 from app.engine.serialization import SealedEvent
 from app.store import checkpoints, claims, runs, seen, workers
+from app.store.columns import now
 from app.store.database import Database
 from app.store.journal import RunJournal
 from app.store.kinds import Filters
-from app.store.tables import Worker
+from app.store.tables import Run, Worker
 
 START = SealedEvent("StartEvent", {})
 
@@ -59,9 +60,10 @@ async def _claimed(
 ) -> tuple[Runner, runs.Claimed]:
     claimed = await database.write(claims.claim, run_id, {"single"})
     assert claimed is not None
-    journal = RunJournal(database, claimed)
+    workflow = workflow or Single()
+    journal = RunJournal(database, claimed, workflow.graph.routes)
     standing = claimed.standing
-    runner = Runner(workflow or Single(), journal, run_id, standing.snapshot, standing.head)
+    runner = Runner(workflow, journal, run_id, standing.snapshot, standing.head)
     for said in claimed.unheard:
         runner.tell(Received(Sent(said.event)), said.id)
     return runner, claimed
@@ -125,7 +127,7 @@ async def test_nothing_is_written_for_a_worker_that_others_have_taken_for_dead(
     with pytest.raises(HeadMoved):
         await runner.drive(stay=False)
     found = await database.read(seen.find, run_id)
-    assert (found.status, found.checkpoint_count) == ("queued", 0)
+    assert (found.status, found.checkpoint_count) == ("running", 0)
     assert database.worker not in (None, claimed.worker)
     taken_over, _ = await _claimed(other, run_id)
     assert await taken_over.drive(stay=False) == "completed"
@@ -163,6 +165,53 @@ async def test_a_step_that_completes_in_a_run_that_has_moved_on_leaves_nothing(
     await run.loses()
     page = await database.read(checkpoints.of_run, run.id, Filters(), False, 50, None)
     assert [row.seq for row in page.items] == list(range(1, 9))
+
+
+async def _taken_away(database: Database, run_id: UUID, **values: Any) -> None:
+    """The run is no longer the worker's, which does not know it yet."""
+    lost = update(Run).where(col(Run.id) == run_id).values(worker_id=None, **values)
+    await database.write(lambda session: session.connection().execute(lost).rowcount)
+
+
+@pytest.mark.parametrize("status", ["waiting", "failed", "running"])
+async def test_a_worker_that_has_lost_a_run_cannot_write_how_it_stands(
+    database: Database, status: Status
+) -> None:
+    run_id = await _started(database)
+    _, claimed = await _claimed(database, run_id)
+    ended = {"status": "completed", "finished_at": now(), "stop_event": b'{"type":"StopEvent"}'}
+    await _taken_away(database, run_id, **ended)
+    failure = Failure("Late", "it was lost") if status == "failed" else None
+    with pytest.raises(HeadMoved):
+        await RunJournal(database, claimed, Single().graph.routes).append([], status, failure)
+    found = await database.read(lambda session: session.get_one(Run, run_id))
+    assert (found.status, found.stop_event) == ("completed", ended["stop_event"])
+    assert (found.error_type, found.waiting_for) == (None, None)
+
+
+async def test_a_worker_that_has_lost_a_run_can_leave_no_checkpoint(database: Database) -> None:
+    run = await _stopped(database)
+    await _taken_away(database, run.id, status="cancelled")
+    await run.loses()
+    assert (await database.read(seen.find, run.id)).checkpoint_count == 4
+
+
+async def test_of_a_group_only_those_who_have_lost_their_runs_let_go(database: Database) -> None:
+    lost, *kept = [await _stopped(database) for _ in range(12)]
+    await _taken_away(database, lost.id)
+    for run in kept:
+        run.gate.opened.set()
+    await lost.loses()
+    assert {await run.driven for run in kept} == {"completed"}
+
+
+async def test_a_worker_commits_on_after_it_has_lost_a_run(database: Database) -> None:
+    run = await _stopped(database)
+    worker = database.worker
+    await _taken_away(database, run.id)
+    await run.loses()
+    await _started(database)
+    assert database.worker == worker, "it was not taken for dead"
 
 
 async def test_work_that_fails_takes_none_of_its_group_along(database: Database) -> None:

@@ -1,4 +1,8 @@
-"""Payloads: JSON in rows where it is short, in blobs by its digest where it is long."""
+"""Payloads: JSON in rows where it is short, in blobs by its digest where it is long.
+
+A value of the state that is long and made of long parts is kept part by part: a list to which
+something is added refers to the same blobs, and to one more.
+"""
 
 import re
 from collections import OrderedDict
@@ -24,7 +28,10 @@ from app.store.tables import Blob, Use
 
 INLINE_BYTES = 300
 REFERENCE = re.compile(rb'\{"\$blob":"([0-9a-f]{64})"\}')
-RECENT_EVENTS, RECENT_BLOBS = 4, 32  # that a packer remembers
+PARTED_BYTES = 4_000  # from which a value is kept part by part, where that is worth it
+DEPTH = 3  # of parts within parts
+RECENT_EVENTS, RECENT_BLOBS = 4, 1_000  # that a packer remembers
+REFERS = (b'{"$blob":', b'{"$parts":')
 
 BLOBS: Table = Blob.__table__  # type: ignore[attr-defined]
 USES: Table = Use.__table__  # type: ignore[attr-defined]
@@ -88,18 +95,35 @@ class Packer:
         return orjson.Fragment(self.event(event))
 
     def _part(self, value: Json) -> orjson.Fragment:
-        return orjson.Fragment(self._pack(value)[0])
+        return orjson.Fragment(self._pack(value, DEPTH)[0])
 
-    def _pack(self, value: Json) -> tuple[bytes, bytes | None]:
-        """The value as a payload, and the digest of the blob that it refers to, if it does."""
+    def _pack(self, value: Json, depth: int = 0) -> tuple[bytes, bytes | None]:
+        """The value as a payload, and the digest of the blob that it refers to, if it is one.
+
+        Args:
+            depth: of the parts within parts that are kept by themselves.
+        """
         written = orjson.dumps(value)
         # What could be taken for a reference becomes one.
-        if len(written) <= INLINE_BYTES and not written.startswith(b'{"$blob":'):
+        if len(written) <= INLINE_BYTES and not written.startswith(REFERS):
             return written, None
+        if len(written) >= PARTED_BYTES and depth and isinstance(value, (list, dict)):
+            parted = self._parted(value, depth - 1)
+            if len(parted) <= len(written) // 2:
+                return parted, None
         digest = digest_of(written)
         if digest not in self._stored:
             self._gathered[digest] = written
         return b'{"$blob":"' + digest.hex().encode() + b'"}', digest
+
+    def _parted(self, value: Json, depth: int) -> bytes:
+        """The list or mapping with each of its parts by itself."""
+        parts: Json
+        if isinstance(value, list):
+            parts = [orjson.Fragment(self._pack(item, depth)[0]) for item in value]
+        else:
+            parts = {k: orjson.Fragment(self._pack(item, depth)[0]) for k, item in value.items()}
+        return orjson.dumps({"$parts": parts})
 
 
 class Unpacker:
@@ -144,9 +168,16 @@ class Unpacker:
             return self._part(orjson.loads(payload))
 
     def _part(self, value: Json) -> Json:
-        if isinstance(value, dict) and "$blob" in value and len(value) == 1:
+        if not isinstance(value, dict) or len(value) != 1:
+            return value
+        if "$blob" in value:
             return orjson.loads(self._blobs[bytes.fromhex(value["$blob"])])
-        return value
+        if "$parts" not in value:
+            return value
+        parts = value["$parts"]
+        if isinstance(parts, list):
+            return [self._part(item) for item in parts]
+        return {key: self._part(item) for key, item in parts.items()}
 
 
 @contextmanager

@@ -5,8 +5,14 @@ import asyncio
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
+from sqlmodel import Session
 
+from app.engine.ids import new_id
+from app.store import blobs
+from app.store.blobs import Packer, Unpacker
+from app.store.database import Database
 from tests.api.asking import Cairn, Json, serving
 
 WORKFLOWS = Path(__file__).with_name("workflows")
@@ -70,3 +76,44 @@ async def test_a_fan_out_of_a_thousand_costs_no_more_for_each_checkpoint(
         assert run["checkpoint_count"] > 2_000
         cost = (size(database_url) - before) / run["checkpoint_count"]
     assert cost <= MOST
+
+
+async def test_a_list_in_the_state_costs_at_each_step_what_is_added_to_it(
+    database_url: str,
+) -> None:
+    async with serving(database_url, WORKFLOWS) as cairn:
+        before = size(database_url)
+        run = await cairn.start("hoarding", {"times": 60, "each": 50_000})
+        assert (await cairn.until(run, "completed"))["result"] == 60
+        checkpoints = await cairn.checkpoints(run)
+        middle = await cairn.get(f"/checkpoints/{checkpoints[30]['id']}")
+        assert len(middle["ctx_state"]["globals"]["kept"]) == 30
+        # Kept whole at each change, it would be thirty times as much.
+        assert size(database_url) - before <= 2 * 60 * 50_000
+        rerun = await cairn.until(await cairn.rerun(checkpoints[30]), "completed")
+        assert rerun["result"] == 60
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"$blob": "0" * 64},
+        {"$parts": []},
+        [{"$parts": ["long " * 1_000]}, {"$blob": "x"}] * 3,
+        {"deep": [{"deeper": [["long " * 500] * 9]}] * 5, "$blob": 1},
+        [["long " * 200] * 5] * 5,
+        {"$parts": {"a": "long " * 2_000, "b": "long " * 2_000}},
+    ],
+    ids=str,
+)
+async def test_what_is_kept_part_by_part_is_read_as_it_was_written(
+    database: Database, value: Json
+) -> None:
+    packer, owner = Packer(), new_id()
+    payload = packer.state({"key": value})
+
+    def stored(session: Session) -> Json:
+        blobs.store(session.connection(), {owner: packer.gathered()})
+        return Unpacker(session, [payload]).state(payload)
+
+    assert await database.write(stored) == {"key": value}

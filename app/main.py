@@ -19,6 +19,7 @@ from app import catalog, logs
 from app.api.app import application
 from app.api.understudy import Understudy
 from app.catalog import Catalog
+from app.engine.limits import Limits
 from app.errors import Unavailable
 from app.executor import upkeep
 from app.executor.patrol import Patrol
@@ -142,7 +143,12 @@ async def _driving(
     """The service, and what stops it from starting anything more."""
     signal = Signal(settings.max_waiters)
     worker = Worker(
-        database, loaded.workflows, signal, settings.max_active_runs, settings.max_recoveries
+        database,
+        loaded.workflows,
+        signal,
+        settings.max_active_runs,
+        settings.max_recoveries,
+        Limits(settings.max_steps, settings.max_pending, settings.max_seconds),
     )
     patrol = Patrol(database, worker, signal, settings.lease_seconds)
     keeper = Upkeep(database, _retention(settings), settings.prune_every_seconds)

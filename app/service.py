@@ -105,7 +105,7 @@ class Service:
         run_id = await self._database.write(
             runs.start, workflow, event, context_id, may_wait, request
         )
-        self._worker.wake(run_id)
+        self._worker.wake(run_id, workflow)
         return run_id
 
     async def rerun(self, checkpoint_id: UUID, request: Repeatable | None) -> UUID:
@@ -119,7 +119,7 @@ class Service:
         origin = await self._database.read(runs.origin, checkpoint_id)
         await self._check_steps(self.workflow(origin.run.workflow), origin)
         run_id, claimed = await self._database.write(runs.rerun, origin, request)
-        self._worker.wake(run_id, claimed)
+        self._worker.wake(run_id, origin.run.workflow, claimed)
         return run_id
 
     async def _check_steps(self, workflow: Workflow, origin: Origin) -> None:
@@ -213,7 +213,7 @@ class Service:
         event = _event(workflow, kind, data, ("body", "data"))
         said = await self._database.write(runs.tell, run_id, event, request, workflow.graph)
         if said is not None:
-            self._worker.tell(run_id, [said])
+            self._worker.tell(run_id, run.workflow, [said])
 
     async def cancel(self, run_id: UUID) -> None:
         """End a run; one that has ended stays as it is.

@@ -28,6 +28,15 @@ class Settings(BaseSettings):
     max_active_runs: int = Field(
         1_000, ge=1, description="How many runs are carried forward at once; more are queued."
     )
+    max_steps: int = Field(
+        100_000, ge=1, description="How many checkpoints a run may come to before it is ended."
+    )
+    max_pending: int = Field(
+        200_000, ge=1, description="How many events may be on their way in a run at once."
+    )
+    max_seconds: float | None = Field(
+        None, gt=0, description="How long after it has begun a run may go on; for ever if not set."
+    )
     max_recoveries: int = Field(
         5,
         ge=0,

@@ -30,6 +30,11 @@ log = logging.getLogger(__name__)
 RETRIED = "step %s failed at attempt %d, and is tried again in %.1f s: %s"
 
 
+MANY, FLOOR_SECONDS = 100, 0.1
+"""After so many attempts at one delivery, how long the pauses between them are at least: a policy
+without an end and without a pause would keep the process busy with nothing else."""
+
+
 class Attempts:
     """Tries a step again as its retry policy says; then another step may catch its failure; then
     the run fails."""
@@ -52,6 +57,8 @@ class Attempts:
                 return End("failed", _policy_failed(flight, error, raised)), flight
             if seconds is None:
                 return self._give_up(flight, error, retry), flight
+            if retry.retry_number >= MANY:
+                seconds = max(seconds, FLOOR_SECONDS)
             _let_go(flight, error)
             log.warning(
                 RETRIED, flight.delivery.step, retry.retry_number, seconds, message_of(error)

@@ -17,6 +17,7 @@ from app.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError, Wor
 from app.engine.facts import Completed, Fact, Received, Sent, TimedOut, Waiting
 from app.engine.flight import Flight
 from app.engine.journal import ENDED, End, Head, Journal, Record, Status
+from app.engine.limits import NO_LIMITS, Limits
 from app.engine.progress import Progress
 from app.engine.retry import RetryInfo
 from app.engine.snapshot import NOTHING, Delivery, Snapshot, Wait
@@ -52,6 +53,8 @@ class Runner(Progress):
         snapshot: Snapshot,
         head: Head,
         audience: Audience | None = None,
+        limits: Limits = NO_LIMITS,
+        seconds_left: float | None = None,
     ) -> None:
         graph = workflow.graph
         turns = Turns({step.name: step.num_workers for step in graph.steps.values()})
@@ -65,6 +68,8 @@ class Runner(Progress):
         self.waiting = WaitingSteps(turns)
         self.audience = audience or Audience(graph)
         self.draining = asyncio.Event()
+        self._limits = limits
+        self._seconds_left = seconds_left
         self._flights: dict[int, Flight] = {}
         self._stays = True
         self._thread = threading.current_thread()
@@ -101,9 +106,12 @@ class Runner(Progress):
             HeadMoved: somebody else has moved the run on.
         """
         self._stays = stay
-        timer, seconds = None, self.workflow.timeout
+        timers, seconds = [], self.workflow.timeout
         if seconds is not None:
-            timer = self._loop.call_later(seconds, self._time_out, seconds)
+            timers.append(self._loop.call_later(seconds, self._time_out, seconds))
+        if self._seconds_left is not None:
+            late = End("failed", self._limits.late())
+            timers.append(self._loop.call_later(max(0, self._seconds_left), self._put, late))
         try:
             self._offer()
             for delivery in self.snapshot.pending():
@@ -114,7 +122,7 @@ class Runner(Progress):
                     self.audience.ask(wait)
             await self._begin()
         finally:
-            if timer is not None:
+            for timer in timers:
                 timer.cancel()
             await self._interrupt()
         return self.status
@@ -171,6 +179,10 @@ class Runner(Progress):
         if delta.unclaimed is not NOTHING:
             self.audience.unhandled(delta.unclaimed.put.values(), self._turns.idle)
         if has_ended:
+            return
+        over = self._limits.over(entry.seq, len(entry.snapshot.deliveries))
+        if over is not None:
+            self._put(End("failed", over))
             return
         if type(fact) is Completed and fact.changes:
             self.live.commit(fact.delivery, fact.changes, entry.snapshot.state)

@@ -60,10 +60,18 @@ class Workflow:
         types: further pydantic models, dataclasses and enums that its events and its state may
             hold. Those named in annotations, and those that the module of the class has defined
             or imported, are known without.
+        max_steps: how many checkpoints a service lets a run come to; its setting if `None`.
+        max_pending: how many events may be on their way to steps at once in a run; likewise.
+        max_seconds: how long after it has begun a run may go on, also after a crash; likewise.
+        max_active: how many runs a process of a service carries forward at once.
     """
 
     name: ClassVar[str]
     types: ClassVar[Iterable[type]] = ()
+    max_steps: ClassVar[int | None] = None
+    max_pending: ClassVar[int | None] = None
+    max_seconds: ClassVar[float | None] = None
+    max_active: ClassVar[int | None] = None
 
     # As without arguments, for a class whose own `__init__` does not call this one.
     timeout: float | None = None

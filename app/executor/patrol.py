@@ -12,6 +12,7 @@ from app.errors import Unavailable
 from app.executor.signal import Signal
 from app.executor.worker import Worker
 from app.store import claims, seen, workers
+from app.store.claims import Found
 from app.store.database import Database
 from app.store.seen import Stand
 from app.store.tables import Worker as Row
@@ -43,8 +44,8 @@ class Patrol:
         for workflow in await self._database.read(claims.unknown, self._worker.workflows.keys()):
             log.warning("runs left alone: their workflow is not loaded", workflow=workflow)
         await self._go_round()
-        for run_id in await self._database.read(claims.keeping, self._worker.workflows.keys()):
-            self._worker.wake(run_id)
+        for found in await self._database.read(claims.keeping, self._worker.workflows.keys()):
+            self._worker.wake(*found)
         self._walking = asyncio.create_task(self._walk())
 
     def stop(self) -> None:
@@ -73,8 +74,8 @@ class Patrol:
             ):
                 log.warning("runs taken over", host=other.host, pid=other.pid)
         await self._take_up(own)
-        for run_id, messages in (await self._database.read(claims.told, own)).items():
-            await self._tell(run_id, messages)
+        for found, messages in (await self._database.read(claims.told, own)).items():
+            await self._tell(found, messages)
         for run_id in await self._database.read(claims.to_cancel, own):
             await self._worker.cancel(run_id)
         await self._ring()
@@ -83,10 +84,10 @@ class Patrol:
         """Drive what nobody drives; and where there is nothing else, what is suspected."""
         loaded = self._worker.workflows.keys()
         runs = await self._database.read(claims.nobodys, loaded)
-        for run_id in runs or await self._suspect(own, loaded):
-            self._worker.wake(run_id)
+        for found in runs or await self._suspect(own, loaded):
+            self._worker.wake(*found)
 
-    async def _suspect(self, own: UUID, loaded: Collection[str]) -> list[UUID]:
+    async def _suspect(self, own: UUID, loaded: Collection[str]) -> list[Found]:
         """One of the runs whose workers have died, unless another was begun lately.
 
         They are begun one after the other: so whoever is guilty has its worker's death to itself,
@@ -96,11 +97,11 @@ class Patrol:
         if not free:
             return []
         now = time.monotonic()
-        under_way = await self._database.read(claims.suspects, own, loaded)
-        self._begun = {it: self._begun[it] for it in under_way if it in self._begun}
+        under_way = {it.id for it in await self._database.read(claims.suspects, own, loaded)}
+        self._begun = {it: when for it, when in self._begun.items() if it in under_way}
         if any(now - begun < self._lease_seconds for begun in self._begun.values()):
             return []
-        self._begun[free[0]] = now
+        self._begun[free[0].id] = now
         return free[:1]
 
     async def _ring(self) -> None:
@@ -112,12 +113,12 @@ class Patrol:
         for run in await self._database.read(seen.several, moved) if moved else ():
             self._signal.ring(run.id, run)
 
-    async def _tell(self, run_id: UUID, messages: list[UUID]) -> None:
-        untold = self._worker.untold(run_id, messages)
+    async def _tell(self, run: Found, messages: list[UUID]) -> None:
+        untold = self._worker.untold(run.id, messages)
         if untold:
-            self._worker.tell(run_id, await self._database.read(claims.messages, untold))
-        elif not self._worker.drives(run_id):
-            self._worker.wake(run_id)
+            self._worker.tell(*run, await self._database.read(claims.messages, untold))
+        elif not self._worker.drives(run.id):
+            self._worker.wake(*run)
 
     def _is_dead(self, other: Row) -> bool:
         """Whether the worker has not moved for so long, or its process is gone.

@@ -49,8 +49,8 @@ class Slots:
 class Slot:
     """One run's slot: given back while it waits."""
 
-    def __init__(self, slots: Slots) -> None:
-        """Of a slot that was taken."""
+    def __init__(self, *slots: Slots) -> None:
+        """Of a slot that was taken, one of each of these."""
         self._slots = slots
         self._held = True
 
@@ -60,10 +60,12 @@ class Slot:
             self.leave()
         elif status == "running" and not self._held:
             self._held = True
-            self._slots.take_at_once()
+            for slots in self._slots:
+                slots.take_at_once()
 
     def leave(self) -> None:
         """Give it back, if it is held."""
         if self._held:
             self._held = False
-            self._slots.give_back()
+            for slots in self._slots:
+                slots.give_back()

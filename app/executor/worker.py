@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -12,12 +13,14 @@ import structlog
 from app.engine import Workflow
 from app.engine.facts import Received, Sent
 from app.engine.journal import ENDED, HeadMoved, Status
+from app.engine.limits import Limits
 from app.engine.runner import Runner
 from app.engine.serialization import SealedEvent
 from app.errors import NotFound, Unavailable
 from app.executor.signal import Signal
 from app.executor.slots import Slot, Slots
 from app.store import claims, runs, seen
+from app.store.columns import now
 from app.store.database import Database
 from app.store.journal import RunJournal
 from app.store.runs import Claimed, Said
@@ -26,6 +29,7 @@ from app.store.seen import Seen
 log = structlog.get_logger(__name__)
 
 ACCEPTED_SECONDS = 8.0  # that whoever asks for a run waits for it to be stored
+KEPT_FREE = 10  # of so many slots, one is not for a workflow that has the others
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds, before a run is taken up again after trouble
 
 
@@ -33,6 +37,7 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds, before a run is taken up agai
 class _Driven:
     """A run that this worker drives, or is about to."""
 
+    workflow: str
     claimed: Claimed | None = None  # where it need not be claimed first
     accepted: "asyncio.Future[None] | None" = None  # of a run that is not stored yet
     has_slot: bool = False
@@ -58,12 +63,20 @@ class Worker:
         signal: Signal,
         max_active_runs: int,
         max_recoveries: int,
+        limits: Limits,
     ) -> None:
         self.workflows = workflows
         self._database = database
         self._signal = signal
         self._slots = Slots(max_active_runs)
         self._max_recoveries = max_recoveries
+        self._limits = limits
+        # No workflow has all the slots: the others must get on, too.
+        most = max_active_runs - max_active_runs // KEPT_FREE
+        self._of_workflow = {
+            name: Slots(min(most, workflow.max_active or most))
+            for name, workflow in workflows.items()
+        }
         self._driven: dict[UUID, _Driven] = {}
         self._draining = False
 
@@ -78,13 +91,15 @@ class Worker:
             Unavailable: it could not be stored.
         """
         worker = self._database.worker
-        if self._draining or worker is None or not self._slots.free:
+        own = self._of_workflow[workflow]
+        if self._draining or worker is None or not self._slots.free or not own.free:
             return None
         self._slots.take_at_once()  # who comes meanwhile must not find it free
+        own.take_at_once()
         claimed = runs.fresh(workflow, event, worker)
         loop = asyncio.get_running_loop()
         accepted = loop.create_future()
-        self._take_up(claimed.run.id, _Driven(claimed, accepted, has_slot=True))
+        self._take_up(claimed.run.id, _Driven(workflow, claimed, accepted, has_slot=True))
         patience = loop.call_later(ACCEPTED_SECONDS, _give_up, accepted)
         try:
             await accepted
@@ -92,14 +107,14 @@ class Worker:
             patience.cancel()
         return claimed.run.id
 
-    def wake(self, run_id: UUID, claimed: Claimed | None = None) -> None:
+    def wake(self, run_id: UUID, workflow: str, claimed: Claimed | None = None) -> None:
         """Something has happened to the run: it was accepted, or nobody drives it. Where it is
         claimed already, it need not be once more."""
         if self._draining:
             return  # it is taken up at the next start, or by another process
         driven = self._driven.get(run_id)
         if driven is None:
-            self._take_up(run_id, _Driven(claimed))
+            self._take_up(run_id, _Driven(workflow, claimed))
         else:
             driven.again = True
 
@@ -108,12 +123,12 @@ class Worker:
         driven.task = asyncio.create_task(self._drive(run_id, driven))
         driven.task.add_done_callback(lambda _: self._drop(run_id, driven))
 
-    def tell(self, run_id: UUID, said: Sequence[Said]) -> None:
+    def tell(self, run_id: UUID, workflow: str, said: Sequence[Said]) -> None:
         """Something was said to the run, and is committed."""
         driven = self._driven.get(run_id)
         if driven is not None and driven.runner is not None:
             _tell(driven.runner, driven, said)
-        self.wake(run_id)
+        self.wake(run_id, workflow)
 
     def untold(self, run_id: UUID, messages: Sequence[UUID]) -> list[UUID]:
         """Which of the messages the run has yet to be told of, if it is under way here."""
@@ -164,7 +179,7 @@ class Worker:
         except Unavailable:
             if driven is not None:
                 driven.cancelled.clear()
-                self.wake(run_id)
+                self.wake(run_id, driven.workflow)
             raise
         if status in ENDED:
             self._signal.ring(run_id)
@@ -242,12 +257,22 @@ class Worker:
             driven.again = True
         return True
 
+    async def _slot(self, driven: _Driven) -> Slot:
+        """A slot for the run, once there is one for its workflow and one for all."""
+        slots = (self._of_workflow[driven.workflow], self._slots)
+        if not driven.has_slot:
+            await slots[0].take()
+            try:
+                await slots[1].take()
+            except asyncio.CancelledError:
+                slots[0].give_back()
+                raise
+        driven.has_slot = False
+        return Slot(*slots)
+
     async def _once(self, run_id: UUID, driven: _Driven) -> None:
         """Claim the run and carry it forward as far as it goes now."""
-        if not driven.has_slot:
-            await self._slots.take()
-        driven.has_slot = False
-        slot = Slot(self._slots)
+        slot = await self._slot(driven)
         try:
             claimed, driven.claimed = driven.claimed, None
             if claimed is None:
@@ -265,9 +290,14 @@ class Worker:
             standing = claimed.standing.renamed(workflow.graph.renamed)
             claimed = replace(claimed, standing=standing)
             report = partial(self._written, driven, slot)
+            limits = self._limits.or_of(workflow)
+            end = _end(claimed.run, limits)
             routes = workflow.graph.routes
-            journal = driven.journal = RunJournal(self._database, claimed, routes, report)
-            runner = Runner(workflow, journal, run_id, standing.snapshot, standing.head)
+            journal = driven.journal = RunJournal(self._database, claimed, routes, report, end)
+            left = None if end is None else (end - now()).total_seconds()
+            runner = Runner(
+                workflow, journal, run_id, standing.snapshot, standing.head, None, limits, left
+            )
             driven.told.clear()
             _tell(runner, driven, claimed.unheard)
             driven.runner = runner
@@ -280,7 +310,7 @@ class Worker:
                 log.warning("run ended", run=str(run_id), status=status, exc_info=runner.end.error)
             self._signal.ring(run_id, journal.seen)
             if journal.following is not None:
-                self.wake(journal.following)
+                self.wake(journal.following, driven.workflow)
 
     def _written(self, driven: _Driven, slot: Slot, status: Status) -> None:
         """What the run has come to is committed."""
@@ -289,6 +319,13 @@ class Worker:
             self._signal.ring(driven.journal.run_id, driven.journal.seen)
         if driven.accepted is not None and not driven.accepted.done():
             driven.accepted.set_result(None)
+
+
+def _end(run: Seen, limits: Limits) -> datetime | None:
+    """When the run must have ended, if it must."""
+    if limits.seconds is None:
+        return None
+    return (run.started_at or now()) + timedelta(seconds=limits.seconds)
 
 
 def _say(run_id: UUID, error: Exception) -> None:

@@ -1,6 +1,7 @@
 """Claims: which runs a worker has to carry forward, and what it needs for that."""
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -23,6 +24,13 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 1_000  # runs that are looked for at most
 MAX_RECOVERIES = 5
+
+
+class Found(NamedTuple):
+    """A run that somebody has to carry forward."""
+
+    id: UUID
+    workflow: str
 
 
 def claim(
@@ -103,7 +111,7 @@ def unheard(session: Session, run: Run, *, heard: bool = True) -> list[Said]:
     return said + [Said(message.id, unpacker.event(message.event)) for message in messages]
 
 
-def nobodys(session: Session, loaded: Collection[str]) -> list[UUID]:
+def nobodys(session: Session, loaded: Collection[str]) -> list[Found]:
     """The runs that have something to do, and that nobody drives, oldest first. A run that waits
     for its turn, or for an event from outside, is not among them; nor is one that is suspected.
 
@@ -119,22 +127,25 @@ def nobodys(session: Session, loaded: Collection[str]) -> list[UUID]:
     )
     waits_its_turn = and_(col(Run.started_at).is_(None), col(Run.base).is_(None), is_before)
     goes_on = and_(col(Run.status).in_(("queued", "running")), ~waits_its_turn)
-    free = select(Run.id).where(_is_nobodys(), col(Run.workflow).in_(loaded)).order_by(col(Run.id))
+    query = select(Run.id, Run.workflow).where(_is_nobodys(), col(Run.workflow).in_(loaded))
+    free = query.order_by(col(Run.id))
     going = session.exec(free.where(goes_on, Run.recoveries <= INNOCENT).limit(AT_ONCE)).all()
     due = free.where(col(Run.wakes_at) <= now()).limit(AT_ONCE)
     told = free.join(Message, col(Message.run_id) == Run.id).where(Run.status == "waiting")
     woken = [*session.exec(due), *session.exec(told.distinct().limit(AT_ONCE))]
-    return list(dict.fromkeys([*going, *woken]))
+    return [Found(*it) for it in dict.fromkeys(map(tuple, [*going, *woken]))]
 
 
-def keeping(session: Session, loaded: Collection[str]) -> list[UUID]:
+def keeping(session: Session, loaded: Collection[str]) -> list[Found]:
     """The runs that wait, that nobody drives, and that hold events that no step took: there may be
     a step for them in the code that is loaded now."""
-    query = select(Run.id).where(KEEPING, _is_nobodys(), col(Run.workflow).in_(loaded))
-    return list(session.exec(query.order_by(col(Run.id))))
+    query = select(Run.id, Run.workflow).where(
+        KEEPING, _is_nobodys(), col(Run.workflow).in_(loaded)
+    )
+    return [Found(*it) for it in session.exec(query.order_by(col(Run.id)))]
 
 
-def suspects(session: Session, worker: UUID | None, loaded: Collection[str]) -> list[UUID]:
+def suspects(session: Session, worker: UUID | None, loaded: Collection[str]) -> list[Found]:
     """The runs whose workers have died more than once, those that most have died of first.
 
     Of several that were under way at each of these deaths, the one that was begun last is guilty:
@@ -145,10 +156,10 @@ def suspects(session: Session, worker: UUID | None, loaded: Collection[str]) -> 
     """
     driven = and_(Run.worker_id == worker, Run.status == "running")
     mine = driven if worker is not None else and_(_is_nobodys(), col(Run.workflow).in_(loaded))
-    query = select(Run.id, Run.recoveries).where(SUSPECTED, mine).limit(AT_ONCE)
+    query = select(Run.id, Run.workflow, Run.recoveries).where(SUSPECTED, mine).limit(AT_ONCE)
     found = session.exec(query.order_by(col(Run.recoveries).desc())).all()
-    ordered = sorted(found, key=lambda it: (-it[1], it[0].int * (1 if it[1] % 2 == 0 else -1)))
-    return [id_ for id_, _ in ordered]
+    ordered = sorted(found, key=lambda it: (-it[2], it[0].int * (1 if it[2] % 2 == 0 else -1)))
+    return [Found(id_, workflow) for id_, workflow, _ in ordered]
 
 
 def unknown(session: Session, loaded: Collection[str]) -> list[str]:
@@ -157,17 +168,16 @@ def unknown(session: Session, loaded: Collection[str]) -> list[str]:
     return sorted(session.exec(query.distinct()))
 
 
-def told(session: Session, worker: UUID) -> dict[UUID, list[UUID]]:
+def told(session: Session, worker: UUID) -> dict[Found, list[UUID]]:
     """The messages to the worker's runs that have not become a checkpoint: by run, in order."""
     query = (
-        select(Message.run_id, Message.id)
-        .join(Run, col(Run.id) == Message.run_id)
-        .where(Run.worker_id == worker)
+        select(Run.id, Run.workflow, Message.id)
+        .where(Run.id == Message.run_id, Run.worker_id == worker)
         .order_by(col(Message.id))
     )
-    messages: dict[UUID, list[UUID]] = {}
-    for run, message in session.exec(query):
-        messages.setdefault(run, []).append(message)
+    messages: dict[Found, list[UUID]] = {}
+    for run, workflow, message in session.exec(query):
+        messages.setdefault(Found(run, workflow), []).append(message)
     return messages
 
 

@@ -44,12 +44,14 @@ class RunJournal:
         claimed: Claimed,
         routes: Routes,
         report: Callable[[Status], None] = lambda _: None,
+        end: datetime | None = None,
     ) -> None:
         """For a run that was claimed.
 
         Args:
             routes: those of its workflow.
             report: is told how the run stands, each time it has been written.
+            end: when the run must have ended, if it must.
         """
         self.worker = claimed.worker
         self.following: UUID | None = None
@@ -64,6 +66,7 @@ class RunJournal:
         self._asked = {it.key: it.since for it in claimed.asked}
         self._waiting_for: Sequence[Asked] = ()
         self._routes = routes
+        self._end_at = end
         self._report = report
         self._count = 0
         self._ended: tuple[datetime, SealedEvent | None, Failure | None] | None = None
@@ -172,7 +175,8 @@ class RunJournal:
         open_ = questions.asked(open_questions(routes, snapshot), self._asked, moment)
         self._waiting_for, self._asked = open_, {it.key: it.since for it in open_}
         keeps = any(not routes[event.type].asks for event in snapshot.unclaimed.values())
-        return Waits(questions.first_deadline(open_), questions.write(self._packer, open_), keeps)
+        ends = [it for it in (questions.first_deadline(open_), self._end_at) if it is not None]
+        return Waits(min(ends, default=None), questions.write(self._packer, open_), keeps)
 
     def _end(self, failure: Failure | None) -> End:
         snapshot = self._snapshot

@@ -1,12 +1,11 @@
 """Code that changes under runs that wait, or that are rerun: nothing is lost, and all is said."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
-
 import pytest
 
-from tests.api.asking import Cairn, refused, serving
+from tests.api.asking import refused
+from tests.api.files import Serve, serve
+
+__all__ = ["serve"]
 
 HEAD = """
 from app.engine import (
@@ -78,23 +77,6 @@ class Rag(Workflow):
         return StopEvent(result=f"ranked {ev.score}")
 """
 )
-
-Serve = Callable[[str], AbstractAsyncContextManager[Cairn]]
-
-
-@pytest.fixture
-def serve(database: str, tmp_path: Path) -> Serve:
-    """The service with one file of workflows, which is what it is given."""
-    folder = tmp_path / "files"
-    folder.mkdir()
-
-    @asynccontextmanager
-    async def with_file(text: str) -> AsyncIterator[Cairn]:
-        (folder / "flow.py").write_text(text)
-        async with serving(database, folder) as cairn:
-            yield cairn
-
-    return with_file
 
 
 async def test_an_answer_that_no_step_takes_any_more_is_refused_and_not_lost(serve: Serve) -> None:

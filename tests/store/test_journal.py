@@ -123,7 +123,7 @@ async def test_nothing_is_written_for_a_worker_that_others_have_taken_for_dead(
     assert row.id == claimed.worker == database.worker
     assert not await other.write(workers.bury, row.id, row.beats - 1), "it has moved since"
     assert await other.write(workers.bury, row.id, row.beats)
-    assert await other.read(claims.nobodys, {"single"}) == [run_id]
+    assert await other.read(claims.nobodys, {"single"}) == [(run_id, "single")]
     with pytest.raises(HeadMoved):
         await runner.drive(stay=False)
     found = await database.read(seen.find, run_id)

@@ -90,7 +90,8 @@ def run(
     settings = _settings(workflows=workflows)
     logs.configure("critical", settings.log_format)  # what goes wrong is said at the end
     try:
-        raise typer.Exit(asyncio.run(run_here(settings.workflows, name, fields)))
+        ending = run_here(settings.workflows, settings.load_seconds, name, fields)
+        raise typer.Exit(asyncio.run(ending))
     except ValueError as error:
         raise _stop(str(error)) from None
     except KeyboardInterrupt:

@@ -45,7 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ValueError: a setting names something that is not there.
     """
     settings = settings or Settings()
-    loaded = catalog.load(settings.workflows)
+    loaded = catalog.load(settings.workflows, settings.load_seconds)
     database = _opened(settings)
 
     @asynccontextmanager
@@ -66,7 +66,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
     Raises:
         ValueError: a setting names something that is not there.
     """
-    loaded = catalog.load(settings.workflows)
+    loaded = catalog.load(settings.workflows, settings.load_seconds)
     _spare_the_collector()
     async with _driving(settings, _opened(settings), loaded) as (service, _):
         yield service

@@ -18,6 +18,9 @@ class Settings(BaseSettings):
     workflows: Path = Field(
         Path("workflows"), description="The folder whose `.py` files define the workflows."
     )
+    load_seconds: float = Field(
+        20.0, gt=0, le=3600, description="How long each of these files may take to load."
+    )
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(
         8000, ge=0, le=65535, description="The port to listen on; 0 finds a free one."

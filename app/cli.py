@@ -1,7 +1,6 @@
 """The command line: arguments in, exit code out."""
 
 import asyncio
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from rich.console import Console
 
-from app import __version__, logs
+from app import __version__, environment, logs, settings
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +33,8 @@ DatabaseUrl = Annotated[
 Workflows = Annotated[
     Path | None, typer.Option(help="The folder with the workflows. [CAIRN_WORKFLOWS]")
 ]
+Host = Annotated[str | None, typer.Option(help="The address to listen on. [CAIRN_HOST]")]
+Port = Annotated[int | None, typer.Option(help="The port; 0 finds one. [CAIRN_PORT]")]
 
 
 def main() -> None:
@@ -51,26 +50,31 @@ def _version(wanted: bool) -> None:
 
 @cli.callback()
 def root(
-    version: Annotated[  # its callback answers
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001  # its callback answers
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
     ] = False,
 ) -> None:
     """Event-driven workflows with a checkpoint at every completed step."""
+    try:
+        context.obj = environment.load()
+    except ValueError as error:
+        raise _stop(str(error)) from None
 
 
 @cli.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="The address to listen on. [CAIRN_HOST]")] = None,
-    port: Annotated[int | None, typer.Option(help="The port; 0 finds one. [CAIRN_PORT]")] = None,
+    host: Host = None,
+    port: Port = None,
     workflows: Workflows = None,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Serve the workflows over HTTP, until told to stop."""
     from app.main import serve as serve_with
 
-    settings = _settings(host=host, port=port, workflows=workflows, database_url=database_url)
+    chosen = _settings(host=host, port=port, workflows=workflows, database_url=database_url)
     try:
-        raise typer.Exit(serve_with(settings))
+        raise typer.Exit(serve_with(chosen))
     except ValueError as error:
         raise _stop(str(error)) from None
 
@@ -87,10 +91,10 @@ def run(
     from app.terminal import run_here
 
     fields = _object(input)
-    settings = _settings(workflows=workflows)
-    logs.configure("critical", settings.log_format)  # what goes wrong is said at the end
+    chosen = _settings(workflows=workflows)
+    logs.configure("critical", chosen.log_format)  # what goes wrong is said at the end
     try:
-        ending = run_here(settings.workflows, settings.load_seconds, name, fields)
+        ending = run_here(chosen.workflows, chosen.load_seconds, name, fields)
         raise typer.Exit(asyncio.run(ending))
     except ValueError as error:
         raise _stop(str(error)) from None
@@ -144,11 +148,11 @@ def prune(
     """Delete runs that have ended, but for those to be kept or with a tagged checkpoint."""
     from app.main import prune as prune_with
 
-    settings = _settings(
+    chosen = _settings(
         retain_days=days, retain_runs=runs, retain_statuses=status, database_url=database_url
     )
     try:
-        print(asyncio.run(prune_with(settings, dry_run=dry_run)))
+        print(asyncio.run(prune_with(chosen, dry_run=dry_run)))
     except ValueError as error:
         raise _stop(str(error)) from None
 
@@ -158,13 +162,28 @@ def demo(workflows: Workflows = None) -> None:
     """Start the service on a fresh database and walk through the notebook over HTTP."""
     from app.demo import Failed, walk
 
-    settings = _settings(workflows=workflows)
+    chosen = _settings(workflows=workflows)
     try:
-        walk(settings.workflows)
+        walk(chosen.workflows)
     except Failed as failure:
         raise _stop(f"The demo failed: {failure}") from None
     except KeyboardInterrupt:
         raise _stop("Interrupted.", code=130) from None
+
+
+@cli.command()
+def config(
+    context: typer.Context,
+    host: Host = None,
+    port: Port = None,
+    workflows: Workflows = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Print every setting as it holds, and where it comes from; secrets are masked."""
+    from app.configuration import lines
+
+    given = {"host": host, "port": port, "workflows": workflows, "database_url": database_url}
+    print(*lines(_settings(**given), given, from_file=context.obj), sep="\n")
 
 
 @cli.command()
@@ -189,14 +208,9 @@ def _database(url: str | None) -> Iterator["Schema"]:
 def _settings(**given: Any) -> Settings:
     """The settings of the environment, under what the command line gives."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        wrong = (f"CAIRN_{e['loc'][0]}".upper() + f": {e['msg']}." for e in error.errors())
-        raise _stop("These settings do not fit. " + " ".join(wrong)) from None
-    except SettingsError as error:
-        field = re.search(r'field "(\w+)"', str(error))
-        name = f"CAIRN_{field[1]}".upper() if field else "One"
-        raise _stop(f"These settings do not fit. {name}: it must be written as JSON.") from None
+        return settings.read(**given)
+    except ValueError as error:
+        raise _stop(str(error)) from None
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.command import here
 from tests.databases import database_url, postgresql
 from tests.scripted_model import Scripted, scripted_model
 
-__all__ = ["database_url", "postgresql"]
+__all__ = ["database_url", "here", "postgresql"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

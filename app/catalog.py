@@ -79,7 +79,7 @@ def load(folder: Path, seconds: float) -> Catalog:
     if not folder.is_dir():
         raise ValueError(
             f"There is no folder {folder} with workflows. Name one with --workflows or in "
-            "CAIRN_WORKFLOWS."
+            "CAIRN_WORKFLOWS; or make one with cairn init."
         )
     catalog = Catalog()
     for path in sorted(folder.glob("*.py")):

@@ -1,6 +1,7 @@
 """The command line: arguments in, exit code out."""
 
 import asyncio
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,13 +159,28 @@ def prune(
 
 
 @cli.command()
-def demo(workflows: Workflows = None) -> None:
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder; it is made if need be.")] = Path(),
+) -> None:
+    """Make a folder to begin with: a workflow, a README, an example of settings."""
+    from app.starter import lay_out
+
+    try:
+        made = lay_out(folder)
+    except ValueError as error:
+        raise _stop(str(error)) from None
+    print(*made, sep="\n")
+    where = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+    print(f"Next: {where}cairn serve")
+
+
+@cli.command()
+def demo() -> None:
     """Start the service on a fresh database and walk through the notebook over HTTP."""
     from app.demo import Failed, walk
 
-    chosen = _settings(workflows=workflows)
     try:
-        walk(chosen.workflows)
+        walk()
     except Failed as failure:
         raise _stop(f"The demo failed: {failure}") from None
     except KeyboardInterrupt:

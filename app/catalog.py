@@ -76,13 +76,8 @@ def load(folder: Path, seconds: float) -> Catalog:
     Raises:
         ValueError: there is no such folder.
     """
-    if not folder.is_dir():
-        raise ValueError(
-            f"There is no folder {folder} with workflows. Name one with --workflows or in "
-            "CAIRN_WORKFLOWS; or make one with cairn init."
-        )
     catalog = Catalog()
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(checked(folder).glob("*.py")):
         slow = partial(_say_slow, path.name)
         try:
             with alarm(str(path.absolute()), SLOW_SECONDS, seconds, slow):
@@ -100,6 +95,16 @@ def load(folder: Path, seconds: float) -> Catalog:
             log.error("workflow file not loaded", file=path.name, exc_info=error)
             catalog.report(path.name, _described(error))
     return catalog
+
+
+def checked(folder: Path) -> Path:
+    """The folder; ValueError if there is none."""
+    if not folder.is_dir():
+        raise ValueError(
+            f"There is no folder {folder} with workflows. Name one with --workflows or in "
+            "CAIRN_WORKFLOWS; or make one with cairn init."
+        )
+    return folder
 
 
 def _say_slow(file: str, stands: StillRunning) -> None:

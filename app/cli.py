@@ -2,7 +2,7 @@
 
 import asyncio
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,16 +65,23 @@ def root(
 
 @cli.command()
 def serve(
+    context: typer.Context,
     host: Host = None,
     port: Port = None,
     workflows: Workflows = None,
     database_url: DatabaseUrl = None,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Begin anew when a workflow's file or .env changes.")
+    ] = False,
 ) -> None:
     """Serve the workflows over HTTP, until told to stop."""
-    from app.main import serve as serve_with
-
-    chosen = _settings(host=host, port=port, workflows=workflows, database_url=database_url)
+    given = {"host": host, "port": port, "workflows": workflows, "database_url": database_url}
+    chosen = _settings(**given)
     try:
+        if reload:
+            return _reload(chosen, given, context.obj)
+        from app.main import serve as serve_with
+
         raise typer.Exit(serve_with(chosen))
     except ValueError as error:
         raise _stop(str(error)) from None
@@ -219,6 +226,17 @@ def _database(url: str | None) -> Iterator["Schema"]:
         yield Schema(_settings(database_url=url).database_url)
     except ValueError as error:
         raise _stop(str(error)) from None
+
+
+def _reload(chosen: Settings, given: Mapping[str, Any], from_file: Collection[str]) -> None:
+    from app.catalog import checked
+    from app.reloading import Reloading
+
+    logs.configure(chosen.log_level, chosen.log_format)
+    options = [
+        f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None
+    ]
+    Reloading(options, from_file, chosen.drain_seconds).run(checked(chosen.workflows))
 
 
 def _settings(**given: Any) -> Settings:

@@ -54,8 +54,8 @@ def configure(level: str, log_format: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    # The first speaks of every request to a model's server, the second of every start.
-    for talkative in ("httpx", "alembic"):
+    # These speak of every request to a model's server, every start, every changed file.
+    for talkative in ("httpx", "alembic", "watchfiles"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
 
 

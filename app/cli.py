@@ -136,6 +136,21 @@ def check(database_url: DatabaseUrl = None) -> None:
         raise _stop(complaint, code=1)
 
 
+@db.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The copy; it must not be there yet.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Copy a database of SQLite's to a file, while the service runs."""
+    from app.store.backup import backup as back_up
+
+    try:
+        back_up(_settings(database_url=database_url).database_url, file)
+    except ValueError as error:
+        raise _stop(str(error)) from None
+    print(f"{file}: {file.stat().st_size:,} bytes")
+
+
 @cli.command()
 def prune(
     days: Annotated[
@@ -258,7 +273,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _stop(message: str, code: int = 2) -> typer.Exit:
-    errors.print(f"cairn: {message}", markup=False)
+    errors.print(f"cairn: {message}", markup=False, soft_wrap=True)  # so that it can be copied
     return typer.Exit(code)
 
 

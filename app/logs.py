@@ -55,7 +55,7 @@ def configure(level: str, log_format: str) -> None:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # These speak of every request to a model's server, every start, every changed file.
-    for talkative in ("httpx", "alembic", "watchfiles"):
+    for talkative in ("httpx", "httpx2", "alembic", "watchfiles"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
 
 

@@ -79,7 +79,8 @@ def serve(
     chosen = _settings(**given)
     try:
         if reload:
-            return _reload(chosen, given, context.obj)
+            _reload(chosen, given, context.obj)
+            return
         from app.main import serve as serve_with
 
         raise typer.Exit(serve_with(chosen))

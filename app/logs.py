@@ -6,6 +6,7 @@ and no format shows the values of variables, which hold keys and prompts.
 
 import logging
 import sys
+import threading
 import traceback
 
 import structlog
@@ -54,9 +55,18 @@ def configure(level: str, log_format: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    threading.excepthook = _thread_failed  # Python's own would print the text as it is
     # These speak of every request to a model's server, every start, every changed file.
     for talkative in ("httpx", "httpx2", "alembic", "watchfiles"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """A thread of a step or a library has ended with an exception."""
+    error = failed.exc_value
+    name = None if failed.thread is None else failed.thread.name
+    if not isinstance(error, SystemExit):
+        structlog.get_logger(__name__).error("thread failed", thread=name, exc_info=error)
 
 
 def _without_colours(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
         Path("workflows"), description="The folder whose `.py` files define the workflows."
     )
     load_seconds: float = Field(
-        20.0, gt=0, le=3600, description="How long each of these files may take to load."
+        15.0, gt=0, le=3600, description="How long each of these files may take to load."
     )
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(

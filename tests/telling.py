@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+import threading
 from pathlib import Path
 
 from app import logs
@@ -39,6 +40,10 @@ async def _fail(folder: Path) -> None:
             await cairn.until(await cairn.start("leaky", {"how": how}), "failed")
 
 
+def _raise() -> None:
+    raise ValueError(BROKEN)
+
+
 def main(home: Path) -> None:
     """Fail, in all the ways that a log must stand, once in each format."""
     for log_format in ("console", "json"):
@@ -50,6 +55,9 @@ def main(home: Path) -> None:
             asyncio.run(_fail(folder))
             extra = {"note": BROKEN, "size": 7}
             logging.getLogger("other").warning("said: %s", BROKEN, extra=extra)
+            thread = threading.Thread(target=_raise, name="of a step")
+            thread.start()
+            thread.join()
             coloured = {"color_message": "\x1b[31mplain"}
             logging.getLogger("uvicorn").warning("plain", extra=coloured)
 

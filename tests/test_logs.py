@@ -67,6 +67,12 @@ def test_fields_given_to_the_standard_library_are_fields_of_the_line() -> None:
     assert plain.keys() == {"event", "level", "timestamp"}
 
 
+def test_a_thread_that_fails_is_told_in_a_line_too() -> None:
+    [line] = objects("thread failed")
+    assert line["thread"] == "of a step"
+    assert "ValueError: first" in str(line["exception"])
+
+
 @both
 def test_no_text_begins_a_line_of_its_own(log_format: str) -> None:
     output = told(log_format)

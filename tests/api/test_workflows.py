@@ -1,6 +1,7 @@
 """The folder of workflows: what is served, and what could not be loaded."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
@@ -309,6 +310,20 @@ async def test_a_file_that_does_not_finish_loading_is_interrupted_and_the_others
     [slow] = [line for line in told if line["event"] == "workflow file still loading"]
     assert (slow["file"], slow["log_level"]) == (f"{case}.py", "warning")
     assert str(slow["line"]).isdigit()
+
+
+async def test_a_file_keeps_the_handler_of_signals_that_it_has_set(
+    database: str, folder: Path
+) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    ignore = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
+    (folder / "ringing.py").write_text(ignore)
+    try:
+        assert (await listed(database, folder))["broken"] == []
+        assert signal.getsignal(signal.SIGALRM) is signal.SIG_IGN
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 async def test_an_interrupt_while_a_file_loads_ends_the_start(database: str, folder: Path) -> None:

@@ -39,7 +39,7 @@ def lines(
 def _masked(name: str, value: object) -> str:
     if value is None:
         return ""
-    if re.search(SECRET, name, re.IGNORECASE):
+    if re.search(SECRET, name, re.IGNORECASE) and not isinstance(value, int | float):
         return MASK
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     for secret in IN_A_URL:

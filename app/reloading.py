@@ -28,12 +28,15 @@ class Reloading:
     """
 
     def __init__(self, options: Sequence[str], unset: Collection[str], drain: float) -> None:
-        """Args:
-        options: of `cairn serve`.
-        unset: variables that the service reads from the file `.env` by itself.
-        drain: seconds that its running steps may take when it is told to stop.
+        """Prepare the service; `run` begins it.
+
+        Args:
+            options: of `cairn serve`.
+            unset: variables that the service reads from the file `.env` by itself.
+            drain: seconds that its running steps may take when it is told to stop.
         """
-        self._command = [sys.executable, "-m", "app.cli", "serve", *options]
+        # -P: a folder `app` in the working folder is not to be taken for this package.
+        self._command = [sys.executable, "-P", "-m", "app.cli", "serve", *options]
         self._environment = {k: v for k, v in os.environ.items() if k not in unset}
         self._patience = drain + SPARE_SECONDS
         self._stop = threading.Event()
@@ -41,7 +44,7 @@ class Reloading:
 
     def run(self, folder: Path) -> None:
         """Serve the folder's workflows, and begin anew when one changes, until told to stop."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._told)
         self._begin()
         for changed in self._changes(folder):
@@ -65,7 +68,8 @@ class Reloading:
 
     def _end(self) -> None:
         """Have the service drain and end, if it has not."""
-        assert self._service is not None
+        if self._service is None:
+            return
         if not self._stop.is_set():
             self._service.terminate()
         try:
@@ -92,13 +96,9 @@ class Reloading:
             yield_on_timeout=True,
             recursive=False,
         )
-        known: subprocess.Popen[bytes] | None = None
         for changed in changes:
             if changed:
                 yield sorted({Path(path).name for _, path in changed})
-            elif self._service is not known and (code := self._ended()) is not None:
-                known = self._service
-                log.error("the service has ended; it begins anew with the next change", code=code)
-
-    def _ended(self) -> int | None:
-        return None if self._service is None else self._service.poll()
+            elif self._service is not None and (code := self._service.poll()) is not None:
+                self._service = None
+                log.error("the service has ended; the next change begins it anew", code=code)

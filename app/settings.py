@@ -93,7 +93,9 @@ def read(**given: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        wrong = (f"{variable(e['loc'][0])}: {e['msg']}." for e in error.errors())
+        # A rule that several settings break together stands at none of them.
+        found = [(": ".join(map(variable, e["loc"][:1])), e["msg"]) for e in error.errors()]
+        wrong = (f"{name}: {message}." if name else f"{message}." for name, message in found)
         raise ValueError("These settings do not fit. " + " ".join(wrong)) from None
     except SettingsError as error:
         field = re.search(r'field "(\w+)"', str(error))
@@ -114,5 +116,5 @@ def _strays() -> Iterator[str]:
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             near = get_close_matches(name.upper(), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "`cairn config` lists those there are."
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
             yield f"There is no setting {name}: {hint}"

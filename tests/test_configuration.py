@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from app.configuration import lines
 from app.settings import Settings, variable
-from tests.command import Command, cairn, refused
+from tests.command import ROOT, Command, cairn, refused
 
 
 @pytest.fixture
@@ -31,6 +32,11 @@ def test_every_setting_is_shown_with_its_default(here: Command, folder: Path) ->
     assert shown["CAIRN_PORT"] == ("8000", "default")
     assert shown["CAIRN_RETAIN_STATUSES"] == ('["cancelled","completed","failed"]', "default")
     assert {origin for _, origin in shown.values()} == {"default"}
+
+
+def test_readme_names_every_setting() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [f for f in Settings.model_fields if f"| `{variable(f)}` |" not in readme] == []
 
 
 def test_where_a_setting_comes_from_is_shown(
@@ -77,6 +83,16 @@ def test_a_password_is_masked(
     assert "host/name" in shown
 
 
+def test_what_is_named_like_a_secret_is_masked_unless_it_is_a_number() -> None:
+    class More(Settings):
+        console_key: str = "secret"
+        tokens: int = 5
+
+    shown = {line.partition("=")[0]: line for line in lines(More.model_construct(), {}, ())}
+    assert shown["CAIRN_CONSOLE_KEY"] == "CAIRN_CONSOLE_KEY=***  # default"
+    assert shown["CAIRN_TOKENS"] == "CAIRN_TOKENS=5  # default"
+
+
 def test_the_file_is_read_by_every_command_from_the_working_folder(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("CAIRN_WORKFLOWS=/no/such/folder\n")
     refused(cairn("serve", cwd=tmp_path), "/no/such/folder")
@@ -106,7 +122,7 @@ def test_a_file_that_does_not_fit_is_refused(
     [
         ("CAIRN_DATABSE_URL", "CAIRN_DATABASE_URL"),
         ("cairn_prot", "CAIRN_PORT"),
-        ("CAIRN_ELSEWHERE_ALTOGETHER", "cairn config"),
+        ("CAIRN_ELSEWHERE_ALTOGETHER", "there are CAIRN_DATABASE_URL, "),
     ],
 )
 @pytest.mark.parametrize("command", ["serve", "config", "prune"])

@@ -128,7 +128,7 @@ def _service(folder: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     database = f"sqlite:///{folder / 'cairn.db'}"
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "app.cli", "serve", "--port", str(port)]
     command += ["--host", "127.0.0.1", "--workflows", str(WORKFLOWS), "--database-url", database]
     log = folder / "log"
     with log.open("w") as written:

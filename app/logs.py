@@ -87,10 +87,11 @@ def _traceback(exc_info: ExcInfo) -> str:
 
 
 def _bounded(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """The line with its texts cut; a traceback has been already."""
+    """The line with its values cut; a traceback has been already."""
     for key, value in event.items():
-        if isinstance(value, str) and key != "exception":
-            event[key] = _cut(value)
+        text = value if isinstance(value, str) else repr(value)
+        if key != "exception" and len(text) > MOST_CHARACTERS:
+            event[key] = _cut(text)
     return event
 
 
@@ -101,7 +102,7 @@ def _on_one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
             lines = (f"{INDENT}{_escaped(line)}" for line in value.split("\n"))
             event[key] = "\n".join(lines)
         else:
-            event[key] = _escaped(value if isinstance(value, str) else _cut(repr(value)))
+            event[key] = _escaped(value if isinstance(value, str) else repr(value))
     return event
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
         if name.startswith("CAIRN_"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # the command's is put back
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         monkeypatch.setattr(sys, "argv", ["cairn", *arguments])

@@ -53,7 +53,7 @@ def main(home: Path) -> None:
         with (home / f"{log_format}.log").open("w") as sys.stderr:
             logs.configure("info", log_format)
             asyncio.run(_fail(folder))
-            extra = {"note": BROKEN, "size": 7}
+            extra = {"note": BROKEN, "size": 7, "all": ["z" * 50_000]}
             logging.getLogger("other").warning("said: %s", BROKEN, extra=extra)
             thread = threading.Thread(target=_raise, name="of a step")
             thread.start()

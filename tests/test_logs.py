@@ -63,6 +63,7 @@ def test_a_line_says_which_step_of_which_run_is_tried_again() -> None:
 def test_fields_given_to_the_standard_library_are_fields_of_the_line() -> None:
     [line] = objects("said: ")
     assert line["size"] == 7
+    assert len(str(line["all"])) < LARGEST_LINE
     [plain] = objects("plain")
     assert plain.keys() == {"event", "level", "timestamp"}
 

@@ -7,7 +7,7 @@ import pytest
 
 from app.configuration import lines
 from app.settings import Settings, variable
-from tests.command import ROOT, Command, cairn, refused
+from tests.command import ROOT, Command, refused
 
 
 @pytest.fixture
@@ -93,10 +93,10 @@ def test_what_is_named_like_a_secret_is_masked_unless_it_is_a_number() -> None:
     assert shown["CAIRN_TOKENS"] == "CAIRN_TOKENS=5  # default"
 
 
-def test_the_file_is_read_by_every_command_from_the_working_folder(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("CAIRN_WORKFLOWS=/no/such/folder\n")
-    refused(cairn("serve", cwd=tmp_path), "/no/such/folder")
-    refused(cairn("run", "joke", cwd=tmp_path), "/no/such/folder")
+@pytest.mark.parametrize("command", [["serve"], ["serve", "--reload"], ["run", "joke"]])
+def test_the_file_is_read_by_every_command(here: Command, folder: Path, command: list[str]) -> None:
+    (folder / ".env").write_text("CAIRN_PORT=0\nCAIRN_WORKFLOWS=/no/such/folder\n")
+    refused(here(*command), "/no/such/folder")
 
 
 @pytest.mark.parametrize(

@@ -95,17 +95,3 @@ def _changes(http: httpx.Client, flows: Path, gate: Path) -> None:
     (flows.parent / "other").mkdir()
     (flows.parent / ".env").write_text(f"CAIRN_WORKFLOWS={flows.parent / 'other'}\n")
     until(lambda: not http.get("/workflows").json()["items"], "the setting is taken up")
-
-
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [CAIRN, "serve", "--reload"],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=BOUND,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "There is no folder workflows" in done.stderr

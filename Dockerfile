@@ -13,6 +13,7 @@ RUN ["uv", "venv", "/srv/cairn/.venv"]
 RUN ["uv", "pip", "install", "--no-deps", "--no-build", "--require-hashes", "-r", "requirements/production.txt"]
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
+COPY workflows workflows
 RUN ["uv", "pip", "install", "--no-deps", "."]
 
 FROM python:${PYTHON_VERSION}-slim

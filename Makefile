@@ -56,7 +56,7 @@ lock: setup ## Pin what pyproject.toml asks for in requirements/ (UPGRADE=1 for 
 	@echo "lock: requirements/"
 	@$(COMPILE) --group installer --output-file requirements/uv.txt
 	@$(COMPILE) pyproject.toml --all-extras --group dev --output-file requirements/development.txt
-	@$(COMPILE) pyproject.toml --extra postgresql --constraint requirements/development.txt \
+	@$(COMPILE) pyproject.toml --extra openai --extra postgresql --constraint requirements/development.txt \
 		--output-file requirements/production.txt
 
 clean: ## Remove .venv, caches and builds

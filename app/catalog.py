@@ -5,19 +5,21 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import structlog
 
+from app.alarm import StillRunning, alarm
 from app.engine import PickleSerializer, Workflow
+from app.engine.exceptions import message_of
 from app.engine.steps import step_of
 
 log = structlog.get_logger(__name__)
 
 MODULE = "cairn_workflow_files"  # a name that no package has: `workflows` is a well-known library's
-
-
+SLOW_SECONDS = 5.0  # of loading a file, after which the log says where it stands
 PATH = re.compile(r"(?:/[\w.@+-]+)+")
 
 
@@ -46,7 +48,9 @@ class Catalog:
                     "a PickleSerializer is for use as a library: what a service reads must not be "
                     "executed. Take it out, and declare the types in `types`."
                 )
-        except Exception as error:  # whatever is wrong in a user's file, the others are served
+        except (KeyboardInterrupt, StillRunning):
+            raise
+        except BaseException as error:  # whatever is wrong in a file, the others are served
             self.report(file, f"{kind.__name__}: {_described(error)}")
             return
         if kind.name in self.workflows:
@@ -60,30 +64,51 @@ class Catalog:
         self.broken.append(Broken(file, error))
 
 
-def load(folder: Path) -> Catalog:
-    """Load every workflow of the folder.
+def load(folder: Path, seconds: float) -> Catalog:
+    """Load every workflow of the folder, file by file in the order of their names.
 
-    A file that cannot be loaded is reported, and does not keep the others from being served.
+    A file that cannot be loaded is reported, and does not keep the others from being served; nor
+    does one that takes longer than it may. It is interrupted, and nothing of it is kept.
+
+    Args:
+        seconds: how long each file may take.
 
     Raises:
         ValueError: there is no such folder.
     """
+    catalog = Catalog()
+    for path in sorted(checked(folder).glob("*.py")):
+        slow = partial(_say_slow, path.name)
+        try:
+            with alarm(str(path.absolute()), SLOW_SECONDS, seconds, slow):
+                for kind in _defined_in(_module(path)):
+                    catalog.add(path.name, kind)
+        except KeyboardInterrupt:
+            raise
+        except StillRunning as late:
+            catalog.report(
+                path.name,
+                f"it was still loading after {seconds:g} s, at line {late.line}, in {late.at}. "
+                "Have it do less when it is loaded, or raise CAIRN_LOAD_SECONDS.",
+            )
+        except BaseException as error:
+            log.error("workflow file not loaded", file=path.name, exc_info=error)
+            catalog.report(path.name, _described(error))
+    return catalog
+
+
+def checked(folder: Path) -> Path:
+    """The folder; ValueError if there is none."""
     if not folder.is_dir():
         raise ValueError(
             f"There is no folder {folder} with workflows. Name one with --workflows or in "
-            "CAIRN_WORKFLOWS."
+            "CAIRN_WORKFLOWS; or make one with cairn init."
         )
-    catalog = Catalog()
-    for path in sorted(folder.glob("*.py")):
-        try:
-            module = _module(path)
-        except (Exception, SystemExit) as error:
-            log.exception("workflow file not loaded", file=path.name)
-            catalog.report(path.name, _described(error))
-            continue
-        for kind in _defined_in(module):
-            catalog.add(path.name, kind)
-    return catalog
+    return folder
+
+
+def _say_slow(file: str, stands: StillRunning) -> None:
+    log.warning("workflow file still loading", file=file, line=stands.line, at=stands.at)
 
 
 def _module(path: Path) -> ModuleType:
@@ -114,7 +139,7 @@ def _has_steps(kind: type) -> bool:
 
 def _described(error: BaseException) -> str:
     """The error in a line that shows no path of this machine."""
-    return f"{type(error).__name__}: {re.sub(PATH, _name_alone, str(error))}"
+    return f"{type(error).__name__}: {re.sub(PATH, _name_alone, message_of(error))}"
 
 
 def _name_alone(found: re.Match[str]) -> str:

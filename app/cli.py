@@ -1,19 +1,17 @@
 """The command line: arguments in, exit code out."""
 
 import asyncio
-import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from rich.console import Console
 
-from app import __version__, logs
+from app import __version__, environment, logs, settings
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +34,8 @@ DatabaseUrl = Annotated[
 Workflows = Annotated[
     Path | None, typer.Option(help="The folder with the workflows. [CAIRN_WORKFLOWS]")
 ]
+Host = Annotated[str | None, typer.Option(help="The address to listen on. [CAIRN_HOST]")]
+Port = Annotated[int | None, typer.Option(help="The port; 0 finds one. [CAIRN_PORT]")]
 
 
 def main() -> None:
@@ -51,26 +51,39 @@ def _version(wanted: bool) -> None:
 
 @cli.callback()
 def root(
-    version: Annotated[  # its callback answers
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001  # its callback answers
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
     ] = False,
 ) -> None:
     """Event-driven workflows with a checkpoint at every completed step."""
+    try:
+        context.obj = environment.load()
+    except ValueError as error:
+        raise _stop(str(error)) from None
 
 
 @cli.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="The address to listen on. [CAIRN_HOST]")] = None,
-    port: Annotated[int | None, typer.Option(help="The port; 0 finds one. [CAIRN_PORT]")] = None,
+    context: typer.Context,
+    host: Host = None,
+    port: Port = None,
     workflows: Workflows = None,
     database_url: DatabaseUrl = None,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Begin anew when a workflow's file or .env changes.")
+    ] = False,
 ) -> None:
     """Serve the workflows over HTTP, until told to stop."""
-    from app.main import serve as serve_with
-
-    settings = _settings(host=host, port=port, workflows=workflows, database_url=database_url)
+    given = {"host": host, "port": port, "workflows": workflows, "database_url": database_url}
+    chosen = _settings(**given)
     try:
-        raise typer.Exit(serve_with(settings))
+        if reload:
+            _reload(chosen, given, context.obj)
+            return
+        from app.main import serve as serve_with
+
+        raise typer.Exit(serve_with(chosen))
     except ValueError as error:
         raise _stop(str(error)) from None
 
@@ -87,10 +100,11 @@ def run(
     from app.terminal import run_here
 
     fields = _object(input)
-    settings = _settings(workflows=workflows)
-    logs.configure("critical", settings.log_format)  # what goes wrong is said at the end
+    chosen = _settings(workflows=workflows)
+    logs.configure("critical", chosen.log_format)  # what goes wrong is said at the end
     try:
-        raise typer.Exit(asyncio.run(run_here(settings.workflows, name, fields)))
+        ending = run_here(chosen.workflows, chosen.load_seconds, name, fields)
+        raise typer.Exit(asyncio.run(ending))
     except ValueError as error:
         raise _stop(str(error)) from None
     except KeyboardInterrupt:
@@ -123,6 +137,21 @@ def check(database_url: DatabaseUrl = None) -> None:
         raise _stop(complaint, code=1)
 
 
+@db.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The copy; it must not be there yet.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Copy a database of SQLite's to a file, while the service runs."""
+    from app.store.backup import backup as back_up
+
+    try:
+        back_up(_settings(database_url=database_url).database_url, file)
+    except ValueError as error:
+        raise _stop(str(error)) from None
+    print(f"{file}: {file.stat().st_size:,} bytes")
+
+
 @cli.command()
 def prune(
     days: Annotated[
@@ -143,27 +172,57 @@ def prune(
     """Delete runs that have ended, but for those to be kept or with a tagged checkpoint."""
     from app.main import prune as prune_with
 
-    settings = _settings(
+    chosen = _settings(
         retain_days=days, retain_runs=runs, retain_statuses=status, database_url=database_url
     )
     try:
-        print(asyncio.run(prune_with(settings, dry_run=dry_run)))
+        print(asyncio.run(prune_with(chosen, dry_run=dry_run)))
     except ValueError as error:
         raise _stop(str(error)) from None
 
 
 @cli.command()
-def demo(workflows: Workflows = None) -> None:
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder; it is made if need be.")] = Path(),
+) -> None:
+    """Make a folder to begin with: a workflow, a README, an example of settings."""
+    from app.starter import lay_out
+
+    try:
+        made = lay_out(folder)
+    except ValueError as error:
+        raise _stop(str(error)) from None
+    print(*made, sep="\n")
+    where = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+    print(f"Next: {where}cairn serve")
+
+
+@cli.command()
+def demo() -> None:
     """Start the service on a fresh database and walk through the notebook over HTTP."""
     from app.demo import Failed, walk
 
-    settings = _settings(workflows=workflows)
     try:
-        walk(settings.workflows)
+        walk()
     except Failed as failure:
         raise _stop(f"The demo failed: {failure}") from None
     except KeyboardInterrupt:
         raise _stop("Interrupted.", code=130) from None
+
+
+@cli.command()
+def config(
+    context: typer.Context,
+    host: Host = None,
+    port: Port = None,
+    workflows: Workflows = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Print every setting as it holds, and where it comes from; secrets are masked."""
+    from app.configuration import lines
+
+    given = {"host": host, "port": port, "workflows": workflows, "database_url": database_url}
+    print(*lines(_settings(**given), given, from_file=context.obj), sep="\n")
 
 
 @cli.command()
@@ -185,17 +244,23 @@ def _database(url: str | None) -> Iterator["Schema"]:
         raise _stop(str(error)) from None
 
 
+def _reload(chosen: Settings, given: Mapping[str, Any], from_file: Collection[str]) -> None:
+    from app.catalog import checked
+    from app.reloading import Reloading
+
+    logs.configure(chosen.log_level, chosen.log_format)
+    options = [
+        f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None
+    ]
+    Reloading(options, from_file, chosen.drain_seconds).run(checked(chosen.workflows))
+
+
 def _settings(**given: Any) -> Settings:
     """The settings of the environment, under what the command line gives."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        wrong = (f"CAIRN_{e['loc'][0]}".upper() + f": {e['msg']}." for e in error.errors())
-        raise _stop("These settings do not fit. " + " ".join(wrong)) from None
-    except SettingsError as error:
-        field = re.search(r'field "(\w+)"', str(error))
-        name = f"CAIRN_{field[1]}".upper() if field else "One"
-        raise _stop(f"These settings do not fit. {name}: it must be written as JSON.") from None
+        return settings.read(**given)
+    except ValueError as error:
+        raise _stop(str(error)) from None
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -209,7 +274,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _stop(message: str, code: int = 2) -> typer.Exit:
-    errors.print(f"cairn: {message}", markup=False)
+    errors.print(f"cairn: {message}", markup=False, soft_wrap=True)  # so that it can be copied
     return typer.Exit(code)
 
 

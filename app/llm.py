@@ -57,12 +57,17 @@ async def complete(
 
 def _connect() -> "tuple[openai.AsyncOpenAI, str]":
     """A client and its model's name, "" here. For a thread: starting and importing take long."""
+    try:
+        import openai.resources.chat  # else the first request would import it, on the event loop
+    except ModuleNotFoundError:
+        raise ModelUnavailable(
+            "no client for models: run pip install 'cairn[openai]', or pip install 'cairn[model]' "
+            "for a model on this machine too"
+        ) from None
     names = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")
     key, url, model = (os.environ.get(name, "").strip() for name in names)
     local = not (key or url)
     url, key = _local.address() if local else (url or "https://api.openai.com/v1", key or "no-key")
-    import openai.resources.chat  # else the first request would import it, on the event loop
-
     # Plain HTTP needs no certificates (17 ms to read); this context trusts none, if ever used.
     verify = url.startswith("https:") or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     http = openai.DefaultAsyncHttpxClient(verify=verify, trust_env=not local)  # no proxy to here

@@ -5,6 +5,8 @@ import gc
 import logging
 import os
 import socket
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -36,7 +38,7 @@ from app.store.schema import Schema
 
 LAST_ANSWERS_SECONDS = 5  # for requests under way when the service is told to stop
 COLLECTOR = (20_000, 20, 20)  # new objects before a collection, and collections before a larger one
-LAST_THREADS_SECONDS = 1  # for threads that steps have started, once they are interrupted
+LAST_SECONDS = 2.0  # from the end of the service to that of its process
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ValueError: a setting names something that is not there.
     """
     settings = settings or Settings()
-    loaded = catalog.load(settings.workflows)
+    loaded = catalog.load(settings.workflows, settings.load_seconds)
     pulse = Pulse(settings.stuck_seconds)
     database = _opened(settings, pulse)
 
@@ -72,7 +74,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
     Raises:
         ValueError: a setting names something that is not there.
     """
-    loaded = catalog.load(settings.workflows)
+    loaded = catalog.load(settings.workflows, settings.load_seconds)
     _spare_the_collector()
     pulse = Pulse(settings.stuck_seconds)
     async with _driving(settings, _opened(settings, pulse), loaded, pulse) as (service, _):
@@ -259,17 +261,20 @@ class _Server(uvicorn.Server):
             stop()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what is being asked, drain, and leave behind what cannot be interrupted."""
+        """Answer what is being asked, drain, and leave behind what does not end by itself."""
         self._understudy.stop()
         await super().shutdown(sockets)
-        if not await _all_has_ended():
-            log.warning("steps left behind: they cannot be interrupted, and are still pending")
-            logging.shutdown()
-            os._exit(0)  # Python would wait for them
+        threading.Thread(target=_end_in_time, daemon=True).start()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:  # the end of the event loop would cancel them in part, and have them go on
+            await asyncio.wait(others)
 
 
-async def _all_has_ended() -> bool:
-    """Whether nothing is left that Python would wait for at its end."""
-    threads = asyncio.create_task(asyncio.get_running_loop().shutdown_default_executor())
-    await asyncio.wait([threads], timeout=LAST_THREADS_SECONDS)
-    return asyncio.all_tasks() == {asyncio.current_task()}
+def _end_in_time() -> None:
+    """End the process, should it still wait for tasks that do not let themselves be cancelled, or
+    for threads that are no daemons: those of steps, and of libraries."""
+    time.sleep(LAST_SECONDS)
+    threads = [each.name for each in threading.enumerate() if not each.daemon]
+    log.warning("left behind: what cannot be interrupted is still pending", threads=threads)
+    logging.shutdown()
+    os._exit(0)

@@ -1,22 +1,38 @@
 """Settings, read from the environment: each has the prefix `CAIRN_`."""
 
+import os
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+PREFIX = "CAIRN_"
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+AnyCase = BeforeValidator(_lower)
 
 
 class Settings(BaseSettings):
     """How this process is set up."""
 
-    model_config = SettingsConfigDict(env_prefix="CAIRN_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     database_url: str = Field(
         "sqlite:///cairn.db", description="Where runs are remembered, as an SQLAlchemy URL."
     )
     workflows: Path = Field(
         Path("workflows"), description="The folder whose `.py` files define the workflows."
+    )
+    load_seconds: float = Field(
+        15.0, gt=0, le=3600, description="How long each of these files may take to load."
     )
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(
@@ -79,9 +95,48 @@ class Settings(BaseSettings):
         ge=0,
         description="How long running steps may take to complete when the service is told to stop.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = Field(
         "info", description="How much is said."
     )
-    log_format: Literal["console", "json"] = Field(
+    log_format: Annotated[Literal["console", "json"], AnyCase] = Field(
         "console", description="For people, or one object a line."
     )
+
+
+def read(**given: Any) -> Settings:
+    """The settings of the environment, under those that are given and not `None`.
+
+    Raises:
+        ValueError: one does not fit, or there is none of a name; the message says which.
+    """
+    strays = " ".join(_strays())
+    if strays:
+        raise ValueError(f"{strays} Mend the environment or the file .env.")
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        # A rule that several settings break together stands at none of them.
+        found = [(": ".join(map(variable, e["loc"][:1])), e["msg"]) for e in error.errors()]
+        wrong = (f"{name}: {message}." if name else f"{message}." for name, message in found)
+        raise ValueError("These settings do not fit. " + " ".join(wrong)) from None
+    except SettingsError as error:
+        field = re.search(r'field "(\w+)"', str(error))
+        name = variable(field[1]) if field else "One"
+        raise ValueError(
+            f"These settings do not fit. {name}: it must be written as JSON."
+        ) from None
+
+
+def variable(field: object) -> str:
+    """The name of the setting's variable in the environment."""
+    return f"{PREFIX}{field}".upper()
+
+
+def _strays() -> Iterator[str]:
+    """What is wrong with each variable that has the prefix, and is no setting's."""
+    known = [variable(field) for field in Settings.model_fields]
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = get_close_matches(name.upper(), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
+            yield f"There is no setting {name}: {hint}"

@@ -23,8 +23,11 @@ from app.engine.snapshot import Snapshot
 out = Console(highlight=False)
 
 
-async def run_here(folder: Path, name: str, fields: dict[str, Any]) -> int:
+async def run_here(folder: Path, seconds: float, name: str, fields: dict[str, Any]) -> int:
     """Run the workflow, and print its result.
+
+    Args:
+        seconds: how long each file of the folder may take to load.
 
     Returns:
         The exit code: 0 if the run has completed.
@@ -32,7 +35,7 @@ async def run_here(folder: Path, name: str, fields: dict[str, Any]) -> int:
     Raises:
         ValueError: there is no such workflow, or the fields do not make its start event.
     """
-    loaded = catalog.load(folder)
+    loaded = catalog.load(folder, seconds)
     workflow = loaded.workflows.get(name)
     if workflow is None:
         broken = "".join(f"\n  {it.file}: {it.error}" for it in loaded.broken)

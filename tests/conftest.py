@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.command import here
 from tests.databases import database_url, postgresql
 from tests.scripted_model import Scripted, scripted_model
 
-__all__ = ["database_url", "postgresql"]
+__all__ = ["database_url", "here", "postgresql"]
 
 SEED_VARIABLE = "TEST_SEED"
 """The variable with the seed of what each run of the tests draws anew."""

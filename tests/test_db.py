@@ -100,3 +100,55 @@ def test_what_is_no_database_is_told(what: str, tmp_path: Path) -> None:
         assert told.exit_code == 2, told.output
         assert why in told.output
         assert "Traceback" not in told.output
+
+
+def backup(url: str, file: Path) -> Result:
+    """What `cairn db backup` says."""
+    return CliRunner().invoke(cli, ["db", "backup", str(file), "--database-url", url])
+
+
+def test_a_copy_is_a_database_of_its_own(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/cairn.db"
+    db("upgrade", url)
+    told = backup(url, tmp_path / "copy.db")
+    assert told.exit_code == 0, told.output
+    assert "copy.db" in told.output
+    (tmp_path / "cairn.db").unlink()
+    assert db("check", f"sqlite:///{tmp_path}/copy.db").exit_code == 0
+    assert not (tmp_path / "copy.db.part").exists()
+
+
+@pytest.mark.parametrize(
+    ("database", "file", "why"),
+    [
+        ("cairn.db", "cairn.db", "there already"),
+        ("cairn.db", "notes.txt", "there already"),
+        ("cairn.db", "no/copy.db", "cannot be written"),
+        ("cairn.db", "cut_short.db", "cut_short.db.part"),
+        ("missing.db", "copy.db", "no database"),
+        ("notes.txt", "copy.db", "not a database"),
+        ("damaged.db", "copy.db", "damaged"),
+    ],
+)
+def test_a_copy_that_cannot_be_made_is_refused_and_leaves_all_as_it_is(
+    tmp_path: Path, database: str, file: str, why: str
+) -> None:
+    db("upgrade", f"sqlite:///{tmp_path}/cairn.db")
+    sound = (tmp_path / "cairn.db").read_bytes()
+    (tmp_path / "damaged.db").write_bytes(sound[:8192] + b"\xff" * 4096 + sound[12288:])
+    (tmp_path / "notes.txt").write_text("not a database, but long enough to be taken for one" * 9)
+    (tmp_path / "cut_short.db.part").touch()
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    told = backup(f"sqlite:///{tmp_path}/{database}", tmp_path / file)
+    assert told.exit_code == 2, told.output
+    assert why in told.output
+    assert "Traceback" not in told.output
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_of_postgresql_the_line_to_type_is_told_without_the_password(tmp_path: Path) -> None:
+    told = backup("postgresql://me:secret@db.example/cairn", tmp_path / "a copy")
+    assert told.exit_code == 2
+    assert f"pg_dump --format=custom '--file={tmp_path}/a copy'" in told.output
+    assert "postgresql://me@db.example/cairn" in told.output
+    assert "secret" not in told.output

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -60,6 +61,14 @@ def test_every_event_loop_may_ask(scripted: Scripted) -> None:
         return list(await asyncio.gather(complete("one"), complete("two")))
 
     assert asyncio.run(two()) == asyncio.run(two()) == ["Because 7 ate 9."] * 2
+
+
+async def test_without_its_client_a_model_says_which_extra_to_install(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openai.resources.chat", None)
+    with pytest.raises(ModelUnavailable, match=re.escape("pip install 'cairn[openai]'")):
+        await complete("A joke")
 
 
 REFUSED = json.dumps({"error": {"message": f"not with {KEY}"}})

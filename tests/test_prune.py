@@ -13,7 +13,7 @@ from app.main import prune as prune_with
 from app.settings import Settings
 from tests.api.asking import Cairn, Json, serving
 from tests.api.deleting import delete, gone, ids, prune, rows, tag
-from tests.test_cli import cairn as command
+from tests.command import cairn as command
 
 LONG = "long " * 2_000
 TABLES = ("runs", "contexts", "checkpoints", "blobs", "uses", "deletions", "tags", "requests")

@@ -60,9 +60,7 @@ class Attempts:
             if retry.retry_number >= MANY:
                 seconds = max(seconds, FLOOR_SECONDS)
             _let_go(flight, error)
-            log.warning(
-                RETRIED, flight.delivery.step, retry.retry_number, seconds, message_of(error)
-            )
+            self._say(flight.delivery.step, retry.retry_number, seconds, error)
             await self._back_off(flight, seconds)
             flight = self._again(flight, retry)
             try:
@@ -73,6 +71,13 @@ class Attempts:
     def broken(self, flight: Flight, error: BaseException) -> End:
         """Something has ended the step's task between two attempts."""
         return self._burst(flight, error)
+
+    def _say(self, step: str, attempt: int, seconds: float, error: Exception) -> None:
+        """Log that the step is tried again, with what tells this line from a thousand others."""
+        runner = self._runner
+        whose = {"run": str(runner.run), "workflow": runner.workflow.name}
+        extra = {**whose, "step": step, "attempt": attempt}
+        log.warning(RETRIED, step, attempt, seconds, message_of(error), extra=extra)
 
     async def _back_off(self, flight: Flight, seconds: float) -> None:
         """Wait before the next attempt. When the run is drained there is none: the flight gives

@@ -307,7 +307,14 @@ class Worker:
             slot.leave()
         if status in ENDED:
             if runner.end is not None:
-                log.warning("run ended", run=str(run_id), status=status, exc_info=runner.end.error)
+                log.warning(
+                    "run ended",
+                    run=str(run_id),
+                    workflow=claimed.run.workflow,
+                    step=runner.end.step,
+                    status=status,
+                    exc_info=runner.end.error,
+                )
             self._signal.ring(run_id, journal.seen)
             if journal.following is not None:
                 self.wake(journal.following, driven.workflow)

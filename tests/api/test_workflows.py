@@ -1,10 +1,13 @@
 """The folder of workflows: what is served, and what could not be loaded."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from app import catalog
 from tests.api.asking import Cairn, Json, refused, serving
 
 WORKFLOW = {
@@ -234,6 +237,21 @@ class NoStartFlow(Workflow):
         ).replace("SoundFlow", "NeedyFlow"),
         "key",
     ),
+    "baseless": ("raise BaseException('no less')\n", "no less"),
+    "cancelling": ("import asyncio\nraise asyncio.CancelledError\n", "CancelledError"),
+    "skipping": ("import pytest\npytest.skip('not today', allow_module_level=True)\n", "not today"),
+    "closing": ("raise GeneratorExit\n", "GeneratorExit"),
+    "unspeakable": (
+        "class Mute(Exception):\n    def __str__(self):\n        raise ValueError\n\nraise Mute\n",
+        "Mute",
+    ),
+    "made_badly": (
+        SOUND.replace(
+            "    @step",
+            "    def __init__(self) -> None:\n        raise SystemExit('no more')\n\n    @step",
+        ).replace("SoundFlow", "BadlyMadeFlow"),
+        "no more",
+    ),
     "recursive": ("def f():\n    f()\n\nf()\n", "RecursionError"),
 }
 
@@ -251,6 +269,67 @@ async def test_a_file_that_cannot_be_loaded_is_reported_and_the_others_are_serve
     for leak in (str(folder), str(folder.parent), str(Path(__file__).parents[2]), "Traceback"):
         assert leak not in broken["error"]
     assert "sound" in {workflow["name"] for workflow in page["items"]}
+
+
+SLEEPING = "import time\n\ndef nap():\n    time.sleep(3600)\n\n"
+LATE = {
+    "sleeping": (SLEEPING + "nap()\n", "line 4, in nap:4"),
+    "working": ("while True:\n    pass\n", "line"),
+    "hiding": (
+        SLEEPING + "try:\n    nap()\nexcept Exception:\n    nap()\n",
+        "line 4, in nap:4",
+    ),
+    "trying": (
+        SLEEPING + "while True:\n    try:\n        nap()\n    except:\n        nap()\n",
+        "line 4, in nap:4",
+    ),
+    "made_slowly": (
+        SLEEPING
+        + SOUND.replace(
+            "    @step", "    def __init__(self) -> None:\n        nap()\n\n    @step"
+        ).replace("SoundFlow", "SlowlyMadeFlow"),
+        "line 4, in nap:4",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LATE)
+async def test_a_file_that_does_not_finish_loading_is_interrupted_and_the_others_are_served(
+    database: str, folder: Path, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, where = LATE[case]
+    (folder / f"{case}.py").write_text(text)
+    monkeypatch.setattr(catalog, "SLOW_SECONDS", 0.1)
+    with capture_logs() as told:
+        async with serving(database, folder, load_seconds=0.3) as cairn:
+            assert (await cairn.completed("sound"))["result"] == "sound"
+            [broken] = (await cairn.get("/workflows"))["broken"]
+    assert broken["file"] == f"{case}.py"
+    assert "still loading after 0.3 s" in broken["error"]
+    assert where in broken["error"]
+    [slow] = [line for line in told if line["event"] == "workflow file still loading"]
+    assert (slow["file"], slow["log_level"]) == (f"{case}.py", "warning")
+    assert str(slow["line"]).isdigit()
+
+
+async def test_a_file_keeps_the_handler_of_signals_that_it_has_set(
+    database: str, folder: Path
+) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    ignore = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
+    (folder / "ringing.py").write_text(ignore)
+    try:
+        assert (await listed(database, folder))["broken"] == []
+        assert signal.getsignal(signal.SIGALRM) is signal.SIG_IGN
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+async def test_an_interrupt_while_a_file_loads_ends_the_start(database: str, folder: Path) -> None:
+    (folder / "pressing.py").write_text("raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        await listed(database, folder)
 
 
 async def test_a_broken_workflow_is_not_run(database: str, folder: Path) -> None:

@@ -163,6 +163,22 @@ async def test_steps_and_runs_that_only_wait_do_not_hold_up_the_end(service: Ser
 
 
 @on_sqlite
+@pytest.mark.parametrize(("workflow", "is_said"), [("leave_thread", True), ("leave_pool", False)])
+async def test_threads_that_steps_have_left_running_do_not_hold_up_the_end(
+    service: Service, workflow: str, is_said: bool
+) -> None:
+    orders = [Order("leaves", workflow, 1, gate=str(service.home / "gate"))]
+    async with Load([service.url]) as load:
+        await service.start()
+        await load.order(orders[0])
+        await _all_complete(load, orders)
+        service.tell(signal.SIGTERM)
+        await service.ended(LAST_ACTS)
+        assert service.exit_code == 0
+    assert ("left behind" in service.output) is is_said
+
+
+@on_sqlite
 async def test_being_told_twice_ends_it_sooner_and_loses_nothing(service: Service) -> None:
     orders = _held(service)
     async with Load([service.url]) as load:

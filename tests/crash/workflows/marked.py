@@ -6,8 +6,10 @@ A step's first and last action is to append a line to the file named in CRASH_TR
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -292,6 +294,26 @@ class HoldStubbornFlow(HoldFlow):
             return Freed(key=ev.key, number=2)
 
 
+class LeaveThreadFlow(Workflow):
+    """Starts a thread that no step waits for, as some libraries do, and ends."""
+
+    @step
+    async def begin(self, ev: Start) -> StopEvent:
+        with executing("begin", ev):
+            threading.Thread(target=_hold, args=[ev], name="left").start()
+            return StopEvent(result="held")
+
+
+class LeavePoolFlow(Workflow):
+    """Leaves a pool open whose thread has nothing to do, and would end with the process."""
+
+    @step
+    async def begin(self, ev: Start) -> StopEvent:
+        with executing("begin", ev):
+            ThreadPoolExecutor().submit(int).result()
+            return StopEvent(result="held")
+
+
 class FailFlow(Workflow):
     """Fails, with an exception that ends threads, event loops or processes where it is let."""
 
@@ -307,6 +329,6 @@ class FailFlow(Workflow):
             }[ev.key]
 
 
-def _hold(ev: Held) -> None:
+def _hold(ev: Held | Start) -> None:
     while not Path(ev.gate).exists():
         time.sleep(0.01)

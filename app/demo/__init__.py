@@ -15,6 +15,7 @@ import httpx
 import orjson
 from rich.console import Console
 
+WORKFLOWS = Path(__file__).with_name("workflows")  # whatever folder the demo is shown in
 TOPICS = ("math", "programming", "cats")
 START_SECONDS = 30.0
 RUN_SECONDS = 150.0
@@ -26,7 +27,7 @@ class Failed(Exception):
     """The demo did not show what it should; the message says why."""
 
 
-def walk(workflows: Path) -> None:
+def walk() -> None:
     """Walk through the notebook.
 
     Raises:
@@ -34,7 +35,7 @@ def walk(workflows: Path) -> None:
     """
     with (
         tempfile.TemporaryDirectory(prefix="cairn-demo-") as folder,
-        _service(Path(folder), workflows) as url,
+        _service(Path(folder)) as url,
         httpx.Client(base_url=url) as client,
     ):
         _Walk(client, url).go()
@@ -121,14 +122,14 @@ class _Walk:
 
 
 @contextmanager
-def _service(folder: Path, workflows: Path) -> Iterator[str]:
+def _service(folder: Path) -> Iterator[str]:
     """The service in a process of its own, on a free port and a fresh database."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     database = f"sqlite:///{folder / 'cairn.db'}"
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
-    command += ["--host", "127.0.0.1", "--workflows", str(workflows), "--database-url", database]
+    command = [sys.executable, "-P", "-m", "app.cli", "serve", "--port", str(port)]
+    command += ["--host", "127.0.0.1", "--workflows", str(WORKFLOWS), "--database-url", database]
     log = folder / "log"
     with log.open("w") as written:
         process = subprocess.Popen(command, stdout=written, stderr=subprocess.STDOUT)

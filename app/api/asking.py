@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api import bodies
 from app.errors import Invalid, Problem
 from app.service import Service
 from app.store.requests import Repeatable
@@ -17,13 +18,6 @@ from app.store.requests import Repeatable
 LONGEST_WAIT = 300.0  # seconds
 ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # what cursors of lists stand for
 NUMBER = r"\d{1,18}"
-
-
-def _refuse(constant: str) -> None:
-    raise json.JSONDecodeError(f"{constant} is no JSON number", constant, 0)
-
-
-STRICTLY = json.JSONDecoder(parse_constant=_refuse)
 
 
 class Asked(Request):
@@ -37,13 +31,14 @@ class Asked(Request):
         return service
 
     async def json(self) -> Any:
-        """The body, as JSON of RFC 8259: Python's own reader also takes NaN and Infinity.
+        """The body, as JSON.
 
         Raises:
             json.JSONDecodeError: it is not JSON.
+            Invalid: a number in it is too large to be kept.
         """
         body = await self.body()
-        return STRICTLY.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+        return bodies.parsed(body.decode(json.detect_encoding(body), "surrogatepass"))
 
     async def repeatable(self, key: str | None) -> Repeatable | None:
         """What tells it from other requests, if it has a key."""

@@ -1,0 +1,88 @@
+"""The JSON of bodies: strictly that of RFC 8259, in numbers that can be kept as they are."""
+
+import json
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from app.engine.marks import LONGEST_SHOWN_BITS
+from app.errors import Invalid, Problem
+
+MOST_DIGITS = int(LONGEST_SHOWN_BITS * math.log10(2))  # of an integer that is shown in decimal
+TOO_LARGE = (
+    f"This number is too large to be kept as it is: integers have at most {MOST_DIGITS} digits, "
+    "others lie between -1.7e308 and 1.7e308. Send it as text."
+)
+
+
+class _TooLarge(Exception):
+    """A number cannot be kept; `_explained` finds out which."""
+
+
+def _constant(constant: str) -> None:
+    raise json.JSONDecodeError(f"{constant} is no JSON number", constant, 0)
+
+
+def _integer(digits: str) -> int:
+    if len(digits.lstrip("-")) > MOST_DIGITS:
+        raise _TooLarge
+    return int(digits)
+
+
+def _decimal(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise _TooLarge
+    return number
+
+
+STRICTLY = json.JSONDecoder(
+    parse_constant=_constant, parse_int=_integer, parse_float=_decimal
+)  # Python's own reader also takes NaN and Infinity, and makes infinity of 1e400
+
+
+def parsed(text: str) -> Any:
+    """The value that the text stands for.
+
+    Raises:
+        json.JSONDecodeError: the text is not JSON.
+        Invalid: a number in it is too large to be kept.
+    """
+    try:
+        return STRICTLY.decode(text)
+    except _TooLarge:
+        raise _explained(text) from None
+
+
+def _explained(text: str) -> Invalid:
+    """Where the number stands: looked for only when there is one."""
+
+    def marked(read: Callable[[str], float]) -> Callable[[str], Any]:
+        def mark(digits: str) -> Any:
+            try:
+                return read(digits)
+            except _TooLarge:
+                return _TooLarge
+
+        return mark
+
+    marking = json.JSONDecoder(
+        parse_constant=_constant, parse_int=marked(_integer), parse_float=marked(_decimal)
+    )
+    where: tuple[str | int, ...] = ("body", *_place(marking.decode(text)))
+    return Invalid(f"{'.'.join(map(str, where))}: {TOO_LARGE}", [Problem(where, TOO_LARGE)])
+
+
+def _place(value: Any) -> tuple[str | int, ...]:
+    """The way to what is marked; none where a key that is there twice has hidden it."""
+    places: deque[tuple[tuple[str | int, ...], Any]] = deque([((), value)])
+    while places:
+        way, here = places.popleft()
+        if here is _TooLarge:
+            return way
+        if isinstance(here, dict):
+            places.extend(((*way, key), item) for key, item in here.items())
+        elif isinstance(here, list):
+            places.extend(((*way, number), item) for number, item in enumerate(here))
+    return ()

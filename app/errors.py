@@ -36,6 +36,10 @@ class Invalid(Refusal):
         self.problems = tuple(problems)
 
 
+class TooLarge(Refusal):
+    """What was sent is more than is taken."""
+
+
 class Unavailable(Refusal):
     """It cannot be done now, and may be later.
 

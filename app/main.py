@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stop)
             yield
 
-    return application(lifespan, settings.max_body_bytes)
+    return application(lifespan, settings.max_body_bytes, settings.max_body_values)
 
 
 @asynccontextmanager
@@ -194,7 +194,7 @@ def schema() -> dict[str, Any]:
     async def nothing(_: FastAPI) -> AsyncIterator[None]:
         yield
 
-    return application(nothing, max_body_bytes=0).openapi()
+    return application(nothing, max_body_bytes=0, max_body_values=0).openapi()
 
 
 class _Server(uvicorn.Server):

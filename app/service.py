@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from app import apart
 from app.catalog import Catalog
 from app.engine import Event, SerializationError, StartEvent, StopEvent, Workflow
 from app.engine.journal import ENDED
@@ -94,7 +95,10 @@ class Service:
             Conflict: the context is another workflow's, or is busy and the run may not wait.
         """
         found = self.workflow(workflow)
-        event = _event(found, found.graph.start, start_event, ("body", "start_event"))
+        where = ("body", "start_event")
+        event = await apart.if_large(
+            start_event, _event, found, found.graph.start, start_event, where
+        )
         if context_id is None and request is None:
             begun = await self._worker.begin(workflow, event)
             if begun is not None:
@@ -174,7 +178,7 @@ class Service:
                 f"{type_!r} is no event that workflow {run.workflow!r} can be told.",
                 [Problem(("body", "type"), "Name an event that GET /workflows/{name} lists.")],
             )
-        event = _event(workflow, kind, data, ("body", "data"))
+        event = await apart.if_large(data, _event, workflow, kind, data, ("body", "data"))
         said = await self._database.write(runs.tell, run_id, event, request)
         if said is not None:
             self._worker.tell(run_id, [said])

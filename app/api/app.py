@@ -21,7 +21,7 @@ from any of them. Every refusal is `application/problem+json` and says what to d
 """
 
 
-def application(lifespan: Lifespan, max_body_bytes: int) -> FastAPI:
+def application(lifespan: Lifespan, max_body_bytes: int, max_body_values: int) -> FastAPI:
     """The ASGI application; its service is put into `app.state.service` by the lifespan."""
     app = FastAPI(
         title="Cairn",
@@ -31,6 +31,7 @@ def application(lifespan: Lifespan, max_body_bytes: int) -> FastAPI:
         # Side by side: a request is looked up in one list, not in one after another.
         routes=[route for room in ROOMS for route in room.router.routes],
     )
+    app.state.max_body_values = max_body_values
     problems.install(app)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]  # as FastAPI documents it

@@ -3,13 +3,13 @@
 import base64
 import binascii
 import hashlib
-import json
 import re
 from typing import Annotated, Any
 
 from fastapi import Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from app import apart
 from app.api import bodies
 from app.errors import Invalid, Problem
 from app.service import Service
@@ -34,11 +34,14 @@ class Asked(Request):
         """The body, as JSON.
 
         Raises:
-            json.JSONDecodeError: it is not JSON.
+            JSONDecodeError: it is not JSON.
+            TooLarge: it has more values than are taken.
             Invalid: a number in it is too large to be kept.
         """
-        body = await self.body()
-        return bodies.parsed(body.decode(json.detect_encoding(body), "surrogatepass"))
+        body, most_values = await self.body(), self.app.state.max_body_values
+        if len(body) > apart.LARGE_BYTES:
+            return await apart.do(bodies.parsed, body, most_values)
+        return bodies.parsed(body, most_values)
 
     async def repeatable(self, key: str | None) -> Repeatable | None:
         """What tells it from other requests, if it has a key."""

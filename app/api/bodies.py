@@ -1,19 +1,31 @@
-"""The JSON of bodies: strictly that of RFC 8259, in numbers that can be kept as they are."""
+"""The JSON of bodies: strictly that of RFC 8259, of so many values, in numbers that can be kept."""
 
 import json
 import math
+import re
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from app.engine.marks import LONGEST_SHOWN_BITS
-from app.errors import Invalid, Problem
+from app.errors import Invalid, Problem, TooLarge
 
 MOST_DIGITS = int(LONGEST_SHOWN_BITS * math.log10(2))  # of an integer that is shown in decimal
 TOO_LARGE = (
     f"This number is too large to be kept as it is: integers have at most {MOST_DIGITS} digits, "
     "others lie between -1.7e308 and 1.7e308. Send it as text."
 )
+
+SEPARATOR = re.compile(
+    r"""(?: "(?:[^"\\]++|\\.?)*+(?:"|\Z)   # a string, whatever is in it
+          | [\[{]\s*+[\]}]                  # a list or an object without anything in it
+          | [^",\[{]++
+        ){0,1000}+ ([,\[{])?""",
+    re.DOTALL | re.VERBOSE,
+)
+"""What stands before each value but the first, with what is before it. Nothing is gone through
+twice, and a text without any is gone through in pieces: other threads have their turn between."""
 
 
 class _TooLarge(Exception):
@@ -42,17 +54,32 @@ STRICTLY = json.JSONDecoder(
 )  # Python's own reader also takes NaN and Infinity, and makes infinity of 1e400
 
 
-def parsed(text: str) -> Any:
-    """The value that the text stands for.
+def parsed(body: bytes, most_values: int) -> Any:
+    """The value that the body stands for.
 
     Raises:
-        json.JSONDecodeError: the text is not JSON.
+        json.JSONDecodeError: the body is not JSON.
+        TooLarge: more values are in it: each text, number, list and so on is one.
         Invalid: a number in it is too large to be kept.
     """
+    text = body.decode(json.detect_encoding(body), "surrogatepass")
+    if _has_more_values(text, most_values):
+        raise TooLarge(
+            f"The body has more than {most_values} values. Send fewer, in several requests or as "
+            "text, or raise CAIRN_MAX_BODY_VALUES."
+        )
     try:
         return STRICTLY.decode(text)
     except _TooLarge:
         raise _explained(text) from None
+
+
+def _has_more_values(text: str, most: int) -> bool:
+    """Whether it does, before a list of millions is made of it."""
+    if text.count(",") + text.count("[") + text.count("{") < most:
+        return False  # as nearly always: also those in strings are too few
+    separators = (found for found in SEPARATOR.finditer(text) if found[1])
+    return any(True for _ in islice(separators, most - 1, None))
 
 
 def _explained(text: str) -> Invalid:

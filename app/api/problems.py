@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from app.errors import Conflict, Damaged, Invalid, NotFound, Refusal, Unavailable
+from app.errors import Conflict, Damaged, Invalid, NotFound, Refusal, TooLarge, Unavailable
 from app.errors import Problem as Wrong
 
 log = structlog.get_logger(__name__)
@@ -21,6 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUS: dict[type[Refusal], int] = {
     NotFound: 404,
     Conflict: 409,
+    TooLarge: 413,
     Invalid: 422,
     Damaged: 500,
     Unavailable: 503,

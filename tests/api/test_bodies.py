@@ -1,10 +1,11 @@
 """Bodies: what they bring is kept as it was sent, or refused."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.api.asking import Cairn, read, refused
+from tests.api.asking import Cairn, read, refused, serving
 
 JSON = {"content-type": "application/json"}
 
@@ -44,3 +45,55 @@ async def test_the_largest_numbers_come_back_as_numbers(cairn: Cairn, number: st
     assert response.status_code == 202, response.text
     run = await cairn.ended(read(response))
     assert run["start_event"]["topic"] == (float if "e" in number else int)(number)
+
+
+# Many values
+
+MOST = 1_000
+
+
+@pytest.fixture
+async def small(database: str) -> AsyncIterator[Cairn]:
+    """A service that takes bodies of few values: three, and those of the topic."""
+    async with serving(database, max_body_values=MOST + 3) as cairn:
+        yield cairn
+
+
+@pytest.mark.parametrize(
+    ("opening", "item", "closing", "values"),
+    [
+        ("[", "1", "]", 1),
+        ("[", "[]", "]", 1),
+        ("[", "[ ]", "]", 1),
+        ("[", '{"a": 1}', "]", 2),
+        ("[", '"[,{\\"["', "]", 1),
+        ("{", '"a,": 1', "}", 1),
+    ],
+)
+async def test_a_body_of_as_many_values_as_are_taken_is_taken_and_one_more_is_refused(
+    small: Cairn, opening: str, item: str, closing: str, values: int
+) -> None:
+    items = (MOST - 1) // values
+    rest = ['"rest"'] * (MOST - 1 - items * values) if opening == "[" else []
+    just = opening + ", ".join([item] * items + rest) + closing
+    response = await start(small, just)
+    assert response.status_code == 202, response.text
+    await small.until(read(response), "completed")
+    more = just[:-1] + (', "x": 1' if opening == "{" else ", 1") + closing
+    refused(await start(small, more), 413, str(MOST + 3), "CAIRN_MAX_BODY_VALUES")
+
+
+@pytest.mark.parametrize(
+    "text", ["," * 5_000, "[{" * 5_000, '\\"' * 5_000 + "," * 5_000, "\\\\" * 5_001 + "," * 5_000]
+)
+async def test_text_is_one_value_whatever_is_in_it(small: Cairn, text: str) -> None:
+    response = await start(small, f'"{text}"')
+    assert response.status_code == 202, response.text
+    run = await small.until(read(response), "completed")
+    assert len(run["start_event"]["topic"]) >= 5_000
+
+
+async def test_text_without_an_end_is_not_json_however_many_commas_are_in_it(small: Cairn) -> None:
+    for body in (b'["' + b"," * 5_000, b'["' + b"\\," * 5_000, b'"' * 5_001):
+        response = await small.http.post("/contexts", content=body, headers=JSON)
+        refused(response, 400)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from app.api.accepting import ENDED_IN_TIME, accepted
+from app.api.answering import ENDED_IN_TIME, accepted, answered
 from app.api.asking import Asked, Key, Prefer, wait_seconds
 from app.api.problems import refuses
 from app.api.schemas import (
@@ -21,12 +21,16 @@ from app.api.strict import StrictRoute
 router = APIRouter(tags=["checkpoints"], route_class=StrictRoute)
 
 
-@router.get("/checkpoints/{checkpoint_id}", responses=refuses(404))
-async def get_checkpoint(asked: Asked, checkpoint_id: UUID) -> CheckpointWhole:
+@router.get("/checkpoints/{checkpoint_id}", response_model=CheckpointWhole, responses=refuses(404))
+async def get_checkpoint(asked: Asked, checkpoint_id: UUID) -> Response:
     """One checkpoint, with its events and what the context held."""
     found = await asked.service.checkpoint(checkpoint_id)
     workflow = asked.service.catalog.workflows.get(found.listed.workflow)
-    return checkpoint_whole(found, () if workflow is None else workflow.graph.steps)
+    steps = () if workflow is None else workflow.graph.steps
+    return await answered(
+        (found.listed.input_event, found.listed.output_event, found.snapshot, found.trail),
+        lambda: checkpoint_whole(found, steps),
+    )
 
 
 @router.put("/checkpoints/{checkpoint_id}/tags", responses=refuses(404))

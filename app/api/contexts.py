@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.api.asking import ID, Asked, Key
-from app.api.listing import CheckpointList, CheckpointQuery, checkpoint_list
+from app.api.listing import CheckpointList, CheckpointQuery, checkpoints_answered
 from app.api.problems import refuses
 from app.api.schemas import ContextIn, ContextOut
 from app.api.strict import StrictRoute
@@ -40,12 +40,14 @@ async def delete_context(asked: Asked, context_id: UUID) -> None:
     await asked.service.delete_context(context_id)
 
 
-@router.get("/contexts/{context_id}/checkpoints", responses=refuses(404))
+@router.get(
+    "/contexts/{context_id}/checkpoints", response_model=CheckpointList, responses=refuses(404)
+)
 async def list_context_checkpoints(
     asked: Asked, context_id: UUID, query: Annotated[CheckpointQuery, Query()]
-) -> CheckpointList:
+) -> Response:
     """The checkpoints of all the runs in a context, newest last."""
     page = await asked.service.context_checkpoints(
         context_id, query.filters(), query.events, query.limit, query.position(ID)
     )
-    return checkpoint_list(page, query)
+    return await checkpoints_answered(page, query)

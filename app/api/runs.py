@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.api.accepting import ENDED_IN_TIME, accepted
+from app.api.answering import ENDED_IN_TIME, accepted, answered, run_answered
 from app.api.asking import ID, NUMBER, Asked, Key, Paged, Prefer, cursor, wait_seconds
-from app.api.listing import CheckpointList, CheckpointQuery, checkpoint_list
+from app.api.listing import CheckpointList, CheckpointQuery, checkpoints_answered
 from app.api.problems import refuses
 from app.api.schemas import EventIn, List, RunIn, RunOut
 from app.api.strict import StrictRoute
@@ -47,21 +47,24 @@ async def start_run(asked: Asked, body: RunIn, key: Key = None, prefer: Prefer =
     return await accepted(asked.service, run_id, wait_seconds(prefer))
 
 
-@router.get("/runs", responses=refuses())
-async def list_runs(asked: Asked, query: Annotated[RunQuery, Query()]) -> List[RunOut]:
+@router.get("/runs", response_model=List[RunOut], responses=refuses())
+async def list_runs(asked: Asked, query: Annotated[RunQuery, Query()]) -> Response:
     """Runs, newest first."""
     page = await asked.service.runs(
         query.workflow, query.status, query.context_id, query.limit, query.position(ID)
     )
-    return List(
-        items=[RunOut.of(run) for run in page.items], next_cursor=cursor(page.next_position)
+    return await answered(
+        [(run.start_event, run.stop_event) for run in page.items],
+        lambda: List[RunOut](
+            items=[RunOut.of(run) for run in page.items], next_cursor=cursor(page.next_position)
+        ),
     )
 
 
-@router.get("/runs/{run_id}", responses=refuses(404))
-async def get_run(asked: Asked, run_id: UUID, prefer: Prefer = None) -> RunOut:
+@router.get("/runs/{run_id}", response_model=RunOut, responses=refuses(404))
+async def get_run(asked: Asked, run_id: UUID, prefer: Prefer = None) -> Response:
     """One run, as it stands; with `Prefer: wait=N`, waited for if it has not ended."""
-    return RunOut.of(await asked.service.run(run_id, wait_seconds(prefer)))
+    return await run_answered(await asked.service.run(run_id, wait_seconds(prefer)))
 
 
 @router.delete("/runs/{run_id}", status_code=204, responses=refuses(404, 409))
@@ -73,29 +76,29 @@ async def delete_run(asked: Asked, run_id: UUID) -> None:
     await asked.service.delete_run(run_id)
 
 
-@router.post("/runs/{run_id}/cancel", responses=refuses(404))
-async def cancel_run(asked: Asked, run_id: UUID) -> RunOut:
+@router.post("/runs/{run_id}/cancel", response_model=RunOut, responses=refuses(404))
+async def cancel_run(asked: Asked, run_id: UUID) -> Response:
     """End a run. Its checkpoints stay, with what was under way still pending: it can be rerun."""
     await asked.service.cancel(run_id)
-    return RunOut.of(await asked.service.run(run_id, CANCEL_SECONDS))
+    return await run_answered(await asked.service.run(run_id, CANCEL_SECONDS))
 
 
-@router.post("/runs/{run_id}/events", status_code=202, responses=refuses(404, 409))
-async def send_event(
-    asked: Asked, run_id: UUID, body: EventIn, response: Response, key: Key = None
-) -> RunOut:
+@router.post(
+    "/runs/{run_id}/events", status_code=202, response_model=RunOut, responses=refuses(404, 409)
+)
+async def send_event(asked: Asked, run_id: UUID, body: EventIn, key: Key = None) -> Response:
     """Say something to a run: an answer it waits for, or an event for its steps."""
     await asked.service.send_event(run_id, body.type, body.data, await asked.repeatable(key))
-    response.headers["Location"] = f"/runs/{run_id}"
-    return RunOut.of(await asked.service.run(run_id))
+    run = await asked.service.run(run_id)
+    return await run_answered(run, 202, {"Location": f"/runs/{run_id}"})
 
 
-@router.get("/runs/{run_id}/checkpoints", responses=refuses(404))
+@router.get("/runs/{run_id}/checkpoints", response_model=CheckpointList, responses=refuses(404))
 async def list_run_checkpoints(
     asked: Asked, run_id: UUID, query: Annotated[CheckpointQuery, Query()]
-) -> CheckpointList:
+) -> Response:
     """The checkpoints of a run, newest last."""
     page = await asked.service.run_checkpoints(
         run_id, query.filters(), query.events, query.limit, query.position(NUMBER)
     )
-    return checkpoint_list(page, query)
+    return await checkpoints_answered(page, query)

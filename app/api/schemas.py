@@ -171,7 +171,7 @@ class RunOut(BaseModel):
     status: Status
     context_id: UUID
     start_event: dict[str, Any] | None = Field(
-        description="The fields of its start event; null only if what was stored is damaged."
+        description="The fields of its start event; null if omitted, or damaged where it is stored."
     )
     result: Any = Field(
         description="What the StopEvent brought: its `result`, or the fields of a subclass."
@@ -184,6 +184,10 @@ class RunOut(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    omitted: list[Literal["start_event", "result"]] = Field(
+        description="Which of the two are left out of a list, because they take more than 64 kB. "
+        "GET /runs/{run_id} gives them."
+    )
 
     @classmethod
     def of(cls, run: Seen) -> "RunOut":
@@ -206,6 +210,7 @@ class RunOut(BaseModel):
             created_at=run.created_at,
             started_at=run.started_at,
             finished_at=run.finished_at,
+            omitted=["result" if name == "stop_event" else "start_event" for name in run.omitted],
         )
 
 

@@ -10,9 +10,9 @@ from sqlmodel import Session, col, select
 
 from app.engine.journal import ENDED, Status
 from app.engine.serialization import SealedEvent
-from app.store import missing
+from app.store import missing, pages, sizes
 from app.store.blobs import Unpacker
-from app.store.pages import Page
+from app.store.pages import LISTED_BYTES, Page
 from app.store.tables import Checkpoint, Run
 
 
@@ -43,6 +43,10 @@ class Seen:
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    omitted: Sequence[str] = ()  # of its events, those too large for a list
+
+
+EVENTS = ("start_event", "stop_event")
 
 
 def find(session: Session, run_id: UUID) -> Seen:
@@ -54,7 +58,7 @@ def find(session: Session, run_id: UUID) -> Seen:
     run = session.get(Run, run_id)
     if run is None:
         raise missing.run(run_id)
-    return _seen(session, [run])[0]
+    return _seen(session, [run], [()])[0]
 
 
 def has_ended(session: Session, run_id: UUID) -> bool:
@@ -71,7 +75,7 @@ def listed(
     limit: int,
     before: str | None,
 ) -> Page[Seen]:
-    """A page of runs, newest first; `None` matches any.
+    """A page of runs, newest first; `None` matches any. Large events are omitted, and not read.
 
     Args:
         before: the id before which the page begins.
@@ -88,11 +92,25 @@ def listed(
     if before is not None:
         query = query.where(col(Run.id) < UUID(before))
     found = session.exec(query.order_by(col(Run.id).desc()).limit(limit + 1)).all()
-    items = _seen(session, found[:limit])
-    return Page(items, str(items[-1].id) if len(found) > limit else None)
+    shown, omitted = _fitting(session, found[:limit])
+    items = _seen(session, shown, omitted)
+    return Page(items, str(items[-1].id) if len(found) > len(items) else None)
 
 
-def _seen(session: Session, runs: Sequence[Run]) -> list[Seen]:
+def _fitting(session: Session, runs: Sequence[Run]) -> tuple[Sequence[Run], list[list[str]]]:
+    """The runs that fit on a page, and which of their events are omitted."""
+    events = [{name: getattr(run, name) for name in EVENTS} for run in runs]
+    size = sizes.of(session, (event for both in events for event in both.values()))
+    omitted = [[name for name in EVENTS if size[both[name]] > LISTED_BYTES] for both in events]
+    fit = pages.fitting(
+        sum(size[both[name]] for name in EVENTS if name not in left_out)
+        for both, left_out in zip(events, omitted, strict=True)
+    )
+    return runs[:fit], omitted[:fit]
+
+
+def _seen(session: Session, runs: Sequence[Run], omitted: Sequence[Sequence[str]]) -> list[Seen]:
+    """The runs as they are seen, each without those of its events that are omitted."""
     counts = dict(
         session.execute(
             select(Checkpoint.run_id, func.max(Checkpoint.seq))
@@ -100,17 +118,21 @@ def _seen(session: Session, runs: Sequence[Run]) -> list[Seen]:
             .group_by(col(Checkpoint.run_id))
         ).all()
     )
-    payloads = [payload for run in runs for payload in (run.start_event, run.stop_event)]
-    unpacker = Unpacker(session, payloads)
+    payloads = [
+        [None if name in left_out else getattr(run, name) for name in EVENTS]
+        for run, left_out in zip(runs, omitted, strict=True)
+    ]
+    unpacker = Unpacker(session, (payload for both in payloads for payload in both))
     return [
         replace(
-            as_new(run, unpacker.shown(run.start_event)),
-            stop_event=unpacker.shown(run.stop_event),
+            as_new(run, unpacker.shown(start_event)),
+            stop_event=unpacker.shown(stop_event),
             error=_error(run),
             checkpoint_count=counts.get(run.id, 0),
             finished_at=run.finished_at,
+            omitted=left_out,
         )
-        for run in runs
+        for run, (start_event, stop_event), left_out in zip(runs, payloads, omitted, strict=True)
     ]
 
 

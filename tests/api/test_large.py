@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from app import apart
 from app.api.answering import answered
 from tests.api import gates
-from tests.api.asking import read, serving
+from tests.api.asking import Cairn, read, serving
 from tests.api.gates import BOUND
 
 LARGE = "x" * 200_000
@@ -38,6 +38,51 @@ class GatedFlow(Workflow):
     async def end(self, ev: Begin) -> StopEvent:
         return StopEvent()
 """
+
+
+@pytest.mark.databases
+async def test_what_is_large_is_left_out_of_the_list_of_runs_and_given_with_the_run(
+    cairn: Cairn,
+) -> None:
+    small, large = [await cairn.completed("joke", {"topic": it}) for it in ("x" * 60_000, LARGE)]
+    only_result = await cairn.completed("joke", {"topic": "x" * 63_870})
+    listed = (await cairn.get("/runs"))["items"]
+    assert listed == [
+        only_result | {"result": None, "omitted": ["result"]},
+        large | {"start_event": None, "result": None, "omitted": ["start_event", "result"]},
+        small,
+    ]
+    assert large["start_event"] == {"topic": LARGE}
+    assert small["omitted"] == large["omitted"] == []
+
+
+@pytest.mark.databases
+async def test_pages_of_runs_end_by_bytes_and_show_each_once(cairn: Cairn) -> None:
+    runs = [await cairn.start("joke", {"topic": "x" * 60_000}) for _ in range(40)]
+    ended = [await cairn.ended(run) for run in runs]
+    pages = await cairn.pages("/runs", limit=1000)
+    assert [len(page) for page in pages] == [33, 7]
+    assert [run for page in pages for run in page] == ended[::-1]
+
+
+@pytest.mark.databases
+async def test_pages_of_checkpoints_end_by_the_bytes_of_their_events(cairn: Cairn) -> None:
+    run = await cairn.completed("joke", {"topic": "x" * 1_300_000})
+    bare = await cairn.checkpoints(run)
+    for path in (f"/runs/{run['id']}/checkpoints", f"/contexts/{run['context_id']}/checkpoints"):
+        pages = await cairn.pages(path, include="events")
+        assert [len(page) for page in pages] == [2, 1]
+        assert [c["id"] for page in pages for c in page] == [c["id"] for c in bare]
+        for filtered in ({"input_event_type": "JokeEvent"}, {"output_event_type": "StartEvent"}):
+            [[one]] = await cairn.pages(path, include="events", **filtered)
+            assert len(one["output_event"]["data"].popitem()[1]) >= 1_300_000
+
+
+@pytest.mark.databases
+async def test_an_item_larger_than_a_page_has_a_page_of_its_own(cairn: Cairn) -> None:
+    run = await cairn.completed("joke", {"topic": "x" * 4_100_000})
+    pages = await cairn.pages(f"/runs/{run['id']}/checkpoints", include="events")
+    assert [len(page) for page in pages] == [1, 1, 1]
 
 
 async def test_others_are_served_while_a_large_event_is_looked_at(

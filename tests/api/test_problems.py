@@ -38,6 +38,26 @@ async def test_a_query_that_nobody_reads_is_refused_wherever_it_goes(cairn: Cair
     await ready(cairn)
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "values"),
+    [
+        ("/runs", "status", ("completed", "waiting")),
+        ("/runs", "limit", ("7", "7")),
+        ("/runs", "workflow", ("joke", "")),
+        ("/runs/{run}/checkpoints", "last_completed_step", ("generate_joke", "critique_joke")),
+        ("/contexts/{context}/checkpoints", "include", ("events", "events")),
+    ],
+)
+async def test_a_filter_that_is_given_twice_is_refused_by_its_name(
+    cairn: Cairn, path: str, name: str, values: tuple[str, str]
+) -> None:
+    run = await cairn.completed("joke", {"topic": "math"})
+    url = path.format(run=run["id"], context=run["context_id"])
+    response = await cairn.http.get(url, params={name: values})
+    problem = refused(response, 422, "more than once")
+    assert [error["where"] for error in problem["errors"]] == [["query", name]]
+
+
 # What is not there
 
 

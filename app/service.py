@@ -15,7 +15,14 @@ from app.engine import Event, SerializationError, StartEvent, StopEvent, Workflo
 from app.engine.journal import ENDED
 from app.engine.marks import Json
 from app.engine.serialization import SealedEvent
-from app.errors import Invalid, NotFound, Problem, Unavailable
+from app.errors import (
+    EventNotTaken,
+    InvalidEvent,
+    Problem,
+    Unavailable,
+    WorkflowNotLoaded,
+    in_words,
+)
 from app.executor import upkeep
 from app.executor.signal import Signal
 from app.executor.worker import Worker
@@ -51,7 +58,7 @@ class Service:
         found = self.catalog.workflows.get(name)
         if found is None:
             names = ", ".join(sorted(self.catalog.workflows)) or "none"
-            raise NotFound(
+            raise WorkflowNotLoaded(
                 f"There is no workflow {name[:100]!r}. There are: {names}. "
                 "GET /workflows also tells which files could not be loaded."
             )
@@ -174,7 +181,7 @@ class Service:
         workflow = self.workflow(run.workflow)
         kind = workflow.graph.event_type(type_)
         if kind is None or issubclass(kind, (StartEvent, StopEvent)):
-            raise Invalid(
+            raise EventNotTaken(
                 f"{type_!r} is no event that workflow {run.workflow!r} can be told.",
                 [Problem(("body", "type"), "Name an event that GET /workflows/{name} lists.")],
             )
@@ -256,9 +263,9 @@ def _event(
         event = kind.model_validate_json(json.dumps(data))
     except ValidationError as error:
         problems = [Problem((*where, *e["loc"]), e["msg"]) for e in error.errors()]
-        named = "; ".join(f"{'.'.join(map(str, p.where[1:]))}: {p.message}" for p in problems)
-        raise Invalid(f"These fields do not make a {kind.__name__}: {named}.", problems) from None
+        message = f"These fields do not make a {kind.__name__}: {in_words(problems)}."
+        raise InvalidEvent(message, problems) from None
     try:
         return workflow.graph.serializer.seal(event)
     except SerializationError as error:  # JSON can be nested deeper than what can be stored
-        raise Invalid(str(error), [Problem(where, str(error))]) from None
+        raise InvalidEvent(str(error), [Problem(where, str(error))]) from None

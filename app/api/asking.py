@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app import apart
 from app.api import bodies
-from app.errors import Invalid, Problem
+from app.errors import InvalidCursor, Problem
 from app.service import Service
 from app.store.requests import Repeatable
 
@@ -35,8 +35,8 @@ class Asked(Request):
 
         Raises:
             JSONDecodeError: it is not JSON.
-            TooLarge: it has more values than are taken.
-            Invalid: a number in it is too large to be kept.
+            TooManyValues: it has more values than are taken.
+            Invalid: it cannot be what any endpoint takes.
         """
         body, most_values = await self.body(), self.app.state.max_body_values
         if len(body) > apart.LARGE_BYTES:
@@ -62,7 +62,7 @@ class Paged(BaseModel):
         """What the cursor stands for, if it is one that we gave out.
 
         Raises:
-            Invalid: it is not.
+            InvalidCursor: it is not.
         """
         if self.cursor is None:
             return None
@@ -72,7 +72,7 @@ class Paged(BaseModel):
             position = ""
         if not re.fullmatch(pattern, position):
             message = "This is no cursor of this list. Pass a `next_cursor` as it was given."
-            raise Invalid(message, [Problem(("query", "cursor"), message)])
+            raise InvalidCursor(message, [Problem(("query", "cursor"), message)])
         return position
 
 

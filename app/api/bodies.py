@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from app.engine.marks import LONGEST_SHOWN_BITS
-from app.errors import Invalid, Problem, TooLarge
+from app.errors import Invalid, NumberTooLarge, Problem, TooManyValues
 
 MOST_DIGITS = int(LONGEST_SHOWN_BITS * math.log10(2))  # of an integer that is shown in decimal
 TOO_LARGE = (
@@ -26,6 +26,9 @@ SEPARATOR = re.compile(
 )
 """What stands before each value but the first, with what is before it. Nothing is gone through
 twice, and a text without any is gone through in pieces: other threads have their turn between."""
+
+
+MOST_FIELDS = 1_000  # at the top: what no endpoint takes is refused one by one, which takes long
 
 
 class _TooLarge(Exception):
@@ -59,19 +62,24 @@ def parsed(body: bytes, most_values: int) -> Any:
 
     Raises:
         json.JSONDecodeError: the body is not JSON.
-        TooLarge: more values are in it: each text, number, list and so on is one.
-        Invalid: a number in it is too large to be kept.
+        TooManyValues: more values are in it: each text, number, list and so on is one.
+        NumberTooLarge: a number in it is too large to be kept.
+        Invalid: it has more fields than any endpoint takes.
     """
     text = body.decode(json.detect_encoding(body), "surrogatepass")
     if _has_more_values(text, most_values):
-        raise TooLarge(
+        raise TooManyValues(
             f"The body has more than {most_values} values. Send fewer, in several requests or as "
             "text, or raise CAIRN_MAX_BODY_VALUES."
         )
     try:
-        return STRICTLY.decode(text)
+        value = STRICTLY.decode(text)
     except _TooLarge:
         raise _explained(text) from None
+    if isinstance(value, dict) and len(value) > MOST_FIELDS:
+        message = f"The body has {len(value)} fields, and none is taken that has so many."
+        raise Invalid(message, [Problem(("body",), message)])
+    return value
 
 
 def _has_more_values(text: str, most: int) -> bool:
@@ -82,7 +90,7 @@ def _has_more_values(text: str, most: int) -> bool:
     return any(True for _ in islice(separators, most - 1, None))
 
 
-def _explained(text: str) -> Invalid:
+def _explained(text: str) -> NumberTooLarge:
     """Where the number stands: looked for only when there is one."""
 
     def marked(read: Callable[[str], float]) -> Callable[[str], Any]:
@@ -98,7 +106,7 @@ def _explained(text: str) -> Invalid:
         parse_constant=_constant, parse_int=marked(_integer), parse_float=marked(_decimal)
     )
     where: tuple[str | int, ...] = ("body", *_place(marking.decode(text)))
-    return Invalid(f"{'.'.join(map(str, where))}: {TOO_LARGE}", [Problem(where, TOO_LARGE)])
+    return NumberTooLarge(f"{'.'.join(map(str, where))}: {TOO_LARGE}", [Problem(where, TOO_LARGE)])
 
 
 def _place(value: Any) -> tuple[str | int, ...]:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, exists, or_, select
 
 from app.engine.journal import ENDED
-from app.errors import Damaged, NotFound
+from app.errors import Damaged, WorkflowNotLoaded
 from app.store import runs, snapshots, workers
 from app.store.blobs import Unpacker
 from app.store.rows import UNDER_WAY
@@ -30,14 +30,16 @@ def claim(session: Session, run_id: UUID, loaded: Collection[str]) -> Claimed | 
         loaded: the names of the workflows that can be run.
 
     Raises:
-        NotFound: the run's is none of them; it is left as it is.
+        WorkflowNotLoaded: the run's is none of them; it is left as it is.
     """
     worker = workers.own(session)
     run = session.get(Run, run_id, with_for_update=True)
     if run is None or run.status in ENDED or run.worker_id not in (None, worker):
         return None
     if run.workflow not in loaded:
-        raise NotFound(f"Run {run_id} is left alone: workflow {run.workflow!r} is not loaded.")
+        raise WorkflowNotLoaded(
+            f"Run {run_id} is left alone: workflow {run.workflow!r} is not loaded."
+        )
     waits = run.started_at is None and run.base is None
     if waits and runs.is_busy_for(session, run.context_id, run_id):
         run.worker_id = None  # whoever ends the run before it hands it on

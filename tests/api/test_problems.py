@@ -227,6 +227,15 @@ async def test_every_thing_that_is_wrong_is_named(cairn: Cairn) -> None:
     assert {error["where"][1] for error in problem["errors"]} == body.keys()
 
 
+async def test_of_very_many_things_that_are_wrong_only_some_are_named(cairn: Cairn) -> None:
+    body = {"workflow": "joke"} | {f"more {number}": 1 for number in range(999)}
+    response = await cairn.http.post("/contexts", json=body)
+    problem = refused(response, 422, "more 99", "and 899 more")
+    assert len(problem["errors"]) == 100
+    body["one more"] = 1
+    refused(await cairn.http.post("/contexts", json=body), 422, "1001 fields")
+
+
 @pytest.mark.parametrize("key", ["", "k" * 201])
 async def test_a_key_that_is_empty_or_too_long_is_refused(cairn: Cairn, key: str) -> None:
     response = await cairn.http.post("/runs", json=MATH, headers={"Idempotency-Key": key})

@@ -27,6 +27,7 @@ RUN = {
     "created_at",
     "started_at",
     "finished_at",
+    "omitted",
 }
 
 MATH = {"workflow": "joke", "start_event": {"topic": "math"}}

@@ -9,13 +9,22 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from app import apart
+from app.api.headers import LOCATION, PREFERENCE_APPLIED
 from app.api.schemas import RunOut
 from app.engine.journal import ENDED
 from app.service import Service
 from app.store.seen import Seen
 
-ENDED_IN_TIME: dict[int | str, dict[str, Any]] = {
-    200: {"model": RunOut, "description": "The run has ended within the time preferred."}
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": RunOut,
+        "description": "The run has ended within the time preferred.",
+        "headers": LOCATION | PREFERENCE_APPLIED,
+    },
+    202: {
+        "description": "It is committed, and goes on in the background.",
+        "headers": LOCATION | PREFERENCE_APPLIED,
+    },
 }
 
 
@@ -44,7 +53,10 @@ async def run_answered(
 async def accepted(service: Service, run_id: UUID, wait: float) -> Response:
     """202 and the run, or 200 if it has ended within the time that was preferred."""
     run = await service.run(run_id, wait)
-    headers = {"Location": f"/runs/{run_id}"}
-    if wait:
-        headers["Preference-Applied"] = f"wait={wait:g}"
+    headers = {"Location": f"/runs/{run_id}"} | applied(wait)
     return await run_answered(run, 200 if wait and run.status in ENDED else 202, headers)
+
+
+def applied(wait: float) -> dict[str, str]:
+    """What says that a preference to wait was applied."""
+    return {"Preference-Applied": f"wait={wait:g}"} if wait else {}

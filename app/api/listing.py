@@ -12,7 +12,9 @@ from app.store.checkpoints import Listed
 from app.store.kinds import Filters
 from app.store.pages import Page
 
-CheckpointList = List[CheckpointWithEvents | CheckpointOut]
+
+class CheckpointList(List[CheckpointWithEvents | CheckpointOut]):
+    """Some of the checkpoints, and where the next ones begin."""
 
 
 class CheckpointQuery(Paged):

@@ -15,6 +15,7 @@ from app.errors import (
     Unavailable,
 )
 
+MEDIA_TYPE = "application/problem+json"
 STATUS: dict[type[Refusal], int] = {
     NotFound: 404,
     Conflict: 409,

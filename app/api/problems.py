@@ -12,13 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from app.api.problem_types import OF_HTTP, STATUSES, body, status_of, type_of
+from app.api.examples import REFUSED, WRONG
+from app.api.headers import RETRY_AFTER
+from app.api.problem_types import MEDIA_TYPE, OF_HTTP, STATUSES, body, status_of, type_of
 from app.errors import MOST_PROBLEMS, Damaged, Invalid, Refusal, Unavailable, in_words
 from app.errors import Problem as Wrong
 
 log = structlog.get_logger(__name__)
 
-MEDIA_TYPE = "application/problem+json"
 TYPES: list[JsonValue] = [*sorted(map(type_of, STATUSES))]
 
 
@@ -51,13 +52,35 @@ class Problem(BaseModel):
     )
 
 
-def refuses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The refusals that an endpoint documents, besides those that any request can meet."""
-    always = (400, 413, 415, 422, 500, 503)
-    return {
-        status: {"model": Problem, "description": HTTPStatus(status).phrase}
-        for status in sorted({*statuses, *always})
-    }
+WITH_BODY = (
+    "malformed-body",
+    "body-too-large",
+    "too-many-values",
+    "media-type-not-json",
+    "number-too-large",
+)
+"""What an endpoint that takes a body can refuse."""
+
+
+def refuses(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """The problems that an endpoint documents, besides those that any request can meet: by their
+    codes, each with an example."""
+    documented: dict[int | str, dict[str, Any]] = {}
+    for code in sorted({*codes, "invalid-request", "unexpected", "unavailable"}):
+        status = STATUSES[code]
+        wrong = [WRONG[code]] if code in WRONG else None
+        response = documented.setdefault(
+            status,
+            {
+                "model": Problem,
+                "description": HTTPStatus(status).phrase,
+                "content": {MEDIA_TYPE: {"examples": {}}},
+            },
+        )
+        example = {"value": body(code, REFUSED[code], wrong)}
+        response["content"][MEDIA_TYPE]["examples"][code] = example
+    documented[503]["headers"] = RETRY_AFTER
+    return documented
 
 
 def problem(

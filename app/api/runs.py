@@ -5,11 +5,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.api.answering import ENDED_IN_TIME, accepted, answered, run_answered
+from app.api.answering import ACCEPTED, accepted, answered, applied, run_answered
 from app.api.asking import ID, NUMBER, Asked, Key, Paged, Prefer, cursor, wait_seconds
+from app.api.headers import LOCATION, PREFERENCE_APPLIED
 from app.api.listing import CheckpointList, CheckpointQuery, checkpoints_answered
-from app.api.problems import refuses
-from app.api.schemas import EventIn, List, RunIn, RunOut
+from app.api.problems import WITH_BODY, refuses
+from app.api.schemas import EventIn, RunIn, RunList, RunOut
 from app.api.strict import StrictRoute
 from app.engine.journal import Status
 
@@ -30,7 +31,16 @@ class RunQuery(Paged):
     "/runs",
     status_code=202,
     response_model=RunOut,
-    responses=ENDED_IN_TIME | refuses(404, 409),
+    responses=ACCEPTED
+    | refuses(
+        "not-found",
+        "workflow-not-loaded",
+        "context-of-another-workflow",
+        "context-busy",
+        "idempotency-key-reused",
+        "invalid-event",
+        *WITH_BODY,
+    ),
 )
 async def start_run(asked: Asked, body: RunIn, key: Key = None, prefer: Prefer = None) -> Response:
     """Start a run in the background: 202 means that it is committed, and survives a crash.
@@ -47,7 +57,7 @@ async def start_run(asked: Asked, body: RunIn, key: Key = None, prefer: Prefer =
     return await accepted(asked.service, run_id, wait_seconds(prefer))
 
 
-@router.get("/runs", response_model=List[RunOut], responses=refuses())
+@router.get("/runs", response_model=RunList, responses=refuses("invalid-cursor"))
 async def list_runs(asked: Asked, query: Annotated[RunQuery, Query()]) -> Response:
     """Runs, newest first."""
     page = await asked.service.runs(
@@ -55,19 +65,28 @@ async def list_runs(asked: Asked, query: Annotated[RunQuery, Query()]) -> Respon
     )
     return await answered(
         [(run.start_event, run.stop_event) for run in page.items],
-        lambda: List[RunOut](
+        lambda: RunList(
             items=[RunOut.of(run) for run in page.items], next_cursor=cursor(page.next_position)
         ),
     )
 
 
-@router.get("/runs/{run_id}", response_model=RunOut, responses=refuses(404))
+@router.get(
+    "/runs/{run_id}",
+    response_model=RunOut,
+    responses=refuses("not-found") | {200: {"headers": PREFERENCE_APPLIED}},
+)
 async def get_run(asked: Asked, run_id: UUID, prefer: Prefer = None) -> Response:
     """One run, as it stands; with `Prefer: wait=N`, waited for if it has not ended."""
-    return await run_answered(await asked.service.run(run_id, wait_seconds(prefer)))
+    wait = wait_seconds(prefer)
+    return await run_answered(await asked.service.run(run_id, wait), headers=applied(wait))
 
 
-@router.delete("/runs/{run_id}", status_code=204, responses=refuses(404, 409))
+@router.delete(
+    "/runs/{run_id}",
+    status_code=204,
+    responses=refuses("not-found", "run-under-way", "checkpoint-tagged"),
+)
 async def delete_run(asked: Asked, run_id: UUID) -> None:
     """Delete a run that has ended, with its checkpoints. Reruns made from it stay.
 
@@ -76,7 +95,7 @@ async def delete_run(asked: Asked, run_id: UUID) -> None:
     await asked.service.delete_run(run_id)
 
 
-@router.post("/runs/{run_id}/cancel", response_model=RunOut, responses=refuses(404))
+@router.post("/runs/{run_id}/cancel", response_model=RunOut, responses=refuses("not-found"))
 async def cancel_run(asked: Asked, run_id: UUID) -> Response:
     """End a run. Its checkpoints stay, with what was under way still pending: it can be rerun."""
     await asked.service.cancel(run_id)
@@ -84,7 +103,19 @@ async def cancel_run(asked: Asked, run_id: UUID) -> Response:
 
 
 @router.post(
-    "/runs/{run_id}/events", status_code=202, response_model=RunOut, responses=refuses(404, 409)
+    "/runs/{run_id}/events",
+    status_code=202,
+    response_model=RunOut,
+    responses=refuses(
+        "not-found",
+        "workflow-not-loaded",
+        "run-ended",
+        "idempotency-key-reused",
+        "event-not-taken",
+        "invalid-event",
+        *WITH_BODY,
+    )
+    | {202: {"headers": LOCATION}},
 )
 async def send_event(asked: Asked, run_id: UUID, body: EventIn, key: Key = None) -> Response:
     """Say something to a run: an answer it waits for, or an event for its steps."""
@@ -93,7 +124,11 @@ async def send_event(asked: Asked, run_id: UUID, body: EventIn, key: Key = None)
     return await run_answered(run, 202, {"Location": f"/runs/{run_id}"})
 
 
-@router.get("/runs/{run_id}/checkpoints", response_model=CheckpointList, responses=refuses(404))
+@router.get(
+    "/runs/{run_id}/checkpoints",
+    response_model=CheckpointList,
+    responses=refuses("not-found", "invalid-cursor"),
+)
 async def list_run_checkpoints(
     asked: Asked, run_id: UUID, query: Annotated[CheckpointQuery, Query()]
 ) -> Response:

@@ -127,9 +127,11 @@ class RunIn(Body):
     context_id: UUID | None = Field(
         default=None, description="The context to run in; null makes one.", examples=[None]
     )
+    # Generated clients would demand a field with a default in the schema that is never null.
     if_busy: Literal["queue", "reject"] = Field(
-        default="queue",
-        description="While another run of the context is under way: wait for it, or refuse.",
+        default_factory=lambda: "queue",
+        description="While another run of the context is under way: wait for it, which is the "
+        "default, or refuse.",
     )
 
 
@@ -212,6 +214,10 @@ class RunOut(BaseModel):
             finished_at=run.finished_at,
             omitted=["result" if name == "stop_event" else "start_event" for name in run.omitted],
         )
+
+
+class RunList(List[RunOut]):
+    """Some of the runs, and where the next ones begin."""
 
 
 class CheckpointOut(BaseModel):

@@ -1,6 +1,9 @@
 """The OpenAPI schema says what clients and their generators need."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,7 @@ from tests.api.asking import Cairn, Json
 
 SCHEMA: Json = schema()
 OPERATIONS: list[Json] = [it for path in SCHEMA["paths"].values() for it in path.values()]
+CHECK = Path(__file__).parents[2] / "openapi" / "check"
 
 
 def answers() -> Iterator[tuple[str, int, Json]]:
@@ -89,3 +93,10 @@ async def test_an_answer_that_was_waited_for_says_so(cairn: Cairn) -> None:
     assert waited.headers["preference-applied"] == "wait=7"
     at_once = await cairn.http.get(f"/runs/{run['id']}")
     assert "preference-applied" not in at_once.headers
+
+
+def test_what_checks_the_schema_is_locked_without_addresses() -> None:
+    lock: Any = json.loads((CHECK / "package-lock.json").read_text())
+    packages = {name: it for name, it in lock["packages"].items() if name}
+    assert packages
+    assert all("integrity" in it and "resolved" not in it for it in packages.values())

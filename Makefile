@@ -8,7 +8,7 @@ ifneq "$(shell test -x .venv/bin/python && cat .venv/.ready 2>/dev/null)" "$(CUR
 .PHONY: .venv/.ready
 endif
 
-.PHONY: help setup demo serve test bench check format openapi lock clean
+.PHONY: help setup demo serve test bench check client format openapi lock clean
 
 help: ## List the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,7 @@ demo: setup ## Show what Cairn does, from a run to a rerun
 serve: setup ## Serve the workflows in workflows/
 	@.venv/bin/cairn serve
 
-test: check ## Check, then run every test (ARGS="-k rerun" for some)
+test: check client ## Check, then run every test (ARGS="-k rerun" for some)
 	@echo "test: pytest"
 	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
@@ -40,6 +40,9 @@ check: setup ## Lint, formatting, types and architecture
 	@.venv/bin/mypy --no-error-summary
 	@echo "check: import-linter"
 	@report=$$(.venv/bin/lint-imports --no-logo) || { echo "$$report"; exit 1; }
+
+client: ## Lint the OpenAPI schema, and compile a client made from it (skipped where npm is missing)
+	@sh openapi/check/run
 
 format: setup ## Format the code and mend what ruff can
 	@.venv/bin/ruff check --quiet --fix-only
@@ -61,4 +64,5 @@ lock: setup ## Pin what pyproject.toml asks for in requirements/ (UPGRADE=1 for 
 
 clean: ## Remove .venv, caches and builds
 	@rm -rf .venv .bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis build dist
+	@rm -rf openapi/check/made openapi/check/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -62,7 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stop)
             yield
 
-    app = application(lifespan, settings.max_body_bytes)
+    app = application(lifespan, settings.max_body_bytes, settings.max_body_values)
     app.state.pulse = pulse
     return app
 
@@ -217,7 +217,7 @@ def schema() -> dict[str, Any]:
     async def nothing(_: FastAPI) -> AsyncIterator[None]:
         yield
 
-    return application(nothing, max_body_bytes=0).openapi()
+    return application(nothing, max_body_bytes=0, max_body_values=0).openapi()
 
 
 class _Server(uvicorn.Server):

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from app import apart
 from app.catalog import Catalog
 from app.engine import Event, SerializationError, StartEvent, StopEvent, Workflow
 from app.engine.dynamic import undeclared
@@ -18,7 +19,15 @@ from app.engine.marks import Json
 from app.engine.near import near
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delivery, Snapshot
-from app.errors import Conflict, Invalid, NotFound, Problem, Unavailable
+from app.errors import (
+    EventNotTaken,
+    InvalidEvent,
+    Problem,
+    StepGone,
+    Unavailable,
+    WorkflowNotLoaded,
+    in_words,
+)
 from app.executor import upkeep
 from app.executor.signal import Signal
 from app.executor.worker import Worker
@@ -53,7 +62,7 @@ class Service:
         found = self.catalog.workflows.get(name)
         if found is None:
             names = ", ".join(sorted(self.catalog.workflows)) or "none"
-            raise NotFound(
+            raise WorkflowNotLoaded(
                 f"There is no workflow {name[:100]!r}. There are: {names}. "
                 "GET /workflows also tells which files could not be loaded."
             )
@@ -97,7 +106,10 @@ class Service:
             Conflict: the context is another workflow's, or is busy and the run may not wait.
         """
         found = self.workflow(workflow)
-        event = _event(found, found.graph.start, start_event, ("body", "start_event"))
+        where = ("body", "start_event")
+        event = await apart.if_large(
+            start_event, _event, found, found.graph.start, start_event, where
+        )
         if context_id is None and request is None:
             begun = await self._worker.begin(workflow, event)
             if begun is not None:
@@ -136,7 +148,7 @@ class Service:
             snapshots.last_that, origin.run.id, origin.seq, lambda it: not lost(it)
         )
         instead = "" if earlier is None else f" Or rerun from an earlier checkpoint: {earlier}."
-        raise Conflict(graph.lost(found[0]) + instead)
+        raise StepGone(graph.lost(found[0]) + instead)
 
     def patience(self, wait_seconds: float) -> float:
         """For how long one more request may wait for a run: not at all where too many do."""
@@ -206,11 +218,11 @@ class Service:
         workflow = self.workflow(run.workflow)
         kind = workflow.graph.event_type(type_)
         if kind is None or issubclass(kind, (StartEvent, StopEvent)):
-            raise Invalid(
+            raise EventNotTaken(
                 f"{type_!r} is no event that workflow {run.workflow!r} can be told.",
                 [Problem(("body", "type"), "Name an event that GET /workflows/{name} lists.")],
             )
-        event = _event(workflow, kind, data, ("body", "data"))
+        event = await apart.if_large(data, _event, workflow, kind, data, ("body", "data"))
         said = await self._database.write(runs.tell, run_id, event, request, workflow.graph)
         if said is not None:
             self._worker.tell(run_id, run.workflow, [said])
@@ -292,21 +304,20 @@ def _event(
     """The event that these fields make, read as JSON: text can be a date, a list a set."""
     unknown = undeclared(kind, data)
     if unknown:
+        lacks = f"{kind.__name__} has no such field."
         problems = [
-            Problem(
-                (*where, name), f"{kind.__name__} has no such field.{near(name, kind.model_fields)}"
-            )
-            for name in unknown
+            Problem((*where, name), f"{lacks}{near(name, kind.model_fields)}") for name in unknown
         ]
-        said = "; ".join(f"{problem.where[-1]}: {problem.message}" for problem in problems)
-        raise Invalid(f"These fields do not make a {kind.__name__}: {said}", problems)
+        raise InvalidEvent(
+            f"These fields do not make a {kind.__name__}: {in_words(problems)}", problems
+        )
     try:
         event = kind.model_validate_json(json.dumps(data))
     except ValidationError as error:
         problems = [Problem((*where, *e["loc"]), e["msg"]) for e in error.errors()]
-        named = "; ".join(f"{'.'.join(map(str, p.where[1:]))}: {p.message}" for p in problems)
-        raise Invalid(f"These fields do not make a {kind.__name__}: {named}.", problems) from None
+        message = f"These fields do not make a {kind.__name__}: {in_words(problems)}."
+        raise InvalidEvent(message, problems) from None
     try:
         return workflow.graph.serializer.seal(event)
     except SerializationError as error:  # JSON can be nested deeper than what can be stored
-        raise Invalid(str(error), [Problem(where, str(error))]) from None
+        raise InvalidEvent(str(error), [Problem(where, str(error))]) from None

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         10_000_000, ge=1, description="The largest request body taken, in bytes."
     )
+    max_body_values: int = Field(
+        100_000, ge=1, description="How many values a request body may have: texts, lists, ..."
+    )
     max_active_runs: int = Field(
         1_000, ge=1, description="How many runs are carried forward at once; more are queued."
     )

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 
 from app import __version__
-from app.api import checkpoints, contexts, health, problems, runs, workflows
+from app.api import checkpoints, contexts, health, openapi, problems, runs, workflows
 from app.api.limits import BodyLimit
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -21,7 +19,7 @@ from any of them. Every refusal is `application/problem+json` and says what to d
 """
 
 
-def application(lifespan: Lifespan, max_body_bytes: int) -> FastAPI:
+def application(lifespan: Lifespan, max_body_bytes: int, max_body_values: int) -> FastAPI:
     """The ASGI application; its service is put into `app.state.service` by the lifespan."""
     app = FastAPI(
         title="Cairn",
@@ -31,26 +29,8 @@ def application(lifespan: Lifespan, max_body_bytes: int) -> FastAPI:
         # Side by side: a request is looked up in one list, not in one after another.
         routes=[route for room in ROOMS for route in room.router.routes],
     )
+    app.state.max_body_values = max_body_values
     problems.install(app)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
-    app.openapi = lambda: _schema(app)  # type: ignore[method-assign]  # as FastAPI documents it
+    app.openapi = lambda: openapi.schema(app)  # type: ignore[method-assign]  # as FastAPI documents it
     return app
-
-
-def _schema(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI schema; problems under their own media type, which FastAPI cannot be told."""
-    if app.openapi_schema is None:
-        schema = get_openapi(
-            title=app.title,
-            version=app.version,
-            description=app.description,
-            routes=app.routes,
-        )
-        for path in schema["paths"].values():
-            for operation in path.values():
-                for status, response in operation["responses"].items():
-                    if status >= "400":
-                        content = response["content"]
-                        content[problems.MEDIA_TYPE] = content.pop("application/json")
-        app.openapi_schema = schema
-    return app.openapi_schema

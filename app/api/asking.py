@@ -3,27 +3,21 @@
 import base64
 import binascii
 import hashlib
-import json
 import re
 from typing import Annotated, Any
 
 from fastapi import Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.errors import Invalid, Problem
+from app import apart
+from app.api import bodies
+from app.errors import InvalidCursor, Problem
 from app.service import Service
 from app.store.requests import Repeatable
 
 LONGEST_WAIT = 300.0  # seconds
 ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # what cursors of lists stand for
 NUMBER = r"\d{1,18}"
-
-
-def _refuse(constant: str) -> None:
-    raise json.JSONDecodeError(f"{constant} is no JSON number", constant, 0)
-
-
-STRICTLY = json.JSONDecoder(parse_constant=_refuse)
 
 
 class Asked(Request):
@@ -37,13 +31,17 @@ class Asked(Request):
         return service
 
     async def json(self) -> Any:
-        """The body, as JSON of RFC 8259: Python's own reader also takes NaN and Infinity.
+        """The body, as JSON.
 
         Raises:
-            json.JSONDecodeError: it is not JSON.
+            JSONDecodeError: it is not JSON.
+            TooManyValues: it has more values than are taken.
+            Invalid: it cannot be what any endpoint takes.
         """
-        body = await self.body()
-        return STRICTLY.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+        body, most_values = await self.body(), self.app.state.max_body_values
+        if len(body) > apart.LARGE_BYTES:
+            return await apart.do(bodies.parsed, body, most_values)
+        return bodies.parsed(body, most_values)
 
     async def repeatable(self, key: str | None) -> Repeatable | None:
         """What tells it from other requests, if it has a key."""
@@ -64,7 +62,7 @@ class Paged(BaseModel):
         """What the cursor stands for, if it is one that we gave out.
 
         Raises:
-            Invalid: it is not.
+            InvalidCursor: it is not.
         """
         if self.cursor is None:
             return None
@@ -74,7 +72,7 @@ class Paged(BaseModel):
             position = ""
         if not re.fullmatch(pattern, position):
             message = "This is no cursor of this list. Pass a `next_cursor` as it was given."
-            raise Invalid(message, [Problem(("query", "cursor"), message)])
+            raise InvalidCursor(message, [Problem(("query", "cursor"), message)])
         return position
 
 

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from app.api.accepting import ENDED_IN_TIME, accepted
+from app.api.answering import ACCEPTED, accepted, answered
 from app.api.asking import Asked, Key, Prefer, wait_seconds
-from app.api.problems import refuses
+from app.api.problems import WITH_BODY, refuses
 from app.api.schemas import (
     CheckpointOut,
     CheckpointWhole,
@@ -21,15 +21,23 @@ from app.api.strict import StrictRoute
 router = APIRouter(tags=["checkpoints"], route_class=StrictRoute)
 
 
-@router.get("/checkpoints/{checkpoint_id}", responses=refuses(404))
-async def get_checkpoint(asked: Asked, checkpoint_id: UUID) -> CheckpointWhole:
+@router.get(
+    "/checkpoints/{checkpoint_id}",
+    response_model=CheckpointWhole,
+    responses=refuses("not-found", "damaged"),
+)
+async def get_checkpoint(asked: Asked, checkpoint_id: UUID) -> Response:
     """One checkpoint, with its events and what the context held."""
     found = await asked.service.checkpoint(checkpoint_id)
     workflow = asked.service.catalog.workflows.get(found.listed.workflow)
-    return checkpoint_whole(found, () if workflow is None else workflow.graph.steps)
+    steps = () if workflow is None else workflow.graph.steps
+    return await answered(
+        (found.listed.input_event, found.listed.output_event, found.snapshot, found.trail),
+        lambda: checkpoint_whole(found, steps),
+    )
 
 
-@router.put("/checkpoints/{checkpoint_id}/tags", responses=refuses(404))
+@router.put("/checkpoints/{checkpoint_id}/tags", responses=refuses("not-found", *WITH_BODY))
 async def put_tags(asked: Asked, checkpoint_id: UUID, body: TagsIn) -> CheckpointOut:
     """Give a checkpoint these tags, and no others. While it has any, its run cannot be deleted."""
     tagged = await asked.service.tag(checkpoint_id, sorted(set(body.tags)))
@@ -40,7 +48,16 @@ async def put_tags(asked: Asked, checkpoint_id: UUID, body: TagsIn) -> Checkpoin
     "/checkpoints/{checkpoint_id}/rerun",
     status_code=202,
     response_model=RunOut,
-    responses=ENDED_IN_TIME | refuses(404, 409),
+    responses=ACCEPTED
+    | refuses(
+        "not-found",
+        "workflow-not-loaded",
+        "nothing-left-to-run",
+        "step-gone",
+        "idempotency-key-reused",
+        "damaged",
+        *WITH_BODY,
+    ),
 )
 async def rerun(
     asked: Asked,

@@ -27,7 +27,7 @@ async def live() -> Health:
     return Health()
 
 
-@router.get("/ready", responses=refuses(503))
+@router.get("/ready", responses=refuses())
 async def ready(asked: Asked) -> Health:
     """The database answers, and runs are carried forward."""
     try:

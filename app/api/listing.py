@@ -2,15 +2,19 @@
 
 from typing import Literal
 
+from fastapi import Response
 from pydantic import Field
 
+from app.api.answering import answered
 from app.api.asking import Paged, cursor
 from app.api.schemas import CheckpointOut, CheckpointWithEvents, List, checkpoint_out
 from app.store.checkpoints import Listed
 from app.store.kinds import Filters
 from app.store.pages import Page
 
-CheckpointList = List[CheckpointWithEvents | CheckpointOut]
+
+class CheckpointList(List[CheckpointWithEvents | CheckpointOut]):
+    """Some of the checkpoints, and where the next ones begin."""
 
 
 class CheckpointQuery(Paged):
@@ -31,9 +35,12 @@ class CheckpointQuery(Paged):
         return Filters(self.last_completed_step, self.input_event_type, self.output_event_type)
 
 
-def checkpoint_list(page: Page[Listed], query: CheckpointQuery) -> CheckpointList:
-    """The page as it is shown."""
-    return CheckpointList(
-        items=[checkpoint_out(listed, query.events) for listed in page.items],
-        next_cursor=cursor(page.next_position),
+async def checkpoints_answered(page: Page[Listed], query: CheckpointQuery) -> Response:
+    """The page as it was asked for."""
+    return await answered(
+        [(listed.input_event, listed.output_event) for listed in page.items],
+        lambda: CheckpointList(
+            items=[checkpoint_out(listed, query.events) for listed in page.items],
+            next_cursor=cursor(page.next_position),
+        ),
     )

@@ -8,23 +8,19 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from app.errors import Conflict, Damaged, Invalid, NotFound, Refusal, Unavailable
+from app.api.examples import REFUSED, WRONG
+from app.api.headers import RETRY_AFTER
+from app.api.problem_types import MEDIA_TYPE, OF_HTTP, STATUSES, body, status_of, type_of
+from app.errors import MOST_PROBLEMS, Damaged, Invalid, Refusal, Unavailable, in_words
 from app.errors import Problem as Wrong
 
 log = structlog.get_logger(__name__)
 
-MEDIA_TYPE = "application/problem+json"
-STATUS: dict[type[Refusal], int] = {
-    NotFound: 404,
-    Conflict: 409,
-    Invalid: 422,
-    Damaged: 500,
-    Unavailable: 503,
-}
+TYPES: list[JsonValue] = [*sorted(map(type_of, STATUSES))]
 
 
 class FieldError(BaseModel):
@@ -43,7 +39,11 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    type: str = Field(description="What kind of problem it is, for programs: a relative URI.")
+    type: str = Field(
+        description="What kind of problem it is, for programs: a relative URI. "
+        "`openapi/problems.md` says what each means.",
+        json_schema_extra={"enum": TYPES},
+    )
     title: str
     status: int
     detail: str = Field(description="What is wrong here, and what to do about it.")
@@ -52,13 +52,35 @@ class Problem(BaseModel):
     )
 
 
-def refuses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The refusals that an endpoint documents, besides those that any request can meet."""
-    always = (400, 413, 415, 422, 500, 503)
-    return {
-        status: {"model": Problem, "description": HTTPStatus(status).phrase}
-        for status in sorted({*statuses, *always})
-    }
+WITH_BODY = (
+    "malformed-body",
+    "body-too-large",
+    "too-many-values",
+    "media-type-not-json",
+    "number-too-large",
+)
+"""What an endpoint that takes a body can refuse."""
+
+
+def refuses(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """The problems that an endpoint documents, besides those that any request can meet: by their
+    codes, each with an example."""
+    documented: dict[int | str, dict[str, Any]] = {}
+    for code in sorted({*codes, "invalid-request", "unexpected", "unavailable"}):
+        status = STATUSES[code]
+        wrong = [WRONG[code]] if code in WRONG else None
+        response = documented.setdefault(
+            status,
+            {
+                "model": Problem,
+                "description": HTTPStatus(status).phrase,
+                "content": {MEDIA_TYPE: {"examples": {}}},
+            },
+        )
+        example = {"value": body(code, REFUSED[code], wrong)}
+        response["content"][MEDIA_TYPE]["examples"][code] = example
+    documented[503]["headers"] = RETRY_AFTER
+    return documented
 
 
 def problem(
@@ -66,18 +88,11 @@ def problem(
     detail: str,
     errors: Sequence[Wrong] | None = None,
     headers: Mapping[str, str] | None = None,
+    code: str | None = None,
 ) -> Response:
-    """The response that refuses."""
-    phrase = HTTPStatus(status).phrase
-    body: dict[str, Any] = {
-        "type": f"/problems/{phrase.lower().replace(' ', '-')}",
-        "title": phrase,
-        "status": status,
-        "detail": detail,
-    }
-    if errors is not None:
-        body["errors"] = [{"where": list(e.where), "message": e.message} for e in errors]
-    return Response(orjson.dumps(body), status, media_type=MEDIA_TYPE, headers=headers)
+    """The response that refuses; without a code, it is that of HTTP's own refusals."""
+    content = body(code or OF_HTTP[status], detail, errors)
+    return Response(orjson.dumps(content), status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def install(app: FastAPI) -> None:
@@ -96,28 +111,31 @@ async def _refusal(_: Request, refusal: Exception) -> Response:
         headers["Retry-After"] = str(refusal.retry_after)
     if isinstance(refusal, Damaged):
         log.error("damaged", exc_info=refusal)
-    return problem(STATUS[type(refusal)], str(refusal), errors, headers)
+    return problem(status_of(type(refusal)), str(refusal), errors, headers, refusal.code)
 
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     # Not str(error): it tells the path of the endpoint's file.
-    found = [Wrong(tuple(e["loc"]), e["msg"]) for e in error.errors()]
+    errors = error.errors()
+    found = [Wrong(tuple(e["loc"]), e["msg"]) for e in errors]
     if any(e.where[0] == "path" for e in found):  # what is no id is the id of nothing
         return problem(404, f"There is nothing at {request.url.path}: that is no id.")
-    if any(e["type"] == "json_invalid" for e in error.errors()):
-        why = "; ".join(str(e.get("ctx", {}).get("error", e["msg"])) for e in error.errors())
+    if any(e["type"] == "json_invalid" for e in errors):
+        why = "; ".join(str(e.get("ctx", {}).get("error", e["msg"])) for e in errors)
         return problem(400, f"The body is not JSON: {why}.")
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     is_json = media_type == "application/json" or media_type.endswith("+json")
     if error.body and not is_json and any(e.where[0] == "body" for e in found):
         return problem(415, "Send JSON, and say so: the header Content-Type: application/json.")
-    named = "; ".join(f"{'.'.join(map(str, e.where))}: {e.message}" for e in found)
-    return problem(422, f"The request does not fit: {named}. See /docs for what is taken.", found)
+    detail = f"The request does not fit: {in_words(found)}. See /docs for what is taken."
+    return problem(422, detail, found[:MOST_PROBLEMS])
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, Refusal):  # raised while the framework had the body read
+        return await _refusal(request, error.__cause__)
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_allowed(request))

@@ -5,11 +5,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.api.accepting import ENDED_IN_TIME, accepted
+from app.api.answering import ACCEPTED, accepted, answered, applied, run_answered
 from app.api.asking import ID, NUMBER, Asked, Key, Paged, Prefer, cursor, wait_seconds
-from app.api.listing import CheckpointList, CheckpointQuery, checkpoint_list
-from app.api.problems import refuses
-from app.api.schemas import EventIn, List, RunIn, RunOut
+from app.api.headers import LOCATION, PREFERENCE_APPLIED
+from app.api.listing import CheckpointList, CheckpointQuery, checkpoints_answered
+from app.api.problems import WITH_BODY, refuses
+from app.api.schemas import EventIn, RunIn, RunList, RunOut
 from app.api.strict import StrictRoute
 from app.engine.journal import Status
 
@@ -30,12 +31,22 @@ class RunQuery(Paged):
     "/runs",
     status_code=202,
     response_model=RunOut,
-    responses=ENDED_IN_TIME | refuses(404, 409),
+    responses=ACCEPTED
+    | refuses(
+        "not-found",
+        "workflow-not-loaded",
+        "context-of-another-workflow",
+        "context-busy",
+        "idempotency-key-reused",
+        "invalid-event",
+        *WITH_BODY,
+    ),
 )
 async def start_run(asked: Asked, body: RunIn, key: Key = None, prefer: Prefer = None) -> Response:
     """Start a run in the background: 202 means that it is committed, and survives a crash.
 
-    With `Prefer: wait=N` the answer is 200 if the run has ended by then.
+    With `Prefer: wait=N` the answer is 200 if the run has ended by then. It comes as soon as the
+    run begins to wait for an event from outside, which `waiting_for` names.
     """
     run_id = await asked.service.start_run(
         body.workflow,
@@ -47,24 +58,39 @@ async def start_run(asked: Asked, body: RunIn, key: Key = None, prefer: Prefer =
     return await accepted(asked.service, run_id, wait_seconds(prefer))
 
 
-@router.get("/runs", responses=refuses())
-async def list_runs(asked: Asked, query: Annotated[RunQuery, Query()]) -> List[RunOut]:
+@router.get("/runs", response_model=RunList, responses=refuses("invalid-cursor"))
+async def list_runs(asked: Asked, query: Annotated[RunQuery, Query()]) -> Response:
     """Runs, newest first."""
     page = await asked.service.runs(
         query.workflow, query.status, query.context_id, query.limit, query.position(ID)
     )
-    return List(
-        items=[RunOut.of(run) for run in page.items], next_cursor=cursor(page.next_position)
+    return await answered(
+        [(run.start_event, run.stop_event) for run in page.items],
+        lambda: RunList(
+            items=[RunOut.of(run) for run in page.items], next_cursor=cursor(page.next_position)
+        ),
     )
 
 
-@router.get("/runs/{run_id}", responses=refuses(404))
-async def get_run(asked: Asked, run_id: UUID, prefer: Prefer = None) -> RunOut:
-    """One run, as it stands; with `Prefer: wait=N`, waited for if it has not ended."""
-    return RunOut.of(await asked.service.run(run_id, wait_seconds(prefer)))
+@router.get(
+    "/runs/{run_id}",
+    response_model=RunOut,
+    responses=refuses("not-found") | {200: {"headers": PREFERENCE_APPLIED}},
+)
+async def get_run(asked: Asked, run_id: UUID, prefer: Prefer = None) -> Response:
+    """One run, as it stands; with `Prefer: wait=N`, waited for until it ends or begins to wait for
+    an event from outside."""
+    wanted = wait_seconds(prefer)
+    wait = asked.service.patience(wanted)
+    run = await asked.service.run(run_id, wait)
+    return await run_answered(run, headers=applied(wait) if wanted else None)
 
 
-@router.delete("/runs/{run_id}", status_code=204, responses=refuses(404, 409))
+@router.delete(
+    "/runs/{run_id}",
+    status_code=204,
+    responses=refuses("not-found", "run-under-way", "checkpoint-tagged"),
+)
 async def delete_run(asked: Asked, run_id: UUID) -> None:
     """Delete a run that has ended, with its checkpoints. Reruns made from it stay.
 
@@ -73,29 +99,46 @@ async def delete_run(asked: Asked, run_id: UUID) -> None:
     await asked.service.delete_run(run_id)
 
 
-@router.post("/runs/{run_id}/cancel", responses=refuses(404))
-async def cancel_run(asked: Asked, run_id: UUID) -> RunOut:
+@router.post("/runs/{run_id}/cancel", response_model=RunOut, responses=refuses("not-found"))
+async def cancel_run(asked: Asked, run_id: UUID) -> Response:
     """End a run. Its checkpoints stay, with what was under way still pending: it can be rerun."""
     await asked.service.cancel(run_id)
-    return RunOut.of(await asked.service.run(run_id, CANCEL_SECONDS))
+    return await run_answered(await asked.service.run(run_id, CANCEL_SECONDS))
 
 
-@router.post("/runs/{run_id}/events", status_code=202, responses=refuses(404, 409))
-async def send_event(
-    asked: Asked, run_id: UUID, body: EventIn, response: Response, key: Key = None
-) -> RunOut:
+@router.post(
+    "/runs/{run_id}/events",
+    status_code=202,
+    response_model=RunOut,
+    responses=refuses(
+        "not-found",
+        "workflow-not-loaded",
+        "run-ended",
+        "event-not-wanted",
+        "idempotency-key-reused",
+        "event-not-taken",
+        "invalid-event",
+        *WITH_BODY,
+    )
+    | {202: {"headers": LOCATION}},
+)
+async def send_event(asked: Asked, run_id: UUID, body: EventIn, key: Key = None) -> Response:
     """Say something to a run: an answer it waits for, or an event for its steps."""
     await asked.service.send_event(run_id, body.type, body.data, await asked.repeatable(key))
-    response.headers["Location"] = f"/runs/{run_id}"
-    return RunOut.of(await asked.service.run(run_id))
+    run = await asked.service.run(run_id)
+    return await run_answered(run, 202, {"Location": f"/runs/{run_id}"})
 
 
-@router.get("/runs/{run_id}/checkpoints", responses=refuses(404))
+@router.get(
+    "/runs/{run_id}/checkpoints",
+    response_model=CheckpointList,
+    responses=refuses("not-found", "invalid-cursor"),
+)
 async def list_run_checkpoints(
     asked: Asked, run_id: UUID, query: Annotated[CheckpointQuery, Query()]
-) -> CheckpointList:
+) -> Response:
     """The checkpoints of a run, newest last."""
     page = await asked.service.run_checkpoints(
         run_id, query.filters(), query.events, query.limit, query.position(NUMBER)
     )
-    return checkpoint_list(page, query)
+    return await checkpoints_answered(page, query)

@@ -132,9 +132,11 @@ class RunIn(Body):
     context_id: UUID | None = Field(
         default=None, description="The context to run in; null makes one.", examples=[None]
     )
+    # Generated clients would demand a field with a default in the schema that is never null.
     if_busy: Literal["queue", "reject"] = Field(
-        default="queue",
-        description="While another run of the context is under way: wait for it, or refuse.",
+        default_factory=lambda: "queue",
+        description="While another run of the context is under way: wait for it, which is the "
+        "default, or refuse.",
     )
 
 
@@ -171,6 +173,8 @@ class ErrorOut(BaseModel):
 class WaitingOut(BaseModel):
     """An event that a run waits for: the answer to a question, or one that its steps take."""
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     type: str = Field(description="The type of the event: pass it to `POST /runs/{id}/events`.")
     schema_: dict[str, Any] | None = Field(
         alias="schema",
@@ -194,6 +198,10 @@ class WaitingOut(BaseModel):
         )
 
 
+SHOWN_AS: dict[str, Any] = {"stop_event": "result"}
+"""What payloads of a run are called where they are shown, if not as they are kept."""
+
+
 class RunOut(BaseModel):
     """A run, as it stands."""
 
@@ -202,7 +210,7 @@ class RunOut(BaseModel):
     status: Status
     context_id: UUID
     start_event: dict[str, Any] | None = Field(
-        description="The fields of its start event; null only if what was stored is damaged."
+        description="The fields of its start event; null if omitted, or damaged where it is stored."
     )
     result: Any = Field(
         description="What the StopEvent brought: its `result`, or the fields of a subclass."
@@ -218,6 +226,10 @@ class RunOut(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    omitted: list[Literal["start_event", "result", "waiting_for"]] = Field(
+        description="Which of the two are left out of a list, because they take more than 64 kB. "
+        "GET /runs/{run_id} gives them."
+    )
 
     @classmethod
     def of(cls, run: Seen) -> "RunOut":
@@ -241,7 +253,12 @@ class RunOut(BaseModel):
             created_at=run.created_at,
             started_at=run.started_at,
             finished_at=run.finished_at,
+            omitted=[SHOWN_AS.get(name, name) for name in run.omitted],
         )
+
+
+class RunList(List[RunOut]):
+    """Some of the runs, and where the next ones begin."""
 
 
 class CheckpointOut(BaseModel):

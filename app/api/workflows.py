@@ -20,7 +20,7 @@ async def list_workflows(asked: Asked) -> WorkflowList:
     )
 
 
-@router.get("/workflows/{name}", responses=refuses(404))
+@router.get("/workflows/{name}", responses=refuses("workflow-not-loaded"))
 async def get_workflow(asked: Asked, name: str) -> WorkflowOut:
     """One workflow: its schemas, steps and graph."""
     return WorkflowOut.of(asked.service.workflow(name))

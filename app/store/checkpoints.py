@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Delta, Snapshot
-from app.store import contexts, kinds, missing, snapshots, tags
+from app.store import contexts, kinds, missing, pages, sizes, snapshots, tags
 from app.store.blobs import Unpacker
 from app.store.kinds import Filters
 from app.store.pages import Page
@@ -80,8 +80,8 @@ def of_run(
     which = [col(Checkpoint.run_id) == run_id]
     if after is not None:
         which.append(order > int(after))
-    found = _found(session, run.workflow, filters, which, order, limit + 1, events)
-    return Page(found[:limit], str(found[limit - 1].seq) if len(found) > limit else None)
+    found, has_more = _found(session, run.workflow, filters, which, order, limit, events)
+    return Page(found, str(found[-1].seq) if has_more else None)
 
 
 def of_context(
@@ -105,8 +105,8 @@ def of_context(
     which = [col(Checkpoint.context_id) == context_id]
     if after is not None:
         which.append(order > UUID(after))
-    found = _found(session, context.workflow, filters, which, order, limit + 1, events)
-    return Page(found[:limit], str(found[limit - 1].id) if len(found) > limit else None)
+    found, has_more = _found(session, context.workflow, filters, which, order, limit, events)
+    return Page(found, str(found[-1].id) if has_more else None)
 
 
 def read(session: Session, checkpoint_id: UUID) -> Whole:
@@ -128,7 +128,8 @@ def summary(session: Session, checkpoint_id: UUID, *events: ColumnElement[Any]) 
         NotFound: there is none.
     """
     query = select(*SUMMARY, *events).join(Kind, col(Kind.id) == Checkpoint.kind_id)
-    for listed in _listed(session, query.where(col(Checkpoint.id) == checkpoint_id)):
+    rows = session.execute(query.where(col(Checkpoint.id) == checkpoint_id)).all()
+    for listed in _listed(session, rows):
         return listed
     raise missing.checkpoint(checkpoint_id)
 
@@ -153,20 +154,21 @@ def _found(
     order: Mapped[Any],
     limit: int,
     events: bool,
-) -> list[Listed]:
-    """The first checkpoints in that order, of those that match the filters.
+) -> tuple[list[Listed], bool]:
+    """The first checkpoints in that order, of those that match the filters, as many as fit on a
+    page; and whether there are more.
 
     Those of one kind stand in an index in their order; of several kinds, the first of each are
     taken, and the first of these.
     """
     if filters.match_nothing:
-        return []
+        return [], False
     wanted = kinds.matching(session, workflow, filters)
-    first: Select[Any] = select(col(Checkpoint.id)).where(*which).order_by(order).limit(limit)
+    first: Select[Any] = select(col(Checkpoint.id)).where(*which).order_by(order).limit(limit + 1)
     if wanted is None:
         ids: Any = first
     elif not wanted:
-        return []
+        return [], False
     elif len(wanted) > kinds.MANY:
         ids = first.where(col(Checkpoint.kind_id).in_(wanted))
     else:
@@ -177,20 +179,27 @@ def _found(
         .join(Kind, col(Kind.id) == Checkpoint.kind_id)
         .where(col(Checkpoint.id).in_(select(ids.subquery().c.id)))
         .order_by(order)
-        .limit(limit)
+        .limit(limit + 1)
     )
-    return _listed(session, query)
-
-
-def _listed(session: Session, query: Any) -> list[Listed]:
     rows = session.execute(query).all()
+    size = sizes.of(session, (event for row in rows for event in _events(row)))
+    fit = pages.fitting(sum(size[event] for event in _events(row)) for row in rows[:limit])
+    return _listed(session, rows[:fit]), len(rows) > fit
+
+
+def _listed(session: Session, rows: Sequence[Any]) -> list[Listed]:
     tagged = tags.of(session, [row[0] for row in rows])
-    payloads = [tuple(row[len(SUMMARY) :]) for row in rows]
+    payloads = [_events(row) for row in rows]
     unpacker = Unpacker(session, (payload for both in payloads for payload in both))
     return [
         _made(row, tagged.get(row[0], ()), map(unpacker.shown, both))
         for row, both in zip(rows, payloads, strict=True)
     ]
+
+
+def _events(row: Any) -> Sequence[bytes | None]:
+    """The payloads of its events, where they were asked for."""
+    return tuple(row[len(SUMMARY) :])
 
 
 def _made(row: Any, tags: Sequence[str], events: Iterable[SealedEvent | None]) -> Listed:

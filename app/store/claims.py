@@ -11,7 +11,7 @@ from sqlmodel import Session, and_, col, exists, or_, select
 
 from app.engine.journal import ENDED
 from app.engine.snapshot import Snapshot
-from app.errors import Damaged, NotFound
+from app.errors import Damaged, WorkflowNotLoaded
 from app.store import questions, runs, snapshots, workers
 from app.store.blobs import Unpacker
 from app.store.columns import now
@@ -49,14 +49,16 @@ def claim(
             without a checkpoint between.
 
     Raises:
-        NotFound: the run's is none of them; it is left as it is.
+        WorkflowNotLoaded: the run's is none of them; it is left as it is.
     """
     worker = workers.own(session)
     run = session.get(Run, run_id, with_for_update=True)
     if run is None or run.status in ENDED or run.worker_id not in (None, worker):
         return None
     if run.workflow not in loaded:
-        raise NotFound(f"Run {run_id} is left alone: workflow {run.workflow!r} is not loaded.")
+        raise WorkflowNotLoaded(
+            f"Run {run_id} is left alone: workflow {run.workflow!r} is not loaded."
+        )
     waits = run.started_at is None and run.base is None
     if waits and runs.is_busy_for(session, run.context_id, run_id):
         run.worker_id = None  # whoever ends the run before it hands it on

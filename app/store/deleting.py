@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Table, delete, insert, select
 from sqlmodel import Session, col
 
 from app.engine.journal import ENDED
-from app.errors import Conflict
+from app.errors import CheckpointTagged, RunUnderWay
 from app.store import blobs, contexts, missing
 from app.store.chunks import CHUNK, chunks
 from app.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY
@@ -25,13 +25,14 @@ def run(session: Session, run_id: UUID) -> None:
 
     Raises:
         NotFound: there is no such run.
-        Conflict: it has not ended, or a checkpoint of it is tagged.
+        RunUnderWay: it has not ended.
+        CheckpointTagged: a checkpoint of it is.
     """
     found = session.get(Run, run_id, with_for_update=True)
     if found is None:
         raise missing.run(run_id)
     if found.status not in ENDED:
-        raise Conflict(
+        raise RunUnderWay(
             f"Run {run_id} is {found.status}. Wait until it has ended, or cancel it first: "
             f"POST /runs/{run_id}/cancel."
         )
@@ -44,14 +45,15 @@ def context(session: Session, context_id: UUID) -> None:
 
     Raises:
         NotFound: there is no such context.
-        Conflict: one of its runs has not ended, or a checkpoint in it is tagged.
+        RunUnderWay: one of its runs has not ended.
+        CheckpointTagged: a checkpoint in it is.
     """
     contexts.claim(session, context_id)
     of_context = RUNS.c.context_id == context_id
     going_on = select(RUNS.c.id).where(of_context, RUNS.c.status.in_(UNDER_WAY))
     found = session.scalars(going_on.limit(1)).first()
     if found is not None:
-        raise Conflict(
+        raise RunUnderWay(
             f"Run {found} of context {context_id} goes on. Wait until it has ended, or cancel it "
             f"first: POST /runs/{found}/cancel."
         )
@@ -111,7 +113,7 @@ def _forget(session: Session, made: Sequence[UUID]) -> None:
 def _refuse_tagged(session: Session, which: ColumnElement[bool]) -> None:
     tagged = session.scalars(select(col(Tag.checkpoint_id)).where(which).limit(1)).first()
     if tagged is not None:
-        raise Conflict(
+        raise CheckpointTagged(
             f"Checkpoint {tagged} is tagged, and kept. Take its tags off first: "
             f'PUT /checkpoints/{tagged}/tags with {{"tags": []}}.'
         )

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from app.errors import Conflict
+from app.errors import KeyReused
 from app.store.tables import Request
 
 
@@ -22,7 +22,7 @@ def made_by(session: Session, request: Repeatable | None) -> UUID | None:
     """The id of what this request has made before.
 
     Raises:
-        Conflict: the key was used for a request with another body.
+        KeyReused: the key was used for a request with another body.
     """
     if request is None:
         return None
@@ -30,7 +30,7 @@ def made_by(session: Session, request: Repeatable | None) -> UUID | None:
     if before is None:
         return None
     if before.body_digest != request.body_digest:
-        raise Conflict(
+        raise KeyReused(
             f"The idempotency key {request.key!r} was used for another body. "
             "Use a new key for a new request, and the same body to repeat one."
         )

@@ -13,7 +13,13 @@ from app.engine.journal import ENDED, Head, Status
 from app.engine.questions import open_questions
 from app.engine.serialization import SealedEvent
 from app.engine.snapshot import Snapshot, whole
-from app.errors import Conflict
+from app.errors import (
+    ContextBusy,
+    ContextOfAnotherWorkflow,
+    EventNotWanted,
+    NothingLeftToRun,
+    RunEnded,
+)
 from app.store import blobs, checkpoints, contexts, missing, requests, snapshots, workers
 from app.store.appending import ADD_RUN, leave_states
 from app.store.blobs import Packer, Unpacker
@@ -89,8 +95,9 @@ def start(
 
     Raises:
         NotFound: there is no such context.
-        Conflict: the context is another workflow's, or is busy and the run may not wait; or the
-            request is repeated with another body.
+        ContextOfAnotherWorkflow: the context is one of another workflow's.
+        ContextBusy: another run is under way in it, and this one may not wait.
+        KeyReused: the request is repeated with another body.
     """
     made = requests.made_by(session, request)
     if made is not None:
@@ -98,7 +105,7 @@ def start(
     context = _context(session, workflow, context_id)
     is_busy = is_busy_for(session, context.id)
     if is_busy and not may_wait:
-        raise Conflict(
+        raise ContextBusy(
             f"A run is under way in context {context.id}. Wait for it, "
             'or start with "if_busy": "queue" to be next.'
         )
@@ -129,7 +136,7 @@ def origin(session: Session, checkpoint_id: UUID) -> Origin:
 
     Raises:
         NotFound: there is no such checkpoint.
-        Conflict: nothing is left to run from there.
+        NothingLeftToRun: the run had ended there.
         Damaged: the checkpoint cannot be read back.
     """
     found = checkpoints.find(session, checkpoint_id)
@@ -138,7 +145,7 @@ def origin(session: Session, checkpoint_id: UUID) -> Origin:
         raise missing.checkpoint(checkpoint_id)
     snapshot = snapshots.at(session, found.run_id, found.seq)
     if snapshot.stopped is not None:
-        raise Conflict(
+        raise NothingLeftToRun(
             f"The run had ended at checkpoint {checkpoint_id}: nothing is left to run from there. "
             "Take an earlier checkpoint."
         )
@@ -160,7 +167,7 @@ def rerun(
 
     Raises:
         NotFound: the checkpoint has been deleted.
-        Conflict: the request is repeated with another body.
+        KeyReused: the request is repeated with another body.
     """
     made = requests.made_by(session, request)
     if made is not None:
@@ -207,7 +214,8 @@ def tell(
 
     Raises:
         NotFound: there is no such run.
-        Conflict: it has ended, or waits for other events alone.
+        RunEnded: it has ended.
+        EventNotWanted: it waits for other events alone.
     """
     if requests.made_by(session, request) is not None:
         return None
@@ -215,7 +223,7 @@ def tell(
     if run is None:
         raise missing.run(run_id)
     if run.status in ENDED:
-        raise Conflict(
+        raise RunEnded(
             f"Run {run_id} is {run.status}, and takes no more events. "
             "Rerun it from one of its checkpoints."
         )
@@ -237,7 +245,7 @@ def _check_wanted(session: Session, run: Run, event_type: str, graph: Graph) -> 
     open_ = open_questions(graph.routes, snapshots.start(session, run).snapshot)
     wanted = list(dict.fromkeys(question.type for question in open_))
     if event_type not in wanted:
-        raise Conflict(
+        raise EventNotWanted(
             f"Run {run.id} does not wait for a {event_type}, and no step of it takes one. It waits "
             f"for: {', '.join(wanted) or 'nothing'}. Its steps take: {', '.join(graph.taken)}."
         )
@@ -303,7 +311,7 @@ def _context(session: Session, workflow: str, context_id: UUID | None) -> Contex
         return contexts.create(session, workflow)
     context = contexts.claim(session, context_id)
     if context.workflow != workflow:
-        raise Conflict(
+        raise ContextOfAnotherWorkflow(
             f"Context {context_id} is one of workflow {context.workflow!r}, and cannot be used "
             f"with {workflow!r}. POST /contexts makes another."
         )

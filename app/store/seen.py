@@ -11,9 +11,9 @@ from sqlmodel import Session, col, select
 from app.engine.journal import ENDED, Status
 from app.engine.serialization import SealedEvent
 from app.errors import Damaged
-from app.store import missing, questions
+from app.store import missing, pages, questions, sizes
 from app.store.blobs import Unpacker
-from app.store.pages import Page
+from app.store.pages import LISTED_BYTES, Page
 from app.store.questions import Asked
 from app.store.tables import Checkpoint, Run
 
@@ -49,6 +49,10 @@ class Seen:
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    omitted: Sequence[str] = ()  # of its payloads, those too large for a list
+
+
+PAYLOADS = ("start_event", "stop_event", "waiting_for")
 
 
 def find(session: Session, run_id: UUID) -> Seen:
@@ -60,12 +64,13 @@ def find(session: Session, run_id: UUID) -> Seen:
     run = session.get(Run, run_id)
     if run is None:
         raise missing.run(run_id)
-    return _seen(session, [run])[0]
+    return _seen(session, [run], [()])[0]
 
 
 def several(session: Session, ids: Sequence[UUID]) -> list[Seen]:
     """Those of the runs that there are."""
-    return _seen(session, session.exec(select(Run).where(col(Run.id).in_(ids))).all())
+    runs = session.exec(select(Run).where(col(Run.id).in_(ids))).all()
+    return _seen(session, runs, [()] * len(runs))
 
 
 def stands(session: Session, ids: Sequence[UUID]) -> dict[UUID, Stand]:
@@ -89,7 +94,7 @@ def listed(
     limit: int,
     before: str | None,
 ) -> Page[Seen]:
-    """A page of runs, newest first; `None` matches any.
+    """A page of runs, newest first; `None` matches any. Large events are omitted, and not read.
 
     Args:
         before: the id before which the page begins.
@@ -106,24 +111,44 @@ def listed(
     if before is not None:
         query = query.where(col(Run.id) < UUID(before))
     found = session.exec(query.order_by(col(Run.id).desc()).limit(limit + 1)).all()
-    items = _seen(session, found[:limit])
-    return Page(items, str(items[-1].id) if len(found) > limit else None)
+    shown, omitted = _fitting(session, found[:limit])
+    items = _seen(session, shown, omitted)
+    return Page(items, str(items[-1].id) if len(found) > len(items) else None)
 
 
-def _seen(session: Session, runs: Sequence[Run]) -> list[Seen]:
+def _fitting(session: Session, runs: Sequence[Run]) -> tuple[Sequence[Run], list[list[str]]]:
+    """The runs that fit on a page, and which of their payloads are omitted."""
+    events = [{name: getattr(run, name) for name in PAYLOADS} for run in runs]
+    size = sizes.of(session, (event for all_ in events for event in all_.values()))
+    omitted = [[name for name in PAYLOADS if size[all_[name]] > LISTED_BYTES] for all_ in events]
+    fit = pages.fitting(
+        sum(size[all_[name]] for name in PAYLOADS if name not in left_out)
+        for all_, left_out in zip(events, omitted, strict=True)
+    )
+    return runs[:fit], omitted[:fit]
+
+
+def _seen(session: Session, runs: Sequence[Run], omitted: Sequence[Sequence[str]]) -> list[Seen]:
+    """The runs as they are seen, each without those of its payloads that are omitted."""
     counts = _counts(session, [run.id for run in runs])
-    payloads = [it for run in runs for it in (run.start_event, run.stop_event, run.waiting_for)]
-    unpacker = Unpacker(session, payloads)
+    payloads = [
+        [None if name in left_out else getattr(run, name) for name in PAYLOADS]
+        for run, left_out in zip(runs, omitted, strict=True)
+    ]
+    unpacker = Unpacker(session, (payload for all_ in payloads for payload in all_))
     return [
         replace(
-            as_new(run, unpacker.shown(run.start_event)),
-            stop_event=unpacker.shown(run.stop_event),
+            as_new(run, unpacker.shown(start_event)),
+            stop_event=unpacker.shown(stop_event),
             error=_error(run),
             checkpoint_count=counts.get(run.id, 0),
-            waiting_for=_asked(unpacker, run),
+            waiting_for=_asked(unpacker, run.status, asked),
             finished_at=run.finished_at,
+            omitted=left_out,
         )
-        for run in runs
+        for run, (start_event, stop_event, asked), left_out in zip(
+            runs, payloads, omitted, strict=True
+        )
     ]
 
 
@@ -150,12 +175,12 @@ def as_new(run: Run, start_event: SealedEvent | None) -> Seen:
     )
 
 
-def _asked(unpacker: Unpacker, run: Run) -> Sequence[Asked]:
-    """What the run waits for; nothing where that is damaged, since a list must be readable."""
-    if run.status != "waiting" or run.waiting_for is None:
+def _asked(unpacker: Unpacker, status: Status, payload: bytes | None) -> Sequence[Asked]:
+    """What a run waits for; nothing where that is damaged, since a list must be readable."""
+    if status != "waiting" or payload is None:
         return ()
     try:
-        return questions.unpacked(unpacker, run.waiting_for)
+        return questions.unpacked(unpacker, payload)
     except Damaged:
         return ()
 

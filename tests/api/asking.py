@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.api.problem_types import STATUSES
 from app.main import create_app
 from app.settings import Settings
 from tests.api.gates import BOUND
@@ -143,7 +144,7 @@ def refused(response: httpx.Response, status: int, *words: str) -> Json:
     problem: Json = read(response)
     wanted = {"type", "title", "status", "detail"} | ({"errors"} if status == 422 else set())
     assert problem.keys() == wanted
-    assert problem["status"] == status
+    assert problem["status"] == status == STATUSES[problem["type"].removeprefix("/problems/")]
     assert all(
         problem[key] and isinstance(problem[key], str) for key in wanted - {"status", "errors"}
     )

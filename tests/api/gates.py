@@ -4,6 +4,7 @@ The files in `workflows/` are loaded by path, and import this module as the test
 """
 
 import asyncio
+import threading
 from collections import defaultdict
 
 BOUND = 10.0
@@ -26,6 +27,8 @@ class Gate:
 gates: defaultdict[str, Gate] = defaultdict(Gate)
 mended: set[str] = set()
 executed: list[str] = []
+looked_at, may_go_on = threading.Event(), threading.Event()
+"""For what is not a step, and may stand in a thread."""
 
 
 def forget() -> None:
@@ -33,6 +36,8 @@ def forget() -> None:
     gates.clear()
     mended.clear()
     executed.clear()
+    looked_at.clear()
+    may_go_on.clear()
 
 
 async def reached(name: str) -> None:

@@ -38,6 +38,26 @@ async def test_a_query_that_nobody_reads_is_refused_wherever_it_goes(cairn: Cair
     await ready(cairn)
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "values"),
+    [
+        ("/runs", "status", ("completed", "waiting")),
+        ("/runs", "limit", ("7", "7")),
+        ("/runs", "workflow", ("joke", "")),
+        ("/runs/{run}/checkpoints", "last_completed_step", ("generate_joke", "critique_joke")),
+        ("/contexts/{context}/checkpoints", "include", ("events", "events")),
+    ],
+)
+async def test_a_filter_that_is_given_twice_is_refused_by_its_name(
+    cairn: Cairn, path: str, name: str, values: tuple[str, str]
+) -> None:
+    run = await cairn.completed("joke", {"topic": "math"})
+    url = path.format(run=run["id"], context=run["context_id"])
+    response = await cairn.http.get(url, params={name: values})
+    problem = refused(response, 422, "more than once")
+    assert [error["where"] for error in problem["errors"]] == [["query", name]]
+
+
 # What is not there
 
 
@@ -205,6 +225,15 @@ async def test_every_thing_that_is_wrong_is_named(cairn: Cairn) -> None:
     body = {"workflow": 1, "start_event": [], "context_id": "nope", "if_busy": "?", "more": 1}
     problem = refused(await cairn.http.post("/runs", json=body), 422)
     assert {error["where"][1] for error in problem["errors"]} == body.keys()
+
+
+async def test_of_very_many_things_that_are_wrong_only_some_are_named(cairn: Cairn) -> None:
+    body = {"workflow": "joke"} | {f"more {number}": 1 for number in range(999)}
+    response = await cairn.http.post("/contexts", json=body)
+    problem = refused(response, 422, "more 99", "and 899 more")
+    assert len(problem["errors"]) == 100
+    body["one more"] = 1
+    refused(await cairn.http.post("/contexts", json=body), 422, "1001 fields")
 
 
 @pytest.mark.parametrize("key", ["", "k" * 201])

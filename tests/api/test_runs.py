@@ -28,6 +28,7 @@ RUN = {
     "created_at",
     "started_at",
     "finished_at",
+    "omitted",
 }
 
 MATH = {"workflow": "joke", "start_event": {"topic": "math"}}

@@ -34,9 +34,9 @@ def is_large(payload: Any) -> bool:
         left -= 2  # its brackets, or a digit and a comma
         if isinstance(part, str):
             left -= len(part)
-        elif isinstance(part, Mapping):
+        elif isinstance(part, (list, tuple)):
+            todo += islice(part, left + 1)
+        elif isinstance(part, (dict, Mapping)):
             todo += islice(part, left + 1)
             todo += islice(part.values(), left + 1)
-        elif isinstance(part, list | tuple):
-            todo += islice(part, left + 1)
     return left < 0

@@ -12,6 +12,7 @@ from app.engine.marks import LONGEST_SHOWN_BITS
 from app.errors import Invalid, NumberTooLarge, Problem, TooManyValues
 
 MOST_DIGITS = int(LONGEST_SHOWN_BITS * math.log10(2))  # of an integer that is shown in decimal
+MOST_FIELDS = 1_000  # at the top: what no endpoint takes is refused one by one, which takes long
 TOO_LARGE = (
     f"This number is too large to be kept as it is: integers have at most {MOST_DIGITS} digits, "
     "others lie between -1.7e308 and 1.7e308. Send it as text."
@@ -26,9 +27,6 @@ SEPARATOR = re.compile(
 )
 """What stands before each value but the first, with what is before it. Nothing is gone through
 twice, and a text without any is gone through in pieces: other threads have their turn between."""
-
-
-MOST_FIELDS = 1_000  # at the top: what no endpoint takes is refused one by one, which takes long
 
 
 class _TooLarge(Exception):

@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stop)
             yield
 
-    return application(lifespan, settings.max_body_bytes)
+    return application(lifespan, settings.max_body_bytes, settings.hosts, settings.cors_origins)
 
 
 @asynccontextmanager

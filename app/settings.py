@@ -1,10 +1,24 @@
 """Settings, read from the environment: each has the prefix `CAIRN_`."""
 
+import re
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _host(name: str) -> str:
+    if not re.fullmatch(r"\w([\w.-]*\w)?", name, re.ASCII):
+        raise ValueError(f"{name!r} is no host's name: give it alone, such as cairn.example.org")
+    return name.lower()
+
+
+def _origin(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s*]+", name, re.ASCII | re.IGNORECASE):
+        raise ValueError(f"{name!r} is no origin: give it like https://cairn.example.org:8443")
+    return name.lower()
 
 
 class Settings(BaseSettings):
@@ -21,6 +35,16 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(
         8000, ge=0, le=65535, description="The port to listen on; 0 finds a free one."
+    )
+    allowed_hosts: frozenset[Annotated[str, AfterValidator(_host)]] | None = Field(
+        None,
+        description="The names that requests may call the service by, besides IP addresses and "
+        "localhost, as a JSON list; if not set, none where it listens on a loopback address, and "
+        "any elsewhere.",
+    )
+    cors_origins: frozenset[Annotated[str, AfterValidator(_origin)]] = Field(
+        frozenset(),
+        description="The other origins whose web pages may use the service, as a JSON list.",
     )
     max_body_bytes: int = Field(
         10_000_000, ge=1, description="The largest request body taken, in bytes."
@@ -63,3 +87,17 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field(
         "console", description="For people, or one object a line."
     )
+
+    @property
+    def hosts(self) -> frozenset[str] | None:
+        """The names that requests may call the service by; `None` for any."""
+        if self.allowed_hosts is None and _is_loopback(self.host):
+            return frozenset()
+        return self.allowed_hosts
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

@@ -54,7 +54,7 @@ class Problem(BaseModel):
 
 def refuses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals that an endpoint documents, besides those that any request can meet."""
-    always = (400, 413, 415, 422, 500, 503)
+    always = (400, 403, 413, 415, 421, 422, 500, 503)
     return {
         status: {"model": Problem, "description": HTTPStatus(status).phrase}
         for status in sorted({*statuses, *always})

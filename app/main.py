@@ -17,6 +17,8 @@ from fastapi import FastAPI
 
 from app import catalog, logs
 from app.api.app import application
+from app.api.descriptors import most_connections
+from app.api.protocol import BoundedProtocol
 from app.catalog import Catalog
 from app.errors import Unavailable
 from app.executor import upkeep
@@ -168,6 +170,8 @@ def serve(settings: Settings) -> int:
         _spare_the_collector()
         config = uvicorn.Config(
             app,
+            http=BoundedProtocol,
+            limit_concurrency=most_connections(),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware.cors import CORSMiddleware
 
 from app import __version__
-from app.api import checkpoints, contexts, health, problems, runs, workflows
+from app.api import checkpoints, contexts, documentation, health, problems, runs, workflows
 from app.api.guard import Guard
 from app.api.limits import BodyLimit
 
@@ -43,7 +43,12 @@ def application(
         description=DESCRIPTION.strip(),
         lifespan=lifespan,
         # Side by side: a request is looked up in one list, not in one after another.
-        routes=[route for room in ROOMS for route in room.router.routes],
+        routes=[
+            *(route for room in ROOMS for route in room.router.routes),
+            *documentation.ROUTES,
+        ],
+        docs_url=None,  # the framework's pages are scripts of other hosts
+        redoc_url=None,
     )
     problems.install(app)
     # What is added last comes first.

@@ -33,7 +33,7 @@ async def ready(asked: Asked) -> Health:
     try:
         await asked.service.ping()
     except Unavailable:
-        raise  # it says why, and so has the log
+        raise  # the log says why
     except Exception as error:
         log.exception("not ready")
         raise Unavailable("The database does not answer. Try again later.") from error

@@ -51,6 +51,16 @@ async def sending(line: Line, piece: bytes, until: Coroutine[Any, Any, T]) -> T:
     return await coming
 
 
+async def test_head_is_answered_like_get_without_a_body(port: Port) -> None:
+    for path in (b"live", b"ready"):
+        head = b"HEAD /health/%b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path
+        async with port.line(head) as line:
+            answer = await line.ended()
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b"content-length: 15\r\n" in answer
+        assert answer.endswith(b"\r\n\r\n")
+
+
 # Heads
 
 

@@ -19,6 +19,8 @@ from fastapi import FastAPI
 
 from app import catalog, logs
 from app.api.app import application
+from app.api.descriptors import most_connections
+from app.api.protocol import BoundedProtocol
 from app.api.understudy import Understudy
 from app.catalog import Catalog
 from app.engine.limits import Limits
@@ -62,7 +64,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stop)
             yield
 
-    app = application(lifespan, settings.max_body_bytes, settings.max_body_values)
+    app = application(
+        lifespan,
+        settings.max_body_bytes,
+        settings.max_body_values,
+        settings.hosts,
+        settings.cors_origins,
+    )
     app.state.pulse = pulse
     return app
 
@@ -189,6 +197,8 @@ def serve(settings: Settings) -> int:
         _spare_the_collector()
         config = uvicorn.Config(
             app,
+            http=BoundedProtocol,
+            limit_concurrency=most_connections(),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,

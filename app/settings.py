@@ -4,10 +4,11 @@ import os
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 PREFIX = "CAIRN_"
@@ -18,6 +19,18 @@ def _lower(value: object) -> object:
 
 
 AnyCase = BeforeValidator(_lower)
+
+
+def _host(name: str) -> str:
+    if not re.fullmatch(r"\w([\w.-]*\w)?", name, re.ASCII):
+        raise ValueError(f"{name!r} is no host's name: give it alone, such as cairn.example.org")
+    return name.lower()
+
+
+def _origin(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s*]+", name, re.ASCII | re.IGNORECASE):
+        raise ValueError(f"{name!r} is no origin: give it like https://cairn.example.org:8443")
+    return name.lower()
 
 
 class Settings(BaseSettings):
@@ -37,6 +50,16 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(
         8000, ge=0, le=65535, description="The port to listen on; 0 finds a free one."
+    )
+    allowed_hosts: frozenset[Annotated[str, AfterValidator(_host)]] | None = Field(
+        None,
+        description="The names that requests may call the service by, besides IP addresses and "
+        "localhost, as a JSON list; if not set, none where it listens on a loopback address, and "
+        "any elsewhere.",
+    )
+    cors_origins: frozenset[Annotated[str, AfterValidator(_origin)]] = Field(
+        frozenset(),
+        description="The other origins whose web pages may use the service, as a JSON list.",
     )
     max_body_bytes: int = Field(
         10_000_000, ge=1, description="The largest request body taken, in bytes."
@@ -105,6 +128,13 @@ class Settings(BaseSettings):
         "console", description="For people, or one object a line."
     )
 
+    @property
+    def hosts(self) -> frozenset[str] | None:
+        """The names that requests may call the service by; `None` for any."""
+        if self.allowed_hosts is None and _is_loopback(self.host):
+            return frozenset()
+        return self.allowed_hosts
+
 
 def read(**given: Any) -> Settings:
     """The settings of the environment, under those that are given and not `None`.
@@ -143,3 +173,10 @@ def _strays() -> Iterator[str]:
             near = get_close_matches(name.upper(), known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
             yield f"There is no setting {name}: {hint}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

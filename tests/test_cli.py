@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -247,6 +248,19 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         url = f"sqlite:///{tmp_path / 'cairn.db'}"
         refused(cairn("serve", "--port", port, "--database-url", url), port)
+
+
+def test_the_process_gets_as_many_file_descriptors_as_it_can_have_up_to_a_bound() -> None:
+    for given, most in (((256, 1000), 800), ((300, 300), 240)):
+        told = (
+            "import resource; from app.api.descriptors import most_connections; "
+            f"resource.setrlimit(resource.RLIMIT_NOFILE, {given}); "
+            "print(most_connections(), resource.getrlimit(resource.RLIMIT_NOFILE))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", told], capture_output=True, text=True, check=False
+        )
+        assert done.stdout.strip() == f"{most} {given[1], given[1]}", done.stderr
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,11 @@ ANSWERS: dict[tuple[str, int], Any] = {
 """By operation and status."""
 
 REFUSED: dict[str, str] = {
-    "malformed-body": "The body is not JSON: Expecting value.",
+    "malformed-request": "The body is not JSON: Expecting value.",
+    "other-origin": "Pages of other origins may not do this. If this one may, list its origin in "
+    "the setting CAIRN_CORS_ORIGINS.",
+    "other-host": "The service does not go by the host that the request names. Ask it by its IP "
+    "address or as localhost, or list the name in the setting CAIRN_ALLOWED_HOSTS.",
     "not-found": f"There is no run {RUN}. GET /runs lists them all.",
     "workflow-not-loaded": "There is no workflow 'jest'. There are: approval, joke, research. "
     "GET /workflows also tells which files could not be loaded.",

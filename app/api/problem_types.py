@@ -26,13 +26,18 @@ STATUS: dict[type[Refusal], int] = {
 }
 
 OF_HTTP = {
-    400: "malformed-body",
+    400: "malformed-request",
+    403: "other-origin",
     404: "not-found",
     405: "method-not-allowed",
+    408: "too-slow",
     413: "body-too-large",
     415: "media-type-not-json",
+    421: "other-host",
     422: "invalid-request",
+    431: "head-too-large",
     500: "unexpected",
+    503: "unavailable",
 }
 """The codes of what is refused, by status, before anybody but HTTP is asked."""
 

@@ -52,8 +52,17 @@ class Problem(BaseModel):
     )
 
 
+ALWAYS = (
+    "other-origin",
+    "other-host",
+    "invalid-request",
+    "unexpected",
+    "unavailable",
+)
+"""What any request can be refused for."""
+
 WITH_BODY = (
-    "malformed-body",
+    "malformed-request",
     "body-too-large",
     "too-many-values",
     "media-type-not-json",
@@ -66,7 +75,7 @@ def refuses(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The problems that an endpoint documents, besides those that any request can meet: by their
     codes, each with an example."""
     documented: dict[int | str, dict[str, Any]] = {}
-    for code in sorted({*codes, "invalid-request", "unexpected", "unavailable"}):
+    for code in sorted({*codes, *ALWAYS}):
         status = STATUSES[code]
         wrong = [WRONG[code]] if code in WRONG else None
         response = documented.setdefault(

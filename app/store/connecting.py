@@ -138,11 +138,18 @@ def is_out_of_reach(error: BaseException) -> bool:
 
 
 def described(error: DBAPIError) -> str:
-    """What is wrong with the database, for people."""
-    known = WORDS.get(_sqlite_code(error) or -1)
-    if known is not None:
-        return known
-    return " ".join(str(error.orig).split())
+    """What is wrong with the database, for whoever runs the service: the driver's words tell its
+    address and its users."""
+    return _known(error) or " ".join(str(error.orig).split())
+
+
+def told(error: DBAPIError) -> str:
+    """What is wrong with the database, for anybody."""
+    return _known(error) or "the log tells why"
+
+
+def _known(error: DBAPIError) -> str | None:
+    return WORDS.get(_sqlite_code(error) or -1)
 
 
 def unusable(shown_url: str, error: DBAPIError) -> ValueError:

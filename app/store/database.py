@@ -6,14 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
+import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
 from app.errors import Unavailable
 from app.store import migrations
-from app.store.connecting import checked, connected, described, is_out_of_reach, unusable
+from app.store.connecting import checked, connected, described, is_out_of_reach, told, unusable
 from app.store.tables import Run
 from app.store.writer import ByItself, Function, Item, Work, Writer, alone
+
+log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -125,7 +128,9 @@ class Database:
             raise _out_of_reach(f"it has not answered for {seconds} seconds") from None
         except DBAPIError as error:
             if is_out_of_reach(error):
-                raise _out_of_reach(described(error)) from error
+                if self._writer.trouble is None:  # else it has said so
+                    log.warning("the database is out of reach", trouble=described(error))
+                raise _out_of_reach(told(error)) from error
             raise
 
     async def write(

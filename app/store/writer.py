@@ -17,7 +17,7 @@ from sqlmodel import Session
 
 from app.errors import Refusal, Unavailable
 from app.store import workers
-from app.store.connecting import described, for_writing, is_clash, is_out_of_reach
+from app.store.connecting import described, for_writing, is_clash, is_out_of_reach, told
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +88,7 @@ class Writer:
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing can be committed at present; `None` where all is well."""
+        """Why nothing can be committed at present, for anybody; `None` where all is well."""
         since = self._busy_since
         if self._trouble is None and since is not None and time.monotonic() > since + STALL_SECONDS:
             return f"it has not answered for {time.monotonic() - since:.0f} seconds"
@@ -188,7 +188,7 @@ class Writer:
                 if not is_out_of_reach(error):
                     raise
                 self._disconnect()
-                self._report(described(error))
+                self._report(error)
                 if not works:
                     return []
                 if self._is_closing or time.monotonic() > self._since + self._wait_seconds:
@@ -280,13 +280,13 @@ class Writer:
             self._connection.close()
             self._connection = None
 
-    def _report(self, trouble: str | None) -> None:
-        if trouble is not None and self._trouble is None:
+    def _report(self, error: DBAPIError | None) -> None:
+        if error is not None and self._trouble is None:
             self._since = time.monotonic()
-            log.error("the database is out of reach", trouble=trouble)
-        elif trouble is None and self._trouble is not None:
+            log.error("the database is out of reach", trouble=described(error))
+        elif error is None and self._trouble is not None:
             log.info("the database is back")
-        self._trouble = trouble
+        self._trouble = None if error is None else told(error)
 
 
 def _by_function(works: list[Work]) -> "dict[Function[Any], list[Work]]":

@@ -132,7 +132,9 @@ async def serving(
     transport = InTime(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://cairn", trust_env=False) as http,
+        httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", trust_env=False
+        ) as http,
     ):
         yield Cairn(http)
 

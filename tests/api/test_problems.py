@@ -129,6 +129,11 @@ async def test_head_and_options_are_answered_or_refused_like_any_method(cairn: C
         for method in ("HEAD", "OPTIONS"):
             response = await cairn.http.request(method, path)
             assert response.status_code in {200, 204, 405}
+    for path in ("/health/live", "/health/ready"):
+        assert (await cairn.http.head(path)).status_code == 200, "monitors ask so"
+        refusal = await cairn.http.post(path)
+        refused(refusal, 405)
+        assert refusal.headers["allow"] == "GET, HEAD"
     refused(await cairn.http.options("/runs"), 405)
     refused(await cairn.http.options("/nowhere"), 404)
 
@@ -521,6 +526,7 @@ def break_into(database: str) -> None:
 async def test_a_service_whose_tables_are_gone_is_not_ready(cairn: Cairn, database: str) -> None:
     break_into(database)
     refused(await cairn.http.get("/health/ready"), 503)
+    assert (await cairn.http.head("/health/ready")).status_code == 503
 
 
 async def test_the_error_of_a_step_is_told_without_its_traceback(cairn: Cairn) -> None:

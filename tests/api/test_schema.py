@@ -94,7 +94,14 @@ SEEDS = (7, 8, 9, 10)
 def service(tmp_path: Path) -> Iterator[ASGIApp]:
     """The service, kept up by schemathesis in a thread of its own."""
     url = f"sqlite:///{tmp_path / 'cairn.db'}"
-    app = create_app(Settings(database_url=url, workflows=WORKFLOWS, drain_seconds=0.1))
+    app = create_app(
+        Settings(
+            database_url=url,
+            workflows=WORKFLOWS,
+            drain_seconds=0.1,
+            allowed_hosts=frozenset({"testserver"}),
+        )
+    )
     yield cast(ASGIApp, app)
     shutdown_lifespans()
 

@@ -134,7 +134,7 @@ async def test_what_was_out_of_reach_for_too_long_is_said_to_all_at_once(databas
         async with busy(database):
             commits = [database.commit(function, number, is_patient=True) for number in range(20)]
         outcomes = await asyncio.gather(*commits, return_exceptions=True)
-        said = "The database is out of reach: the line is cut."
+        said = "The database is out of reach: the log tells why."
         assert [str(outcome) for outcome in outcomes] == [said] * 20
         assert function.groups[1:]
         assert all(group == [*range(20)] for group in function.groups)

@@ -5,7 +5,6 @@ from typing import Any, Literal, cast
 
 import structlog
 from uvicorn import Config
-from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -167,7 +166,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _answer_with(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
         """Answer the next request with this refusal, and end the connection."""
         refusal = problem(status, detail, headers={**(headers or {}), "Connection": "close"})
-        self.app = cast(ASGI3Application, refusal)
+        self.app = cast(Any, refusal)  # an application, as any response of Starlette's
 
     def _refuse(self, status: int, detail: str) -> None:
         """End the connection, at once; with this answer, unless another is under way."""

@@ -143,7 +143,7 @@ def origin(session: Session, checkpoint_id: UUID) -> Origin:
     source = session.get(Run, found.run_id)
     if source is None:  # it is being deleted
         raise missing.checkpoint(checkpoint_id)
-    snapshot = snapshots.at(session, found.run_id, found.seq)
+    snapshot = snapshots.at(session, found.run_id, found.seq).anew(time.time())
     if snapshot.stopped is not None:
         raise NothingLeftToRun(
             f"The run had ended at checkpoint {checkpoint_id}: nothing is left to run from there. "
@@ -152,7 +152,7 @@ def origin(session: Session, checkpoint_id: UUID) -> Origin:
     packer = Packer()
     start_event = Unpacker(session, [source.start_event]).event(source.start_event)
     packer.event(start_event)
-    base = packer.delta(whole(snapshot.anew(time.time())))
+    base = packer.delta(whole(snapshot))
     return Origin(checkpoint_id, found.seq, source, start_event, snapshot, base, packer.gathered())
 
 

@@ -1,10 +1,13 @@
 """What was said to a run and answered 202 is heard, once, whenever the service is killed."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
+import httpx
 import pytest
 
+from tests.crash.conftest import Start
 from tests.crash.load import Load, completed, heard
 from tests.crash.orders import Order
 from tests.crash.service import Service
@@ -93,6 +96,28 @@ async def test_a_run_that_waits_costs_nothing_after_a_restart(service: Service) 
         for order in orders:
             await load.answer(order, 1)
         await _all_end_as_they_should(load, orders)
+
+
+async def test_who_waits_at_one_service_is_told_of_a_run_that_another_drives(
+    make_service: Start,
+) -> None:
+    one, other = make_service(), make_service()
+    order = Order("elsewhere", "consult", 2)
+    async with Load([one.url]) as load:
+        await one.start()
+        await other.start()
+        await load.order(order)
+        await load.asked(order, 1)
+        for answered in (1, 2):  # it waits for the second answer then, and ends after that
+            async with httpx.AsyncClient(base_url=other.url, timeout=60) as client:
+                patient = {"Prefer": "wait=50"}
+                path = f"/runs/{order.run_id}"
+                waiting = asyncio.create_task(client.get(path, headers=patient))
+                await asyncio.wait([waiting], timeout=1.5)
+                assert not waiting.done()
+                await load.answer(order, answered)
+                seen = (await waiting).json()
+            assert seen["status"] == ("waiting" if answered == 1 else "completed")
 
 
 async def _all_ask(load: Load, orders: Iterable[Order], number: int = 1) -> None:

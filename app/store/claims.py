@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, text
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, exists, or_, select
 
@@ -18,9 +18,14 @@ from app.store.columns import now
 from app.store.rows import UNDER_WAY
 from app.store.runs import Claimed, Said
 from app.store.seen import as_new
-from app.store.tables import INNOCENT, KEEPING, SUSPECTED, Message, Run
+from app.store.tables import INNOCENT, KEEPING, SUSPECTED, UNFINISHED, Message, Run
 
 log = structlog.get_logger(__name__)
+
+# In so many words: SQLite looks into a part of an index only where it is asked for that very part.
+NOBODYS = text(f"runs.worker_id IS NULL AND runs.{UNFINISHED}")
+GOES_ON = text("runs.status IN ('queued', 'running')")
+WAKES = text("runs.worker_id IS NULL AND runs.wakes_at IS NOT NULL")
 
 AT_ONCE = 1_000  # runs that are looked for at most
 MAX_RECOVERIES = 5
@@ -128,22 +133,19 @@ def nobodys(session: Session, loaded: Collection[str]) -> list[Found]:
         or_(col(before.started_at).is_not(None), col(before.id) < Run.id),
     )
     waits_its_turn = and_(col(Run.started_at).is_(None), col(Run.base).is_(None), is_before)
-    goes_on = and_(col(Run.status).in_(("queued", "running")), ~waits_its_turn)
-    query = select(Run.id, Run.workflow).where(_is_nobodys(), col(Run.workflow).in_(loaded))
-    free = query.order_by(col(Run.id))
-    going = session.exec(free.where(goes_on, Run.recoveries <= INNOCENT).limit(AT_ONCE)).all()
-    due = free.where(col(Run.wakes_at) <= now()).limit(AT_ONCE)
-    told = free.join(Message, col(Message.run_id) == Run.id).where(Run.status == "waiting")
-    woken = [*session.exec(due), *session.exec(told.distinct().limit(AT_ONCE))]
-    return [Found(*it) for it in dict.fromkeys(map(tuple, [*going, *woken]))]
+    query = select(Run.id, Run.workflow).where(_is_of(loaded)).limit(AT_ONCE)
+    free = query.where(NOBODYS).order_by(col(Run.id))
+    going = free.where(GOES_ON, ~waits_its_turn, Run.recoveries <= INNOCENT)
+    due = query.where(WAKES, col(Run.wakes_at) <= now()).order_by(col(Run.wakes_at))
+    told = free.where(Run.status == "waiting", col(Run.id).in_(select(Message.run_id)))
+    found = (Found(*row) for some in (going, due, told) for row in session.exec(some))
+    return list(dict.fromkeys(found))
 
 
 def keeping(session: Session, loaded: Collection[str]) -> list[Found]:
     """The runs that wait, that nobody drives, and that hold events that no step took: there may be
     a step for them in the code that is loaded now."""
-    query = select(Run.id, Run.workflow).where(
-        KEEPING, _is_nobodys(), col(Run.workflow).in_(loaded)
-    )
+    query = select(Run.id, Run.workflow).where(KEEPING, _is_of(loaded))
     return [Found(*it) for it in session.exec(query.order_by(col(Run.id)))]
 
 
@@ -157,7 +159,7 @@ def suspects(session: Session, worker: UUID | None, loaded: Collection[str]) -> 
         worker: whose runs that go on; `None` for those that nobody drives.
     """
     driven = and_(Run.worker_id == worker, Run.status == "running")
-    mine = driven if worker is not None else and_(_is_nobodys(), col(Run.workflow).in_(loaded))
+    mine = driven if worker is not None else and_(NOBODYS, _is_of(loaded))
     query = select(Run.id, Run.workflow, Run.recoveries).where(SUSPECTED, mine).limit(AT_ONCE)
     found = session.exec(query.order_by(col(Run.recoveries).desc())).all()
     ordered = sorted(found, key=lambda it: (-it[2], it[0].int * (1 if it[2] % 2 == 0 else -1)))
@@ -166,7 +168,7 @@ def suspects(session: Session, worker: UUID | None, loaded: Collection[str]) -> 
 
 def unknown(session: Session, loaded: Collection[str]) -> list[str]:
     """The workflows of runs that nobody drives, and nobody can: they are not loaded."""
-    query = select(Run.workflow).where(_is_nobodys(), col(Run.workflow).not_in(loaded))
+    query = select(Run.workflow).where(NOBODYS, ~_is_of(loaded))
     return sorted(session.exec(query.distinct()))
 
 
@@ -197,5 +199,7 @@ def to_cancel(session: Session, worker: UUID) -> list[UUID]:
     return list(session.exec(select(Run.id).where(Run.worker_id == worker, Run.is_to_cancel)))
 
 
-def _is_nobodys() -> ColumnElement[bool]:
-    return and_(col(Run.worker_id).is_(None), col(Run.status).in_(UNDER_WAY))
+def _is_of(workflows: Collection[str]) -> ColumnElement[bool]:
+    """Whether the run is of one of the workflows. Not by the index of these, which holds all runs
+    that have ended, too."""
+    return (col(Run.workflow) + "").in_(workflows)

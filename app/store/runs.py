@@ -281,7 +281,7 @@ def end(session: Session, run: Run, status: Status, error: str, message: str) ->
     run.status = status
     run.finished_at = now()
     run.worker_id, run.is_to_cancel = None, False
-    run.recoveries, run.wakes_at, run.waiting_for = 0, None, None
+    run.recoveries, run.wakes_at, run.waiting_for, run.keeps_events = 0, None, None, False
     run.error_type, run.error_message = error, message
     session.add(run)
 

@@ -195,6 +195,10 @@ class Flight:
             self._report(Waiting(wait, sent, *runner.buffers.news()))
         return await runner.waiting.answer(self, wait)
 
+    def goes_on(self) -> None:
+        """The step works again, and the run with it."""
+        self._runner.nudge()
+
     async def give_up(self, wait: Wait) -> None:
         """The time of the wait is up; once this returns, that is committed."""
         self._report(TimedOut(self.delivery.id, wait.key))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
@@ -18,7 +18,7 @@ from app.engine.facts import Completed, Fact, Received, Sent, TimedOut, Waiting
 from app.engine.flight import Flight
 from app.engine.journal import ENDED, End, Head, Journal, Record, Status
 from app.engine.limits import NO_LIMITS, Limits
-from app.engine.progress import Progress
+from app.engine.progress import News, Progress
 from app.engine.retry import RetryInfo
 from app.engine.snapshot import NOTHING, Delivery, Snapshot, Wait
 from app.engine.state import LiveState
@@ -72,6 +72,7 @@ class Runner(Progress):
         self._seconds_left = seconds_left
         self._flights: dict[int, Flight] = {}
         self._stays = True
+        self._has_started = False
         self._thread = threading.current_thread()
 
     # What may be said to it
@@ -114,18 +115,32 @@ class Runner(Progress):
             timers.append(self._loop.call_later(max(0, self._seconds_left), self._put, late))
         try:
             self._offer()
-            for delivery in self.snapshot.pending():
-                wait = self.snapshot.parked_at(delivery)
-                if wait is None:
-                    self._start(delivery)
-                else:
-                    self.audience.ask(wait)
+            if not self._news:
+                self._start_pending()
             await self._begin()
         finally:
             for timer in timers:
                 timer.cancel()
             await self._interrupt()
         return self.status
+
+    def _start_pending(self) -> None:
+        """Start what is pending: at once, or when what was said to the run before is committed. An
+        answer that came in time is there then, before a step finds that its time is up."""
+        self._has_started = True
+        for delivery in self.snapshot.pending():
+            wait = self.snapshot.parked_at(delivery)
+            if wait is not None:
+                self.audience.ask(wait)
+            elif delivery.id not in self._flights:
+                self._start(delivery)
+
+    def _moved(
+        self, news: Sequence[News | End], records: Sequence[Record], status: Status, end: End | None
+    ) -> None:
+        super()._moved(news, records, status, end)
+        if not self._has_started and status not in ENDED:
+            self._start_pending()
 
     def _offer(self) -> None:
         """Give events that no step took when they came to the steps that take them now: the code

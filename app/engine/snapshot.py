@@ -205,6 +205,15 @@ class Snapshot(NamedTuple):
         """The pending deliveries in the order they were sent."""
         return [delivery for _, delivery in sorted(self.deliveries.items())]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a delivery is pending whose step does not wait: it is in the pause before its
+        next attempt, say, and goes on by itself."""
+        return any(
+            all(self.waits[f"{delivery.id}:{waiter}"].is_settled for waiter in delivery.waiters)
+            for delivery in self.deliveries.values()
+        )
+
     def parked_at(self, delivery: Delivery) -> Wait | None:
         """What the delivery's step waits for, on its way through: it need not be started before
         that comes. A wait that ends in time goes on in the step, and a step that has had its
@@ -227,11 +236,13 @@ class Snapshot(NamedTuple):
             return f"{batch}:{names.get(step, step)}:{rest}"
 
         changed = self._replace(
-            deliveries=Map({k: _called(d, names) for k, d in self.deliveries.items()}),
+            deliveries=Map(
+                {k: _caught(_called(d, names), names) for k, d in self.deliveries.items()}
+            ),
             buffers=Map({k: _called(b, names) for k, b in self.buffers.items()}),
             batches=Map({k: _called(b, names) for k, b in self.batches.items()}),
             queues=Map({queue(k): q for k, q in self.queues.items()}),
-            gathered=Map({queue(k): g for k, g in self.gathered.items()}),
+            gathered=Map({queue(k): _caught(g, names) for k, g in self.gathered.items()}),
         )
         return self if changed == self else changed
 
@@ -269,6 +280,13 @@ def _called(part: Any, names: Mapping[str, str]) -> Any:
     """A part of a snapshot with its step called as it is now."""
     step = names.get(part.step)
     return part if step is None else part._replace(step=step)
+
+
+def _caught(part: Any, names: Mapping[str, str]) -> Any:
+    """A part of a snapshot with the steps that have caught failures called as they are now."""
+    if not part.caught:
+        return part
+    return part._replace(caught={names.get(name, name): n for name, n in part.caught.items()})
 
 
 def whole(snapshot: Snapshot) -> Delta:

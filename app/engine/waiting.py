@@ -39,16 +39,17 @@ class WaitingSteps:
                 return await self._answers[wait.key]
         except TimeoutError:
             del self._answers[wait.key]
-            await flight.give_up(wait)
             if flight.worker is None:
                 has_worker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 self._ask(flight, partial(_settle, has_worker))
                 await has_worker
+            await flight.give_up(wait)
             raise
         except asyncio.CancelledError:
             # The step has given up by itself, and works on: it cannot be made to queue now.
             if flight.worker is None:
                 flight.worker = self._turns.take_another(flight.delivery.step)
+                flight.goes_on()
             raise
         finally:
             self._answers.pop(wait.key, None)

@@ -35,6 +35,8 @@ class Patrol:
         self._lease_seconds = lease_seconds
         self._seen: dict[UUID, tuple[int, float]] = {}  # beats, and since when
         self._stood: dict[UUID, Stand] = {}  # the runs that are waited for, at the last round
+        self._offered: set[UUID] = set()  # runs that keep events, and were woken for them
+        self._trust = 1  # how many of them may be begun at once
         self._begun: dict[UUID, float] = {}  # runs that are suspected, and when
         self._walking: asyncio.Task[None] | None = None
 
@@ -44,8 +46,6 @@ class Patrol:
         for workflow in await self._database.read(claims.unknown, self._worker.workflows.keys()):
             log.warning("runs left alone: their workflow is not loaded", workflow=workflow)
         await self._go_round()
-        for found in await self._database.read(claims.keeping, self._worker.workflows.keys()):
-            self._worker.wake(*found)
         self._walking = asyncio.create_task(self._walk())
 
     def stop(self) -> None:
@@ -83,15 +83,26 @@ class Patrol:
     async def _take_up(self, own: UUID) -> None:
         """Drive what nobody drives; and where there is nothing else, what is suspected."""
         loaded = self._worker.workflows.keys()
-        runs = await self._database.read(claims.nobodys, loaded)
-        for found in runs or await self._suspect(own, loaded):
-            self._worker.wake(*found)
+        found = await self._database.read(claims.nobodys, loaded, own)
+        found += await self._keeping(loaded)
+        runs = [it for it in found if not self._worker.drives(it.id)]
+        for run in runs or await self._suspect(own, loaded):
+            self._worker.wake(*run)
+
+    async def _keeping(self, loaded: Collection[str]) -> list[Found]:
+        """The runs that hold events that no step took, once each: there may be a step for them in
+        the code that is loaded here."""
+        found = await self._database.read(claims.keeping, loaded)
+        new = [it for it in found if it.id not in self._offered]
+        self._offered |= {it.id for it in new}
+        return new
 
     async def _suspect(self, own: UUID, loaded: Collection[str]) -> list[Found]:
-        """One of the runs whose workers have died, unless another was begun lately.
+        """Some of the runs whose workers have died, unless others were begun lately: one at first,
+        and twice as many each time that all of them have left a checkpoint.
 
-        They are begun one after the other: so whoever is guilty has its worker's death to itself,
-        or shares it with few, and the innocent leave a checkpoint, or outlive the others.
+        So the guilty one has its worker's death to itself, or shares it with few, and the innocent
+        are soon all under way.
         """
         free = await self._database.read(claims.suspects, None, loaded)
         if not free:
@@ -101,14 +112,17 @@ class Patrol:
         self._begun = {it: when for it, when in self._begun.items() if it in under_way}
         if any(now - begun < self._lease_seconds for begun in self._begun.values()):
             return []
-        self._begun[free[0].id] = now
-        return free[:1]
+        if self._begun:  # a long step, maybe, or one that kills slowly
+            self._trust = 1
+        chosen, self._trust = free[: self._trust], 2 * self._trust
+        self._begun |= dict.fromkeys((it.id for it in chosen), now)
+        return chosen
 
     async def _ring(self) -> None:
         """Wake who waits for a run that is not driven here, and that has moved."""
         elsewhere = [it for it in self._signal.expected if not self._worker.drives(it)]
         stand = await self._database.read(seen.stands, elsewhere) if elsewhere else {}
-        moved = [it for it, now in stand.items() if it in self._stood and self._stood[it] != now]
+        moved = [it for it, now in stand.items() if self._stood.get(it) != now]
         self._stood = stand
         for run in await self._database.read(seen.several, moved) if moved else ():
             self._signal.ring(run.id, run)

@@ -105,7 +105,7 @@ class Packer:
         """
         written = orjson.dumps(value)
         # What could be taken for a reference becomes one.
-        if len(written) <= INLINE_BYTES and not written.startswith(REFERS):
+        if len(written) <= INLINE_BYTES and not any(mark in written for mark in REFERS):
             return written, None
         if len(written) >= PARTED_BYTES and depth and isinstance(value, (list, dict)):
             parted = self._parted(value, depth - 1)

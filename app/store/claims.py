@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 # In so many words: SQLite looks into a part of an index only where it is asked for that very part.
 NOBODYS = text(f"runs.worker_id IS NULL AND runs.{UNFINISHED}")
 GOES_ON = text("runs.status IN ('queued', 'running')")
-WAKES = text("runs.worker_id IS NULL AND runs.wakes_at IS NOT NULL")
+WAKES = text("runs.wakes_at IS NOT NULL")
 
 AT_ONCE = 1_000  # runs that are looked for at most
 MAX_RECOVERIES = 5
@@ -118,12 +118,13 @@ def unheard(session: Session, run: Run, *, heard: bool = True) -> list[Said]:
     return said + [Said(message.id, unpacker.event(message.event)) for message in messages]
 
 
-def nobodys(session: Session, loaded: Collection[str]) -> list[Found]:
+def nobodys(session: Session, loaded: Collection[str], worker: UUID | None = None) -> list[Found]:
     """The runs that have something to do, and that nobody drives, oldest first. A run that waits
     for its turn, or for an event from outside, is not among them; nor is one that is suspected.
 
     Args:
         loaded: the names of the workflows that can be run.
+        worker: whose runs are among them whose time has come, though they are its own.
     """
     before = aliased(Run)
     is_before = exists().where(
@@ -136,9 +137,11 @@ def nobodys(session: Session, loaded: Collection[str]) -> list[Found]:
     query = select(Run.id, Run.workflow).where(_is_of(loaded)).limit(AT_ONCE)
     free = query.where(NOBODYS).order_by(col(Run.id))
     going = free.where(GOES_ON, ~waits_its_turn, Run.recoveries <= INNOCENT)
-    due = query.where(WAKES, col(Run.wakes_at) <= now()).order_by(col(Run.wakes_at))
+    mine = or_(col(Run.worker_id).is_(None), Run.worker_id == worker)
+    due = query.where(WAKES, col(Run.wakes_at) <= now(), mine).order_by(col(Run.wakes_at))
+    to_end = free.where(text("runs.is_to_cancel"))
     told = free.where(Run.status == "waiting", col(Run.id).in_(select(Message.run_id)))
-    found = (Found(*row) for some in (going, due, told) for row in session.exec(some))
+    found = (Found(*row) for some in (going, due, told, to_end) for row in session.exec(some))
     return list(dict.fromkeys(found))
 
 

@@ -175,8 +175,10 @@ class RunJournal:
         open_ = questions.asked(open_questions(routes, snapshot), self._asked, moment)
         self._waiting_for, self._asked = open_, {it.key: it.since for it in open_}
         keeps = any(not routes[event.type].asks for event in snapshot.unclaimed.values())
-        ends = [it for it in (questions.first_deadline(open_), self._end_at) if it is not None]
-        return Waits(min(ends, default=None), questions.write(self._packer, open_), keeps)
+        soon = moment if snapshot.is_busy else None
+        until = [questions.first_deadline(open_), self._end_at, soon]
+        first = min((it for it in until if it is not None), default=None)
+        return Waits(first, questions.write(self._packer, open_), keeps)
 
     def _end(self, failure: Failure | None) -> End:
         snapshot = self._snapshot

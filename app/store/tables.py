@@ -66,7 +66,7 @@ class Run(SQLModel, table=True):
                 ("of_worker", ("worker_id", "id"), text("worker_id IS NOT NULL")),
                 ("of_nobody", ("status", "id"), text(f"worker_id IS NULL AND {UNFINISHED}")),
                 ("to_cancel", ("worker_id",), text("is_to_cancel")),
-                ("to_wake", ("wakes_at",), text("worker_id IS NULL AND wakes_at IS NOT NULL")),
+                ("to_wake", ("wakes_at",), text("wakes_at IS NOT NULL")),
                 ("keeping", ("id",), KEEPING),
                 ("suspected", ("worker_id", "recoveries", "id"), SUSPECTED),
             )

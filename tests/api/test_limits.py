@@ -13,7 +13,8 @@ __all__ = ["serve"]
 ENDLESS = """
 import asyncio
 from app.engine import (
-    Context, Event, HumanResponseEvent, StartEvent, StopEvent, Workflow, retry_policy, step,
+    Context, Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent, Workflow,
+    retry_policy, step,
 )
 from app.engine.retry import stop_never, wait_none
 
@@ -54,6 +55,17 @@ class Patient(Workflow):
     @step
     async def ask(self, ctx: Context, ev: StartEvent) -> StopEvent:
         await ctx.wait_for_event(Answer, timeout=None)
+        return StopEvent()
+
+class Resting(Workflow):
+    max_seconds = 1.5
+
+    @step
+    async def ask(self, ev: StartEvent) -> InputRequiredEvent:
+        return InputRequiredEvent()
+
+    @step
+    async def end(self, ev: HumanResponseEvent) -> StopEvent:
         return StopEvent()
 
 class Stubborn(Workflow):
@@ -122,6 +134,12 @@ async def test_a_run_over_its_time_is_failed_also_where_another_life_takes_it_up
         for it in (run, waiting):
             await failed(cairn, it, "1.5 seconds", "CAIRN_MAX_SECONDS")
         assert time.monotonic() - since >= 1.5
+
+
+async def test_a_run_over_its_time_is_failed_though_it_rests(serve: Serve) -> None:
+    async with serve(ENDLESS) as cairn:
+        run = await cairn.until(await cairn.start("resting"), "waiting")
+        await failed(cairn, run, "1.5 seconds")
 
 
 async def test_endless_retries_have_pauses_after_a_while(serve: Serve) -> None:

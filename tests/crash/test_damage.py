@@ -84,6 +84,7 @@ async def test_a_run_whose_head_is_damaged_fails_and_the_others_go_on(service: S
         await service.start()
         gate.touch()
         assert (await load.ended(other))["status"] == "completed"
+        await load.answer(waiting, 1)  # until then nobody takes up a run that only waits
         for order in (damaged, waiting):
             run = await load.ended(order)
             assert run["status"] == "failed"

@@ -71,7 +71,9 @@ async def test_all_runs_are_there_as_they_ended(cairn: Cairn, names: dict[str, A
     assert seen[names["failed"]]["status"] == "failed"
     assert seen[names["failed"]]["error"]["message"] == "no room for disk"
     assert seen[names["cancelled"]]["status"] == "cancelled"
-    assert seen[names["waiting"]]["status"] == "waiting"
+    # It was woken once, to write down what it waits for.
+    waiting = await cairn.until(seen[names["waiting"]], "waiting")
+    assert waiting["waiting_for"]
 
 
 async def test_checkpoints_are_listed_and_filtered(cairn: Cairn, names: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("waiting_for", sa.LargeBinary()))
     op.execute("UPDATE runs SET wakes_at = CURRENT_TIMESTAMP WHERE status = 'waiting'")
     for name, columns, condition in (
-        ("to_wake", ["wakes_at"], "worker_id IS NULL AND wakes_at IS NOT NULL"),
+        ("to_wake", ["wakes_at"], "wakes_at IS NOT NULL"),
         ("keeping", ["id"], "keeps_events AND worker_id IS NULL"),
         ("suspected", ["worker_id", "recoveries", "id"], "recoveries > 1"),
     ):

@@ -73,8 +73,9 @@ async def test_all_runs_are_there_as_they_ended(cairn: Cairn, names: dict[str, A
     assert seen[names["failed"]]["error"]["message"] == "no room for disk"
     assert seen[names["cancelled"]]["status"] == "cancelled"
     async with asyncio.timeout(10):  # it is woken once, to write down what it waits for
-        while not (waiting := await run_of(cairn, names["waiting"]))["waiting_for"]:
-            await asyncio.sleep(0.05)
+        waiting = seen[names["waiting"]]
+        while not waiting["waiting_for"]:
+            waiting = await run_of(cairn, names["waiting"])
     assert waiting["status"] == "waiting"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
@@ -18,7 +18,7 @@ from app.engine.facts import Completed, Fact, Received, Sent, TimedOut, Waiting
 from app.engine.flight import Flight
 from app.engine.journal import ENDED, End, Head, Journal, Record, Status
 from app.engine.limits import NO_LIMITS, Limits
-from app.engine.progress import News, Progress
+from app.engine.progress import Progress
 from app.engine.retry import RetryInfo
 from app.engine.snapshot import NOTHING, Delivery, Snapshot, Wait
 from app.engine.state import LiveState
@@ -135,13 +135,6 @@ class Runner(Progress):
             elif delivery.id not in self._flights:
                 self._start(delivery)
 
-    def _moved(
-        self, news: Sequence[News | End], records: Sequence[Record], status: Status, end: End | None
-    ) -> None:
-        super()._moved(news, records, status, end)
-        if not self._has_started and status not in ENDED:
-            self._start_pending()
-
     def _offer(self) -> None:
         """Give events that no step took when they came to the steps that take them now: the code
         may have changed since."""
@@ -188,6 +181,8 @@ class Runner(Progress):
 
     def _follow(self, flight: Flight | None, entry: Record, has_ended: bool) -> None:
         fact, delta = entry.fact, entry.delta
+        if not self._has_started and not has_ended:
+            self._start_pending()  # in the order of sending: before what the fact has brought
         if flight is not None:
             self._land(flight, fact)
         self.audience.hear(fact)

@@ -34,6 +34,8 @@ def is_large(payload: Any) -> bool:
         left -= 2  # its brackets, or a digit and a comma
         if isinstance(part, str):
             left -= len(part)
+        elif part is None or isinstance(part, (int, float)):
+            continue
         elif isinstance(part, (list, tuple)):
             todo += islice(part, left + 1)
         elif isinstance(part, (dict, Mapping)):

@@ -171,11 +171,13 @@ class Service:
             waits_before = -1 if is_new or run.status != "waiting" else run.checkpoint_count
             while not _has_come_to(run, waits_before) and (left := end - time.monotonic()) > 0:
                 await asyncio.wait([ring], timeout=left)
-                is_rung, shown = ring.done(), ring.result() if ring.done() else None
-                if self._signal.closed or not is_rung:
+                if self._signal.closed or not ring.done():
                     return self._shown(await self._find(run_id))
+                shown = ring.result()
+                if shown is not None and _has_come_to(shown, waits_before):
+                    return self._shown(shown)
                 ring = self._signal.expect(run_id)  # before it is looked at
-                run = shown or await self._find(run_id)
+                run = self._worker.seen(run_id) or shown or await self._find(run_id)
             return self._shown(run)
         finally:
             ring.cancel()

@@ -1,6 +1,7 @@
 """Who may come in: not requests for other hosts, nor those that pages of other origins make."""
 
 from collections.abc import Collection
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api.problems import problem
 
 SAFE = ("GET", "HEAD", "OPTIONS")
+ADDRESSES = 100  # that are remembered: to read one anew takes as long as the rest of the guard
 OWN = ("same-origin", "none")  # of `Sec-Fetch-Site`: one of our own pages, or the user directly
 
 
@@ -81,6 +83,7 @@ def _without_port(host: str) -> str:
     return name.strip("[]") if colon and (port.isdigit() or not port) else host.strip("[]")
 
 
+@lru_cache(ADDRESSES)
 def _is_address(name: str) -> bool:
     try:
         ip_address(name)

@@ -53,7 +53,7 @@ def _plainly(routes: Routes, snapshot: Snapshot, fact: Completed) -> Delta | Non
     done = snapshot.deliveries[delivery]
     if output is None or sent or done.batch or done.waiters or snapshot.waits:
         return None
-    steps, slots, _, stops, *_ = routes[output.type]
+    steps, slots, _, stops, _, _ = routes[output.type]
     if not steps or slots or stops or output.type == BATCH:
         return None
     id_, caught = snapshot.next_id, done.caught

@@ -10,10 +10,11 @@ def undeclared(kind: type["Dynamic"], names: Iterable[str]) -> list[str]:
     """Which of the names are of no field of the model; none where it is one that declares no
     fields, or says itself that it takes others."""
     fields = kind.model_fields
-    if not fields or not isinstance(kind.model_config.get("extra"), _Unsaid):
+    unknown = [name for name in names if name not in fields]
+    if not unknown or not fields or not isinstance(kind.model_config.get("extra"), _Unsaid):
         return []
     aliases = {alias for it in fields.values() for alias in (it.alias, it.validation_alias)}
-    return [name for name in names if name not in fields and name not in aliases]
+    return [name for name in unknown if name not in aliases]
 
 
 class _Unsaid(str):

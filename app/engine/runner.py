@@ -190,9 +190,7 @@ class Runner(Progress):
             self.audience.unhandled(delta.unclaimed.put.values(), self._turns.idle)
         if has_ended:
             return
-        over = self._limits.over(entry.seq, len(entry.snapshot.deliveries))
-        if over is not None:
-            self._put(End("failed", over))
+        if self._limits is not NO_LIMITS and self._exceeds(entry):
             return
         if type(fact) is Completed and fact.changes:
             self.live.commit(fact.delivery, fact.changes, entry.snapshot.state)
@@ -204,6 +202,13 @@ class Runner(Progress):
             for wait in delta.waits.put.values():
                 if wait.answer is not None:
                     self._answered(wait, entry.snapshot)
+
+    def _exceeds(self, entry: Record) -> bool:
+        """Whether the run has come to more than it may: then it is ended."""
+        over = self._limits.over(entry.seq, len(entry.snapshot.deliveries))
+        if over is not None:
+            self._put(End("failed", over))
+        return over is not None
 
     def _land(self, flight: Flight, fact: Fact) -> None:
         flight.settle()

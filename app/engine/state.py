@@ -134,7 +134,7 @@ class StateView:
             return default
         value = self._serializer.decode(found)
         if follow:
-            self._hold(key, _Copy(value, found), *self._copies_about(key))
+            self._hold(key, value, found, are_others_left=True)
         return value
 
     def set(self, key: str, value: Any) -> None:
@@ -146,7 +146,7 @@ class StateView:
         self._write_back(key)
         encoded = self._serializer.encode(value, f"state[{key!r}]")
         self._write(key, encoded)
-        self._hold(key, _Copy(value, encoded))
+        self._hold(key, value, encoded)
 
     def last(self, key: str) -> Any:
         """A copy of the value as this step has last read or written it; KeyError where there is
@@ -209,10 +209,12 @@ class StateView:
         except SerializationError:
             return ABSENT
 
-    def _hold(self, key: str, newest: _Copy, *others: _Copy) -> None:
-        if isinstance(newest.was, (dict, list)):
-            self._held[key] = [*others, newest]
-        else:
+    def _hold(self, key: str, value: Any, was: Json, are_others_left: bool = False) -> None:
+        """Hold a copy that the step has: beside the others that it has, or in their place."""
+        if isinstance(was, (dict, list)):
+            others = self._copies_about(key) if are_others_left else ()
+            self._held[key] = [*others, _Copy(value, was)]
+        elif self._held:
             self._held.pop(key, None)
 
     def _copies_about(self, key: str) -> list[_Copy]:

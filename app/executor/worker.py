@@ -288,7 +288,8 @@ class Worker:
                 return
             workflow = self.workflows[claimed.run.workflow]
             standing = claimed.standing.renamed(workflow.graph.renamed)
-            claimed = replace(claimed, standing=standing)
+            if standing is not claimed.standing:
+                claimed = replace(claimed, standing=standing)
             report = partial(self._written, driven, slot)
             limits = self._limits.or_of(workflow)
             end = _end(claimed.run, limits)

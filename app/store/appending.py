@@ -11,6 +11,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     insert,
     literal_column,
     null,
@@ -45,7 +46,7 @@ ADD_AND_BEAT = insert(CHECKPOINTS).from_select(
 HEARD = delete(MESSAGES).where(MESSAGES.c.id == bindparam("heard"))
 MOVE = (
     update(RUNS)
-    .where(RUNS.c.id == bindparam("run"))
+    .where(RUNS.c.id == bindparam("run"), RUNS.c.worker_id == bindparam("own"))
     .values(
         status=bindparam("now"),
         started_at=bindparam("began"),
@@ -68,10 +69,17 @@ FINISH = MOVE.values(
     error_message=bindparam("message"),
     error_step=bindparam("step"),
 )
-OWN = select(RUNS.c.id).where(RUNS.c.worker_id == bindparam("worker", type_=RUNS.c.id.type))
+OWN = (
+    select(func.count())
+    .select_from(RUNS)
+    .where(RUNS.c.worker_id == bindparam("worker", type_=RUNS.c.id.type))
+)
 LEAVE = (
     update(CONTEXTS).where(CONTEXTS.c.id == bindparam("context")).values(state=bindparam("left"))
 )
+
+
+_LOST = "The run is driven by another worker, or has ended."
 
 
 class End(NamedTuple):
@@ -137,7 +145,7 @@ def by_itself(connection: Connection, worker: UUID, beats: int, facts: Facts) ->
     """
     if facts.worker != worker or connection.dialect.name != "postgresql":
         return False
-    row = facts.rows[0] | {"worker": worker, "beaten": beats}
+    row = facts.rows[0] | {"beaten": beats}
     return statements.execute(connection, ADD_AND_BEAT, [row]) == 1
 
 
@@ -148,47 +156,55 @@ def append(
 
     Returns:
         For each, the run whose turn it is if it has ended; or why nothing was written for it.
+
+    Raises:
+        HeadMoved: nothing was written, since one of the runs is not the worker's, or has moved on.
     """
-    ours = _own(connection, worker, facts)
+    ours = [it for it in facts if it.worker == worker]
     new = [it for it in ours if it.start_event is not None]
     if new:
         statements.insert(connection, ADD_CONTEXT, [_context(it) for it in new])
         statements.insert(connection, ADD_RUN, [_new_run(it) for it in new])
     kinds.store(connection, {kind for it in ours for kind in it.kinds})
     blobs.store(connection, _owned(ours))
-    rows = [row for it in ours for row in it.rows]
-    if rows:
-        try:
-            statements.insert(connection, ADD, rows)
-        except IntegrityError as error:
-            raise HeadMoved(f"Run {ours[0].run.id} has moved on.") from error
+    _add_checkpoints(connection, ours)
     heard = [{"heard": message} for it in ours for message in it.heard]
     if heard:
         statements.execute(connection, HEARD, heard)
     _update_runs(connection, ours)
     ended = {it.run.context_id for it in ours if it.end is not None}
     following = _hand_on(connection, worker, ended) if worker is not None else {}
-    kept = {id(it) for it in ours}
     return [
-        following.get(it.run.context_id)
-        if id(it) in kept
-        else HeadMoved(f"Run {it.run.id} is driven by another worker, or has ended.")
+        following.get(it.run.context_id) if it.worker == worker else HeadMoved(_LOST)
         for it in facts
     ]
 
 
-def _own(connection: Connection, worker: UUID | None, facts: Sequence[Facts]) -> list[Facts]:
-    """Those whose runs are the worker's: it may have lost a run, and not know it yet.
+def _add_checkpoints(connection: Connection, facts: Sequence[Facts]) -> None:
+    """Insert the checkpoints, if all the runs are the worker's: it may have lost one, and not know
+    it yet.
 
-    That a run is its own holds until the commit. Who takes it away must bury the worker first,
-    which waits for its beat.
+    A run that is the worker's stays its own until the commit: another worker takes it away only
+    after burying this one, and that waits for the beat of this transaction. The runs are counted
+    by one query of an index, which costs a step of 64 runs at once some 3 %; a condition within
+    each INSERT costs 5 %. Runs whose rows are updated as well are counted there.
     """
-    ours = [it for it in facts if it.worker == worker]
-    stored = [it.run.id for it in ours if it.start_event is None]
-    if not stored:
-        return ours
-    own = {id_ for (id_,) in statements.look_up(connection, OWN, RUNS.c.id, stored, worker=worker)}
-    return [it for it in ours if it.start_event is not None or it.run.id in own]
+    rows = [row for it in facts for row in it.rows]
+    if not rows:
+        return
+    asked = [it.run.id for it in facts if not it.has_changed and it.start_event is None]
+    if asked:
+        counts = statements.look_up(connection, OWN, RUNS.c.id, asked, worker=facts[0].worker)
+        _all_own(sum(number for (number,) in counts), asked)
+    try:
+        statements.insert(connection, ADD, rows)
+    except IntegrityError as error:
+        raise HeadMoved(f"Run {facts[0].run.id} has moved on.") from error
+
+
+def _all_own(number: int, wanted: Sequence[object]) -> None:
+    if number != len(wanted):
+        raise HeadMoved(_LOST)
 
 
 def _owned(facts: Iterable[Facts]) -> dict[UUID, dict[bytes, bytes]]:
@@ -205,11 +221,11 @@ def _update_runs(connection: Connection, facts: Iterable[Facts]) -> None:
     changed = sorted((it for it in facts if it.has_changed), key=lambda it: it.run.id)
     moved = [_standing(it) for it in changed if it.end is None and it.start_event is None]
     if moved:
-        statements.execute(connection, MOVE, moved)
+        _all_own(statements.execute(connection, MOVE, moved), moved)
     ended = [(it, it.end) for it in changed if it.end is not None]
     if ended:
         rows = [_standing(it) | _ending(it, end) for it, end in ended]
-        statements.execute(connection, FINISH, rows)
+        _all_own(statements.execute(connection, FINISH, rows), rows)
         leave_states(connection, {it.run.context_id: end.state for it, end in ended})
 
 
@@ -243,6 +259,7 @@ def _new_run(facts: Facts) -> dict[str, Any]:
 def _standing(facts: Facts) -> dict[str, Any]:
     return {
         "run": facts.run.id,
+        "own": facts.worker,
         "now": facts.status,
         "began": facts.began,
         "died": facts.recoveries,

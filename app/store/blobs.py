@@ -31,7 +31,7 @@ REFERENCE = re.compile(rb'\{"\$blob":"([0-9a-f]{64})"\}')
 PARTED_BYTES = 4_000  # from which a value is kept part by part, where that is worth it
 DEPTH = 3  # of parts within parts
 RECENT_EVENTS, RECENT_BLOBS = 4, 1_000  # that a packer remembers
-REFERS = (b'{"$blob":', b'{"$parts":')
+REFERS = re.compile(rb'\{"\$(?:blob|parts)":')
 
 BLOBS: Table = Blob.__table__  # type: ignore[attr-defined]
 USES: Table = Use.__table__  # type: ignore[attr-defined]
@@ -105,7 +105,7 @@ class Packer:
         """
         written = orjson.dumps(value)
         # What could be taken for a reference becomes one.
-        if len(written) <= INLINE_BYTES and not any(mark in written for mark in REFERS):
+        if len(written) <= INLINE_BYTES and not REFERS.search(written):
             return written, None
         if len(written) >= PARTED_BYTES and depth and isinstance(value, (list, dict)):
             parted = self._parted(value, depth - 1)

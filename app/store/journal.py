@@ -160,7 +160,8 @@ class RunJournal:
             new_kinds,
             packer.gathered(),
             status,
-            status != self._status or recoveries != self._recoveries,
+            # Without a checkpoint, writing how the run stands is what shows that it is our own.
+            status != self._status or recoveries != self._recoveries or not records,
             recoveries,
             waits,
             start_event,
@@ -203,6 +204,7 @@ class RunJournal:
             "delta": delta,
             "whole": self._whole(record),
             "created_at": moment,
+            "worker": self.worker,
         }
 
     def _kind(self, record: Record, new: list[Traits]) -> int:

@@ -24,6 +24,8 @@ class Worker:
         python: the interpreter of its environment; `None` if there is none.
         module: what answers there, given the name.
         quiet: whether to drop what its packages print; what it answers is told in any case.
+        root: the checkout that the module is in.
+        contestant: the contestant's name in that checkout, if it is not `name`.
     """
 
     def __init__(
@@ -32,8 +34,12 @@ class Worker:
         python: Path | None,
         module: str = "tests.benchmarks.worker",
         quiet: bool = False,
+        root: Path = ROOT,
+        contestant: str | None = None,
     ) -> None:
         self.name = name
+        self._root = root
+        self._contestant = contestant or name
         self._python = python
         self._module = module
         self._stderr = DEVNULL if quiet else None
@@ -89,11 +95,11 @@ class Worker:
     async def _start(self) -> Process:
         if self._python is None:
             raise LeftOut("could not be installed")
-        arguments = ["-W", "ignore", "-m", self._module, self.name]
+        arguments = ["-W", "ignore", "-m", self._module, self._contestant]
         return await asyncio.create_subprocess_exec(
             self._python,
             *arguments,
-            cwd=ROOT,
+            cwd=self._root,
             stdin=PIPE,
             stdout=PIPE,
             stderr=self._stderr,

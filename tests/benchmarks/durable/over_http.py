@@ -121,7 +121,7 @@ async def _measure(asked: Asked, servers: list[Server], client: Worker, effort: 
     asks: dict[str, Ask] = {}
     for server in servers:
         answers = asked.answers[server.name] = Answers()
-        asks[server.name] = _ask(server, concurrency, client, effort, answers)
+        asks[server.name] = ask(server, concurrency, client, effort, answers)
         try:
             await client.ask(_question(server, concurrency, 0.3), effort.limit)  # to warm up
         except LeftOut as reason:
@@ -129,7 +129,9 @@ async def _measure(asked: Asked, servers: list[Server], client: Worker, effort: 
     await take_turns(measured, asks, effort.rounds, share=float("inf"))
 
 
-def _ask(server: Server, concurrency: int, client: Worker, effort: Effort, answers: Answers) -> Ask:
+def ask(server: Server, concurrency: int, client: Worker, effort: Effort, answers: Answers) -> Ask:
+    """What asks a server for a round of runs; its answers are added to these."""
+
     async def ask() -> tuple[float, float]:
         said = await client.ask(_question(server, concurrency, effort.seconds), effort.limit)
         answers.latencies += said["latencies"]

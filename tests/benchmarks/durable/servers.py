@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,8 +13,7 @@ from pathlib import Path
 from tests.benchmarks.durable.contestants import OURS
 from tests.benchmarks.processes import ROOT, LeftOut
 
-CAIRN = Path(sys.executable).with_name("cairn")
-WORKFLOWS = Path(__file__).with_name("workflows")
+WORKFLOWS = Path("tests/benchmarks/durable/workflows")
 BOUND = 60.0
 """Seconds that a server may take to start, or to end once it is told to."""
 
@@ -53,8 +51,10 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(name: str, python: Path | None, url: str) -> AsyncIterator[Server]:
-    """A contestant's server, on this database.
+async def serving(
+    name: str, python: Path | None, url: str, root: Path = ROOT
+) -> AsyncIterator[Server]:
+    """A contestant's server, on this database, from this checkout.
 
     Raises:
         LeftOut: it does not start.
@@ -62,7 +62,7 @@ async def serving(name: str, python: Path | None, url: str) -> AsyncIterator[Ser
     if python is None:
         raise LeftOut("could not be installed")
     port = _free_port()
-    process = _started(_command(name, python, url, port))
+    process = _started(_command(name, python, url, port), root)
     try:
         await _ready(process, port)
         yield Server(name, port, process)
@@ -75,21 +75,21 @@ async def serving(name: str, python: Path | None, url: str) -> AsyncIterator[Ser
             process.wait()
 
 
-def _started(command: list[str]) -> "subprocess.Popen[bytes]":
+def _started(command: list[str], root: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
-        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(root), "PYTHONWARNINGS": "ignore"},
+        cwd=root,
     )
 
 
 def _command(name: str, python: Path, url: str, port: int) -> list[str]:
     if name == OURS.name:
         where = ["--port", str(port), "--database-url", url]
-        return [str(CAIRN), "serve", *where, "--workflows", str(WORKFLOWS)]
+        return [str(python.with_name("cairn")), "serve", *where, "--workflows", str(WORKFLOWS)]
     return [str(python), "-m", "tests.benchmarks.durable.serving", name, url, str(port)]
 
 

@@ -5,7 +5,7 @@ import platform
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,9 +94,9 @@ class Stage:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
+def stage(contestants: Sequence[Contestant] = CONTESTANTS) -> Iterator[Stage]:
     """Everything installed, and the server started; all files are removed in the end."""
-    pythons = {c.name: python_of(*c.requirements) for c in CONTESTANTS}
+    pythons = {c.name: python_of(*c.requirements) for c in contestants}
     with (
         tempfile.TemporaryDirectory(prefix="cairn-bench-", dir=_real_disk()) as folder,
         databases.started(Path(folder) / "postgresql") as server,

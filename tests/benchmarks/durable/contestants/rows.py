@@ -61,6 +61,10 @@ def _connected(url: str) -> tuple[Callable[[Sequence[Fact]], None], Callable[[],
         for fact in facts:
             for name, some in fact.items():
                 rows[name] += some
+        for row in rows["run"]:
+            row["worker_id"] = worker
+        for row in rows["end"]:
+            row["own"] = worker
         with connection.begin():
             workers.beat(connection, worker, beats)
             for name, insert in inserts.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import main
+from cairn.cli import main
 
 ROOT = Path(__file__).parent.parent
 CAIRN = Path(sys.executable).with_name("cairn")

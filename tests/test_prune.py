@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from app.main import prune as prune_with
-from app.settings import Settings
+from cairn.main import prune as prune_with
+from cairn.settings import Settings
 from tests.api.asking import Cairn, Json, serving
 from tests.api.deleting import delete, gone, ids, prune, rows, tag
 from tests.command import cairn as command

@@ -16,7 +16,7 @@ HELD = """
 import asyncio
 from pathlib import Path
 
-from app.engine import StartEvent, StopEvent, Workflow, step
+from cairn import StartEvent, StopEvent, Workflow, step
 
 
 class HeldFlow(Workflow):

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from app.engine import Context, StopEvent, Workflow
+from cairn import Context, StopEvent, Workflow
 from tests.api.asking import Cairn, refused, serving, steps
 from tests.scripted_model import Scripted, completion
 

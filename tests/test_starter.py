@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, variable
+from cairn.settings import Settings, variable
 from tests.command import Command, refused
 
 

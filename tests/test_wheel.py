@@ -1,5 +1,6 @@
 """The wheel in an environment of its own: what works outside a checkout."""
 
+import ast
 import subprocess
 import sys
 import time
@@ -15,6 +16,19 @@ from tests.scripted_model import Scripted
 from tests.test_cli import free_port
 
 UV = Path(sys.executable).with_name("uv")
+
+TAXED = """\
+from app.models import TAX
+from cairn import StartEvent, StopEvent, Workflow, step
+
+
+class TaxedFlow(Workflow):
+    name = "taxed"
+
+    @step
+    async def add(self, ev: StartEvent) -> StopEvent:
+        return StopEvent(result=100 + TAX)
+"""
 
 pytestmark = pytest.mark.usefixtures("nothing_configured")
 
@@ -92,3 +106,23 @@ def test_the_demo_brings_its_own_workflow(cairn: Path, tmp_path: Path, scripted:
     assert "That is the notebook, over HTTP." in told
     assert "Because 7 ate 9." in told
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hosted_file_has_its_own_modules_of_any_name(cairn: Path, tmp_path: Path) -> None:
+    """Those called `app`, as in most projects that serve with FastAPI, among them."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "models.py").write_text("TAX = 7\n")
+    (tmp_path / "workflows").mkdir()
+    (tmp_path / "workflows" / "taxed.py").write_text(TAXED)
+    for command in ([cairn], [cairn.with_name("python"), "-P", "-m", "cairn"]):
+        assert "result: 107" in done(*command, "run", "taxed", cwd=tmp_path)
+    with served(cairn, tmp_path) as http:
+        page = http.get("/workflows").json()
+        assert ([it["name"] for it in page["items"]], page["broken"]) == (["taxed"], [])
+
+
+def test_nothing_but_cairn_is_installed(cairn: Path, tmp_path: Path) -> None:
+    python = cairn.with_name("python")
+    code = "import importlib.metadata as m; print({str(f).split('/')[0] for f in m.files('{}')})"
+    told = done(python, "-c", code.replace("'{}'", "'cairn-workflows'"), cwd=tmp_path)
+    assert set(ast.literal_eval(told)) - {"..", "cairn"} == {"cairn_workflows-0.1.0.dist-info"}

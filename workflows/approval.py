@@ -1,6 +1,6 @@
 """A person decides: the run waits, for as long as it takes, and goes on with the answer."""
 
-from app.engine import (
+from cairn import (
     HumanResponseEvent,
     InputRequiredEvent,
     StartEvent,

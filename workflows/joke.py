@@ -1,7 +1,7 @@
 """The notebook's JokeFlow: a language model writes a joke, then criticises it."""
 
-from app.engine import Event, StartEvent, StopEvent, Workflow, step
-from app.llm import complete
+from cairn import Event, StartEvent, StopEvent, Workflow, step
+from cairn.llm import complete
 
 
 class JokeEvent(Event):

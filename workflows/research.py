@@ -1,7 +1,7 @@
 """One question in parts, worked on in parallel: fan-out with `send_event`, fan-in with
 `collect_events`."""
 
-from app.engine import Context, Event, StartEvent, StopEvent, Workflow, step
+from cairn import Context, Event, StartEvent, StopEvent, Workflow, step
 
 
 class Question(StartEvent):

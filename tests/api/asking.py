@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from app.api.problem_types import STATUSES
-from app.main import create_app
-from app.settings import Settings
+from cairn.api.problem_types import STATUSES
+from cairn.main import create_app
+from cairn.settings import Settings
 from tests.api.gates import BOUND
 
 WORKFLOWS = Path(__file__).parent / "workflows"

@@ -7,7 +7,7 @@ import httpx
 import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
-from app.cli import cli
+from cairn.cli import cli
 from tests.api.asking import Cairn, Json
 from tests.api.gates import BOUND
 

@@ -11,9 +11,9 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
-from app.api.protocol import BoundedProtocol
-from app.main import create_app
-from app.settings import Settings
+from cairn.api.protocol import BoundedProtocol
+from cairn.main import create_app
+from cairn.settings import Settings
 from tests.api.asking import WORKFLOWS
 from tests.api.gates import BOUND
 

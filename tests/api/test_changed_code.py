@@ -8,7 +8,7 @@ from tests.api.files import Serve, serve
 __all__ = ["serve"]
 
 HEAD = """
-from app.engine import (
+from cairn import (
     Context, Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent, Workflow, step,
 )
 

@@ -472,7 +472,7 @@ async def test_a_rerun_of_a_workflow_that_is_no_longer_there_is_refused(
 
 
 CHAIN = """
-from app.engine import Event, StartEvent, StopEvent, Workflow, step
+from cairn import Event, StartEvent, StopEvent, Workflow, step
 
 class Link(Event):
     length: int

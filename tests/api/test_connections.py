@@ -9,8 +9,8 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from app.api import limits
-from app.api.protocol import HEAD_BYTES, SECONDS, BoundedProtocol
+from cairn.api import limits
+from cairn.api.protocol import HEAD_BYTES, SECONDS, BoundedProtocol
 from tests.api.asking import refused
 from tests.api.listening import Line, Port, listening
 

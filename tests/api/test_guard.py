@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from app.settings import Settings
+from cairn.settings import Settings
 from tests.api.asking import NOBODY, Cairn, refused, serving
 
 UI = "https://ui.example.org"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from app import apart
-from app.api.answering import answered
+from cairn import apart
+from cairn.api.answering import answered
 from tests.api import gates
 from tests.api.asking import Cairn, read, serving
 from tests.api.gates import BOUND
@@ -18,7 +18,7 @@ LARGE = "x" * 200_000
 GATED = """
 from pydantic import field_validator
 
-from app.engine import StartEvent, StopEvent, Workflow, step
+from cairn import StartEvent, StopEvent, Workflow, step
 from tests.api import gates
 
 

@@ -12,11 +12,11 @@ __all__ = ["serve"]
 
 ENDLESS = """
 import asyncio
-from app.engine import (
+from cairn import (
     Context, Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent, Workflow,
     retry_policy, step,
 )
-from app.engine.retry import stop_never, wait_none
+from cairn.engine.retry import stop_never, wait_none
 
 class Round(Event):
     number: int

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.api.examples import ANSWERS, REFUSED
-from app.main import schema
+from cairn.api.examples import ANSWERS, REFUSED
+from cairn.main import schema
 from tests.api.asking import Cairn, Json
 
 SCHEMA: Json = schema()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.api.problem_types import STATUSES, type_of
+from cairn.api.problem_types import STATUSES, type_of
 from tests.api.asking import Cairn, refused
 
 EXPLAINED = (Path(__file__).parents[2] / "openapi" / "problems.md").read_text()

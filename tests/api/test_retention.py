@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.settings import Settings
+from cairn.settings import Settings
 from tests.api.asking import Cairn, serving
 from tests.api.looking import ask, counts, until
 

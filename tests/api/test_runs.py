@@ -470,7 +470,7 @@ async def test_a_failed_run_is_rerun_from_its_last_checkpoint_once_the_cause_is_
 
 
 BROKEN = """
-from app.engine import Event, StartEvent, StopEvent, Workflow, step
+from cairn import Event, StartEvent, StopEvent, Workflow, step
 from tests.api import gates
 
 class Price(Event):

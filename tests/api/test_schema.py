@@ -15,8 +15,8 @@ from schemathesis.engine import events
 from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.python.asgi import ASGIApp, ASGIClient, shutdown_lifespans
 
-from app.main import create_app
-from app.settings import Settings
+from cairn.main import create_app
+from cairn.settings import Settings
 from tests.api.asking import WORKFLOWS, Cairn, Json
 from tests.api.gates import BOUND
 

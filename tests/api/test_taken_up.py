@@ -8,21 +8,21 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from app import catalog
-from app.engine.serialization import SealedEvent
-from app.store import runs
-from app.store.database import Database
-from app.store.tables import Run
+from cairn import catalog
+from cairn.engine.serialization import SealedEvent
+from cairn.store import runs
+from cairn.store.database import Database
+from cairn.store.tables import Run
 from tests.api.files import Serve, serve
 
 __all__ = ["serve"]
 
 FLOWS = """
 from pathlib import Path
-from app.engine import (
+from cairn import (
     Context, Event, HumanResponseEvent, StartEvent, StopEvent, Workflow, retry_policy, step,
 )
-from app.engine.retry import stop_never, wait_fixed
+from cairn.engine.retry import stop_never, wait_fixed
 
 class Word(HumanResponseEvent):
     said: str

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
-from app.store import claims, seen
+from cairn.store import claims, seen
 from tests.api.asking import Cairn, serving
 from tests.api.files import Serve, serve
 
 __all__ = ["serve"]
 
 TIMED = """
-from app.engine import Context, HumanResponseEvent, StartEvent, StopEvent, Workflow, step
+from cairn import Context, HumanResponseEvent, StartEvent, StopEvent, Workflow, step
 
 class Word(HumanResponseEvent):
     said: str

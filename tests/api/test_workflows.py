@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from app import catalog
+from cairn import catalog
 from tests.api.asking import Cairn, Json, refused, serving
 
 WORKFLOW = {
@@ -21,7 +21,7 @@ WORKFLOW = {
 }
 
 SOUND = """
-from app.engine import StartEvent, StopEvent, Workflow, step
+from cairn import StartEvent, StopEvent, Workflow, step
 
 class SoundFlow(Workflow):
     @step
@@ -194,12 +194,13 @@ class DanglingFlow(Workflow):
     async def end(self, ev: Found) -> StopEvent:
         return StopEvent()
 """
-IMPORTS = "from app.engine import Event, StartEvent, StopEvent, Workflow, step\n"
+IMPORTS = "from cairn import Event, StartEvent, StopEvent, Workflow, step\n"
 BROKEN: dict[str, tuple[str, str]] = {
     "syntax": ("class Broken(:\n", "SyntaxError"),
     "indentation": ("def f():\nreturn 1\n", "IndentationError"),
     "missing_module": ("import no_such_module_here\n", "no_such_module_here"),
-    "missing_name": ("from app.engine import NoSuchName\n", "NoSuchName"),
+    "earlier_name": ("from app.engine import Workflow\n", "from cairn import Workflow, step"),
+    "missing_name": ("from cairn import NoSuchName\n", "NoSuchName"),
     "raising": ("raise RuntimeError('the moon is full')\n", "the moon is full"),
     "telling": ("raise RuntimeError(f'wrong in {__file__}')\n", "RuntimeError"),
     "exiting": ("import sys\nsys.exit('that is all')\n", "SystemExit"),
@@ -403,7 +404,7 @@ import asyncio
 import os
 import sys
 
-from app.engine import StartEvent, StopEvent, Workflow, step
+from cairn import StartEvent, StopEvent, Workflow, step
 
 class Custom(BaseException):
     pass

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any
 
-from app import __version__
+from cairn import __version__
 from tests.benchmarks import table
 from tests.benchmarks.cells import CELLS, Cell
 from tests.benchmarks.contestants import CONTESTANTS, FLOOR

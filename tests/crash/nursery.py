@@ -127,7 +127,7 @@ def _exit_code(pid: int) -> int | None:
 
 def _live(request: dict[str, Any], foreign: Sequence[int]) -> None:
     """Be the command, as if it had just been started."""
-    from app.cli import main
+    from cairn.cli import main
 
     output = os.open(request["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -150,7 +150,7 @@ if __name__ == "__main__":
     import sqlalchemy.dialects.sqlite  # noqa: F401
     import uvloop  # noqa: F401
 
-    import app.cli
-    import app.main  # noqa: F401
+    import cairn.cli
+    import cairn.main  # noqa: F401
 
     _answer_all()

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-from app.engine import Context, Workflow
+from cairn import Context, Workflow
 from tests.engine.pieces import Answer, Execution, Question
 from tests.engine.plans import Add, Ask, Plan
 

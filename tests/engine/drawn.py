@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from app.engine.drawing import Picture, svg
+from cairn.engine.drawing import Picture, svg
 
 NS = "{http://www.w3.org/2000/svg}"
 

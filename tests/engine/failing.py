@@ -1,6 +1,6 @@
 """A workflow that fails as it is told to, with exceptions of all kinds."""
 
-from app.engine import (
+from cairn import (
     ConstantDelayRetryPolicy,
     Context,
     StartEvent,

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
-from app.engine import (
+from cairn import (
     Checkpoint,
     Context,
     Event,

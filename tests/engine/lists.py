@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from app.engine import (
+from cairn import (
     Collect,
     Context,
     Event,

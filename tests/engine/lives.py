@@ -11,13 +11,13 @@ import orjson
 import pytest
 from uuid_utils.compat import uuid7
 
-from app.engine import Checkpoint, Context, Event, Handler
-from app.engine.deltas import from_json, to_json
-from app.engine.facts import Received, Sent
-from app.engine.journal import ENDED, Failure, Head, HeadMoved, Record, Status
-from app.engine.rerun import InFlight
-from app.engine.runner import Runner
-from app.engine.snapshot import Snapshot
+from cairn import Checkpoint, Context, Event, Handler
+from cairn.engine.deltas import from_json, to_json
+from cairn.engine.facts import Received, Sent
+from cairn.engine.journal import ENDED, Failure, Head, HeadMoved, Record, Status
+from cairn.engine.rerun import InFlight
+from cairn.engine.runner import Runner
+from cairn.engine.snapshot import Snapshot
 from tests.engine.expected import Expected, in_order
 from tests.engine.pieces import Answer, Broken, Execution, Go, recorded
 from tests.engine.planned import Planned

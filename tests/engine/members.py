@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from app.engine import (
+from cairn import (
     Collect,
     ConstantDelayRetryPolicy,
     Context,

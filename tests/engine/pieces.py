@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from app.engine import (
+from cairn import (
     Event,
     HumanResponseEvent,
     InputRequiredEvent,
     StartEvent,
     StepFailedEvent,
 )
-from app.engine.facts import Caught
-from app.engine.journal import Record
-from app.engine.serialization import BATCH, SealedEvent
+from cairn.engine.facts import Caught
+from cairn.engine.journal import Record
+from cairn.engine.serialization import BATCH, SealedEvent
 
 Execution = tuple[str, str, int, int]
 """The step, and the type and the two numbers of its event: equal events are equal here too. Of a

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from app.engine import (
+from cairn import (
     Collect,
     Context,
     Event,

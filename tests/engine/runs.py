@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from app.engine import (
+from cairn import (
     Checkpoint,
     Event,
     Handler,
     InputRequiredEvent,
     Workflow,
 )
-from app.engine.rerun import InFlight
+from cairn.engine.rerun import InFlight
 
 BOUND = 10.0
 """Seconds that a test waits for what it is sure to come."""

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from app.engine import (
+from cairn import (
     Context,
     Event,
     HumanResponseEvent,

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.engine import (
+from cairn import (
     Context,
     StartEvent,
     StopEvent,

@@ -1,12 +1,12 @@
 """The heart, in plain values: what each fact makes of a snapshot."""
 
-from app.engine.advance import advance
-from app.engine.deltas import from_json, to_json
-from app.engine.facts import Completed, Fact, Received, Sent, Waiting
-from app.engine.merging import ABSENT, Change
-from app.engine.routes import Route, Routes
-from app.engine.serialization import SealedEvent
-from app.engine.snapshot import Buffered, Edit, Snapshot, Wait, whole
+from cairn.engine.advance import advance
+from cairn.engine.deltas import from_json, to_json
+from cairn.engine.facts import Completed, Fact, Received, Sent, Waiting
+from cairn.engine.merging import ABSENT, Change
+from cairn.engine.routes import Route, Routes
+from cairn.engine.serialization import SealedEvent
+from cairn.engine.snapshot import Buffered, Edit, Snapshot, Wait, whole
 
 STEPS = {"Start": ("begin",), "Part": ("work",), "Both": ("left", "right"), "Answer": ()}
 ROUTES = Routes(

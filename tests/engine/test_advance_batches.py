@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterable
 
-from app.engine.advance import advance
-from app.engine.deltas import from_json, to_json
-from app.engine.facts import Caught, Completed, Fact, Received, Sent, Waiting
-from app.engine.routes import Route, Routes
-from app.engine.serialization import SealedEvent, pack, unpack
-from app.engine.snapshot import Batch, Delivery, Gathered, Queue, Snapshot, Wait, whole
+from cairn.engine.advance import advance
+from cairn.engine.deltas import from_json, to_json
+from cairn.engine.facts import Caught, Completed, Fact, Received, Sent, Waiting
+from cairn.engine.routes import Route, Routes
+from cairn.engine.serialization import SealedEvent, pack, unpack
+from cairn.engine.snapshot import Batch, Delivery, Gathered, Queue, Snapshot, Wait, whole
 
 ROUTE = {
     "Start": Route(("split",)),

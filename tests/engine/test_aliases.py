@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from app.engine import (
+from cairn import (
     Context,
     Event,
     Handler,

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engine import (
+from cairn import (
     Context,
     Event,
     Handler,

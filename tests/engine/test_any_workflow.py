@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from app.engine import Checkpoint, Event, WorkflowRuntimeError
-from app.engine.attempts import log
-from app.engine.journal import Record
-from app.engine.rerun import beginning
+from cairn import Checkpoint, Event, WorkflowRuntimeError
+from cairn.engine.attempts import log
+from cairn.engine.journal import Record
+from cairn.engine.rerun import beginning
 from tests.conftest import SEED_VARIABLE
 from tests.engine.drawing import plans
 from tests.engine.expected import Expected

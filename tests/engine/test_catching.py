@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.engine import (
+from cairn import (
     Context,
     StartEvent,
     StepFailedEvent,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import pytest
 
-from app.engine import (
+from cairn import (
     Context,
     Resource,
     StartEvent,

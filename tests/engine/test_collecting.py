@@ -1,6 +1,6 @@
 """What `collect_events` gives: first in first out, nothing twice, the surplus kept."""
 
-from app.engine import (
+from cairn import (
     Context,
     StartEvent,
     StopEvent,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.engine import (
+from cairn import (
     Event,
     StartEvent,
     StopEvent,
@@ -17,8 +17,8 @@ from app.engine import (
     get_workflow_representation,
     step,
 )
-from app.engine.drawing import all_possible_flows, mermaid, most_recent_execution, page, svg
-from app.engine.drawing.layout import lay_out
+from cairn.engine.drawing import all_possible_flows, mermaid, most_recent_execution, page, svg
+from cairn.engine.drawing.layout import lay_out
 from tests.engine.drawn import shown_in
 from tests.engine.runs import ended
 from tests.engine.shapes import Approving, Chain, Loop, Shape

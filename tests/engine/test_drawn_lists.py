@@ -8,7 +8,7 @@ from typing import Annotated
 
 import pytest
 
-from app.engine import (
+from cairn import (
     Collect,
     Context,
     Handler,
@@ -20,8 +20,8 @@ from app.engine import (
     catch_error,
     step,
 )
-from app.engine.drawing import Picture, most_recent_execution
-from app.engine.drawing.picture import Node
+from cairn.engine.drawing import Picture, most_recent_execution
+from cairn.engine.drawing.picture import Node
 from tests.engine.drawn import shown_in
 from tests.engine.runs import ended, own, until
 from tests.engine.shapes import Done, Left, Number, Part, Right, SlowFanOut

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engine import (
+from cairn import (
     Checkpoint,
     Context,
     HumanResponseEvent,
@@ -18,7 +18,7 @@ from app.engine import (
     draw_most_recent_execution,
     step,
 )
-from app.engine.drawing import mermaid, most_recent_execution, page
+from cairn.engine.drawing import mermaid, most_recent_execution, page
 from tests.engine.drawn import shown_in
 from tests.engine.runs import completed, ended, own, through_json, waiting
 from tests.engine.shapes import Chain, FanOut, Loop, Number, Part, Shape

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import Field, PrivateAttr, ValidationError
 
-from app.engine import (
+from cairn import (
     Event,
     StartEvent,
     StopEvent,

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from app.engine import (
+from cairn import (
     Checkpoint,
     Context,
     Event,
@@ -17,7 +17,7 @@ from app.engine import (
     catch_error,
     step,
 )
-from app.engine.deltas import to_json
+from cairn.engine.deltas import to_json
 from tests.engine.failing import Failing, Mute, NotFound
 from tests.engine.lists import Part
 from tests.engine.runs import ended, own, through_json

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.engine import (
+from cairn import (
     Context,
     Event,
     InputRequiredEvent,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.engine import (
+from cairn import (
     Checkpoint,
     Handler,
     StartEvent,
@@ -13,7 +13,7 @@ from app.engine import (
     Workflow,
     step,
 )
-from app.engine.deltas import to_json
+from cairn.engine.deltas import to_json
 from tests.engine.lists import (
     Answer,
     Backwards,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.engine import Context, StartEvent, StopEvent, Workflow, step
+from cairn import Context, StartEvent, StopEvent, Workflow, step
 from tests.engine.runs import ended, own, state, until
 from tests.engine.shapes import Done, Left, Part, Right
 

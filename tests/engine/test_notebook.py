@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.engine import Checkpoint, Context, Event, StartEvent, StopEvent, Workflow, step
+from cairn import Checkpoint, Context, Event, StartEvent, StopEvent, Workflow, step
 from tests.engine.runs import ended, through_json
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.engine import (
+from cairn import (
     ConstantDelayRetryPolicy,
     Context,
     ContextStateError,
@@ -17,12 +17,12 @@ from app.engine import (
     WorkflowFailedEvent,
     step,
 )
-from app.engine.facts import Received, Sent
-from app.engine.ids import new_id
-from app.engine.journal import Failure, Head, Record, Status
-from app.engine.runner import Runner
-from app.engine.serialization import SealedEvent
-from app.engine.snapshot import Snapshot
+from cairn.engine.facts import Received, Sent
+from cairn.engine.ids import new_id
+from cairn.engine.journal import Failure, Head, Record, Status
+from cairn.engine.runner import Runner
+from cairn.engine.serialization import SealedEvent
+from cairn.engine.snapshot import Snapshot
 from tests.engine.runs import BOUND, completed, ended, own, waiting
 from tests.engine.shapes import Answer, Done, Part, Question
 

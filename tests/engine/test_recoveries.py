@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.engine import (
+from cairn import (
     Context,
     StartEvent,
     StepFailedEvent,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.engine import (
+from cairn import (
     Context,
     Event,
     StartEvent,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from app.engine import (
+from cairn import (
     Collect,
     Event,
     HumanResponseEvent,
@@ -24,7 +24,7 @@ from app.engine import (
     get_workflow_representation,
     step,
 )
-from app.engine.representation import (
+from cairn.engine.representation import (
     WorkflowEventNode,
     WorkflowExternalNode,
     WorkflowGenericNode,

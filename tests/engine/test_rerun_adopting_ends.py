@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.engine import Context, StopEvent, WorkflowRuntimeError, step
+from cairn import Context, StopEvent, WorkflowRuntimeError, step
 from tests.engine.in_flight import Beside, Slow, amid
 from tests.engine.runs import completed, ended, own, state, until
 

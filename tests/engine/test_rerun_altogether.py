@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.engine import (
+from cairn import (
     Checkpoint,
     Context,
     Event,

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.engine import (
+from cairn import (
     Context,
     StartEvent,
     StopEvent,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from app.engine import (
+from cairn import (
     Checkpoint,
     Context,
     SerializationError,
@@ -16,7 +16,7 @@ from app.engine import (
     WorkflowRuntimeError,
     step,
 )
-from app.engine.rerun import InFlight
+from cairn.engine.rerun import InFlight
 from tests.engine.in_flight import Beside, Members, Slow, Ticked, amid, first_worked
 from tests.engine.runs import ended, own, rerun_everywhere, state, through_json, until
 from tests.engine.shapes import Chain, Counting, Done, Loop, Part

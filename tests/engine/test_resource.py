@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from app.engine.resource import (
+from cairn.engine.resource import (
     Resource,
     ResourceDescriptor,
     ResourceError,

@@ -9,8 +9,8 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from app.engine import WorkflowConfigurationError
-from app.engine.resource import (
+from cairn import WorkflowConfigurationError
+from cairn.engine.resource import (
     Resource,
     ResourceConfig,
     ResourceDescriptor,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel
 
-from app.engine.resource import (
+from cairn.engine.resource import (
     Resource,
     ResourceConfig,
     ResourceError,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.engine import (
+from cairn import (
     ConstantDelayRetryPolicy,
     Context,
     Event,
@@ -27,7 +27,7 @@ from app.engine import (
     retry_policy,
     step,
 )
-from app.engine.retry import (
+from cairn.engine.retry import (
     retry_if_exception,
     retry_if_exception_type,
     stop_after_attempt,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import tenacity
 
-from app.engine import retry
-from app.engine.retry import retry_policy
+from cairn.engine import retry
+from cairn.engine.retry import retry_policy
 
 WRONG = ValueError("wrong: 42")
 

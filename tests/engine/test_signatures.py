@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from app.engine import (
+from cairn import (
     All,
     Collect,
     StepFailedEvent,
@@ -16,7 +16,7 @@ from app.engine import (
     catch_error,
     step,
 )
-from app.engine.collect import Cardinality
+from cairn.engine.collect import Cardinality
 from tests.engine.lists import Odd, Part, Word
 
 

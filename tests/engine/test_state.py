@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.engine import Context, Event, StartEvent, StopEvent, Workflow, WorkflowRuntimeError, step
+from cairn import Context, Event, StartEvent, StopEvent, Workflow, WorkflowRuntimeError, step
 from tests.engine.runs import BOUND, ended, own, shown, state
 from tests.engine.shapes import Done, Part
 

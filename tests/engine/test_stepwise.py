@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.engine import Context, Event, StartEvent, StopEvent, Workflow, WorkflowRuntimeError, step
+from cairn import Context, Event, StartEvent, StopEvent, Workflow, WorkflowRuntimeError, step
 from tests.engine.runs import ended
 from tests.engine.shapes import Answer, Approving, Chain, Done, FanOut, Part, Question
 from tests.engine.stops import Raises

@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from pydantic import BaseModel
 
-from app.engine import (
+from cairn import (
     Context,
     Event,
     StartEvent,

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from app.engine import (
+from cairn import (
     Checkpoint,
     Context,
     Event,
@@ -30,7 +30,7 @@ from app.engine import (
     WorkflowError,
     step,
 )
-from app.engine.marks import TAG, VALUE
+from cairn.engine.marks import TAG, VALUE
 from tests.engine.runs import ended, own, through_json
 
 

@@ -19,14 +19,14 @@ import asyncio
 
 import pytest
 
-from app.engine import (
+from cairn import (
     Context,
     StartEvent,
     StopEvent,
     Workflow,
     step,
 )
-from app.engine.rerun import InFlight
+from cairn.engine.rerun import InFlight
 from tests.engine.runs import completed, ended, own, through_json, until, until_true
 from tests.engine.shapes import Chain, Counting, Done, Number, Pairing, Part, SlowFanOut, Tick
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from app.engine import (
+from cairn import (
     Context,
     Event,
     StartEvent,

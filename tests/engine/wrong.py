@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from app.engine import (
+from cairn import (
     Context,
     StartEvent,
     StepFailedEvent,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.store.database import Database
+from cairn.store.database import Database
 
 
 @pytest.fixture

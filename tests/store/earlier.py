@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from app.store import migrations
+from cairn.store import migrations
 
 REVISIONS = Path(__file__).with_name("revisions")
 

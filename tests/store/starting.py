@@ -2,8 +2,8 @@
 
 from threading import Barrier, Thread
 
-from app.store import migrations
-from app.store.connecting import checked, connected
+from cairn.store import migrations
+from cairn.store.connecting import checked, connected
 
 
 def start_at_once(url: str, services: int) -> list[Exception]:

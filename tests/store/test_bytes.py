@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from app.engine.ids import new_id
-from app.store import blobs
-from app.store.blobs import Packer, Unpacker
-from app.store.database import Database
+from cairn.engine.ids import new_id
+from cairn.store import blobs
+from cairn.store.blobs import Packer, Unpacker
+from cairn.store.database import Database
 from tests.api.asking import Cairn, Json, serving
 
 WORKFLOWS = Path(__file__).with_name("workflows")

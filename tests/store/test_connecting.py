@@ -8,8 +8,8 @@ from threading import Timer
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from app.store import connecting, migrations
-from app.store.connecting import checked, connected, described
+from cairn.store import connecting, migrations
+from cairn.store.connecting import checked, connected, described
 from tests.store.starting import start_at_once
 
 

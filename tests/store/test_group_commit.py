@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import OperationalError
 
-from app.errors import Unavailable
-from app.store import workers
-from app.store.database import QUEUE, Database
+from cairn.errors import Unavailable
+from cairn.store import workers
+from cairn.store.database import QUEUE, Database
 
 BOUND = 10  # seconds
 

@@ -9,18 +9,18 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from app.engine import Event, StartEvent, StopEvent, Workflow, step
-from app.engine.facts import Received, Sent
-from app.engine.ids import new_number
-from app.engine.journal import Failure, HeadMoved, Status
-from app.engine.runner import Runner
-from app.engine.serialization import SealedEvent
-from app.store import checkpoints, claims, runs, seen, workers
-from app.store.columns import now
-from app.store.database import Database
-from app.store.journal import RunJournal
-from app.store.kinds import Filters
-from app.store.tables import Run, Worker
+from cairn import Event, StartEvent, StopEvent, Workflow, step
+from cairn.engine.facts import Received, Sent
+from cairn.engine.ids import new_number
+from cairn.engine.journal import Failure, HeadMoved, Status
+from cairn.engine.runner import Runner
+from cairn.engine.serialization import SealedEvent
+from cairn.store import checkpoints, claims, runs, seen, workers
+from cairn.store.columns import now
+from cairn.store.database import Database
+from cairn.store.journal import RunJournal
+from cairn.store.kinds import Filters
+from cairn.store.tables import Run, Worker
 
 START = SealedEvent("StartEvent", {})
 
@@ -234,7 +234,7 @@ async def test_ids_count_up_though_the_clock_of_the_one_before_was_ahead(
     run_id = await _started(database)
     runner, _ = await _claimed(database, run_id)
     numbers = iter([new_number() + (1 << 90), new_number()])
-    monkeypatch.setattr("app.engine.progress.new_number", lambda: next(numbers))
+    monkeypatch.setattr("cairn.engine.progress.new_number", lambda: next(numbers))
     assert await runner.drive(stay=False) == "completed"
     page = await database.read(checkpoints.of_run, run_id, Filters(), False, 50, None)
     first, second = (row.id for row in page.items)

@@ -7,7 +7,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
-from app.store import migrations, tables  # noqa: F401  # the tables are defined there
+from cairn.store import migrations, tables  # noqa: F401  # the tables are defined there
 
 
 def test_the_newest_revision_has_the_tables_of_the_code(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from app.store.database import Database
+from cairn.store.database import Database
 
 BOUND = 10  # seconds
 

@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
-from app.cli import cli
-from app.store.migrations import newest
+from cairn.cli import cli
+from cairn.store.migrations import newest
 from tests.api import gates
 from tests.api.asking import Cairn, Json, refused, serving, steps
 from tests.store.earlier import REVISIONS, fill

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import Session
 
-from app.store import claims
-from app.store.connecting import checked, connected
-from app.store.migrations import upgrade
+from cairn.store import claims
+from cairn.store.connecting import checked, connected
+from cairn.store.migrations import upgrade
 
 LOADED = ("joke", "order")
 

@@ -15,8 +15,8 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from app.store import migrations
-from app.store.connecting import checked, connected
+from cairn.store import migrations
+from cairn.store.connecting import checked, connected
 from tests.api import gates
 from tests.api.asking import Cairn, serving, steps
 from tests.api.looking import ask, counts

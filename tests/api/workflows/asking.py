@@ -1,6 +1,6 @@
 """What waits for a person: between two steps, and in the middle of one."""
 
-from app.engine import (
+from cairn import (
     Context,
     HumanResponseEvent,
     InputRequiredEvent,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.engine import Context, Event, StartEvent, StopEvent, Workflow, step
+from cairn import Context, Event, StartEvent, StopEvent, Workflow, step
 
 
 class By(StartEvent):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.engine import Context, Event, StartEvent, StopEvent, Workflow, step
+from cairn import Context, Event, StartEvent, StopEvent, Workflow, step
 from tests.api import gates
 
 

@@ -1,6 +1,6 @@
 """The notebook's JokeFlow, with jokes from a script."""
 
-from app.engine import Event, StartEvent, StopEvent, Workflow, step
+from cairn import Event, StartEvent, StopEvent, Workflow, step
 from tests.api import gates
 
 

@@ -1,6 +1,6 @@
 """What leaves much behind: a large value in its context, and as many checkpoints as asked."""
 
-from app.engine import Context, Event, StartEvent, StopEvent, Workflow, step
+from cairn import Context, Event, StartEvent, StopEvent, Workflow, step
 
 
 class Much(StartEvent):

@@ -1,6 +1,6 @@
 """What takes as long as the test wants."""
 
-from app.engine import Context, Event, StartEvent, StopEvent, Workflow, step
+from cairn import Context, Event, StartEvent, StopEvent, Workflow, step
 from tests.api.gates import gates
 
 

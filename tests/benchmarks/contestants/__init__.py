@@ -24,7 +24,7 @@ class Contestant:
 
 
 FLOOR = Contestant("floor")
-OURS = Contestant("cairn", ("app.engine",))
+OURS = Contestant("cairn", ("cairn.engine",))
 PEERS = (
     Contestant("llama-index-core", ("llama_index.core.workflow",), "0.12.42"),
     Contestant("llama-index-workflows", ("workflows", "workflows.events"), "2.26.1"),

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
 
-from app.main import running
-from app.settings import Settings
+from cairn.main import running
+from cairn.settings import Settings
 from tests.benchmarks import table
 from tests.benchmarks.durable.contestants import DATABASES, OURS, Database
 from tests.benchmarks.durable.multiplying import multiply

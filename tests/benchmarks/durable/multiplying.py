@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from app.engine.ids import new_id
+from cairn.engine.ids import new_id
 
 RUNS = 500
 """How many copies of the run are inserted at once."""

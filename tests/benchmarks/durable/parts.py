@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-from app import logs
+from cairn import logs
 from tests.benchmarks.durable import goals, listing, memory, over_http, reruns, sizes, steps
 from tests.benchmarks.durable.stage import Stage, stage
 from tests.benchmarks.results import Result, Say

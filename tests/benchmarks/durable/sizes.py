@@ -4,8 +4,8 @@ from contextlib import suppress
 from dataclasses import asdict
 from itertools import count, pairwise
 
-from app.main import running
-from app.settings import Settings
+from cairn.main import running
+from cairn.settings import Settings
 from tests.benchmarks import table
 from tests.benchmarks.durable import load
 from tests.benchmarks.durable.contestants import CONTESTANTS, DATABASES, Database

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import psycopg
 
-from app import __version__
+from cairn import __version__
 from tests import databases
 from tests.benchmarks.durable.contestants import CONTESTANTS, PEERS, Contestant, Database
 from tests.benchmarks.environments import installed, python_of

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from app.engine import StartEvent, StopEvent, Workflow, step
+from cairn import StartEvent, StopEvent, Workflow, step
 
 
 class Block(StartEvent):

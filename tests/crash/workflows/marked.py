@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from app.engine import (
+from cairn import (
     Context,
     Event,
     HumanResponseEvent,

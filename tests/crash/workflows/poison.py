@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from app.engine import Event, StartEvent, StopEvent, Workflow, step
+from cairn import Event, StartEvent, StopEvent, Workflow, step
 
 
 class Dose(StartEvent):

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from app.engine import (
+from cairn import (
     Context,
     Event,
     HumanResponseEvent,

@@ -2,7 +2,7 @@
 
 import random
 
-from app.engine import Context, Event, StartEvent, StopEvent, Workflow, step
+from cairn import Context, Event, StartEvent, StopEvent, Workflow, step
 
 
 class Hoard(StartEvent):

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-from app import logs
-from app.main import running
-from app.settings import Settings
-from app.store.kinds import Filters
+from cairn import logs
+from cairn.main import running
+from cairn.settings import Settings
+from cairn.store.kinds import Filters
 from tests.benchmarks.durable.contestants import Opened, Rerun
 from tests.benchmarks.durable.load import Load
 

@@ -15,14 +15,14 @@ from uuid import UUID
 
 from sqlalchemy import Insert, Update
 
-from app.engine.ids import new_id
-from app.main import COLLECTOR
-from app.store import migrations, statements, workers
-from app.store.appending import ADD, ADD_CONTEXT, ADD_RUN, FINISH, LEAVE
-from app.store.blobs import BLOBS, USES, insert_new
-from app.store.columns import digest_of, now
-from app.store.connecting import checked, connected, for_writing
-from app.store.rows import run_row
+from cairn.engine.ids import new_id
+from cairn.main import COLLECTOR
+from cairn.store import migrations, statements, workers
+from cairn.store.appending import ADD, ADD_CONTEXT, ADD_RUN, FINISH, LEAVE
+from cairn.store.blobs import BLOBS, USES, insert_new
+from cairn.store.columns import digest_of, now
+from cairn.store.connecting import checked, connected, for_writing
+from cairn.store.rows import run_row
 from tests.benchmarks.durable.contestants import Opened
 from tests.benchmarks.durable.contestants.floor import Writer
 from tests.benchmarks.durable.load import Load

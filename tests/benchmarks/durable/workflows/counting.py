@@ -1,6 +1,6 @@
 """The load, as a workflow: one step, which goes round and counts."""
 
-from app.engine import Context, Event, StartEvent, StopEvent, Workflow, step
+from cairn import Context, Event, StartEvent, StopEvent, Workflow, step
 from tests.benchmarks.durable.load import Load
 
 

@@ -1,6 +1,6 @@
 """Rounds of a fan-out, beside a value in the state that only the first step writes."""
 
-from app.engine import Context, Event, StartEvent, StopEvent, Workflow, step
+from cairn import Context, Event, StartEvent, StopEvent, Workflow, step
 from tests.benchmarks.durable import load
 
 

@@ -1,0 +1,5 @@
+"""`python -m cairn` is the command `cairn`."""
+
+from cairn.cli import main
+
+main()

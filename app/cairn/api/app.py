@@ -1,0 +1,75 @@
+"""The application: all the endpoints, their schema, and what goes around them."""
+
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from cairn import __version__
+from cairn.api import (
+    checkpoints,
+    contexts,
+    documentation,
+    health,
+    openapi,
+    problems,
+    runs,
+    workflows,
+)
+from cairn.api.guard import Guard
+from cairn.api.limits import BodyLimit
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+SENT = ("Allow", "Location", "Preference-Applied", "Retry-After")  # headers for clients to read
+
+ROOMS = (runs, checkpoints, contexts, workflows, health)
+
+DESCRIPTION = """
+Hosts event-driven workflows, leaves a checkpoint at every completed step, and re-runs a workflow
+from any of them. Every refusal is `application/problem+json` and says what to do.
+"""
+
+
+def application(
+    lifespan: Lifespan,
+    max_body_bytes: int,
+    max_body_values: int,
+    hosts: Collection[str] | None = None,
+    origins: Collection[str] = (),
+) -> FastAPI:
+    """The ASGI application; its service is put into `app.state.service` by the lifespan.
+
+    Args:
+        hosts: as in `Guard`.
+        origins: as in `Guard`; browsers let their pages read the answers.
+    """
+    app = FastAPI(
+        title="Cairn",
+        version=__version__,
+        description=DESCRIPTION.strip(),
+        lifespan=lifespan,
+        # Side by side: a request is looked up in one list, not in one after another.
+        routes=[
+            *(route for room in ROOMS for route in room.router.routes),
+            *documentation.ROUTES,
+        ],
+        docs_url=None,  # the framework's pages are scripts of other hosts
+        redoc_url=None,
+    )
+    app.state.max_body_values = max_body_values
+    problems.install(app)
+    # What is added last comes first.
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    app.add_middleware(Guard, hosts=hosts, origins=origins)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=SENT,
+        )
+    app.openapi = lambda: openapi.schema(app)  # type: ignore[method-assign]  # as FastAPI documents it
+    return app

@@ -1,0 +1,75 @@
+"""Endpoints of checkpoints."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from cairn.api.answering import ACCEPTED, accepted, answered
+from cairn.api.asking import Asked, Key, Prefer, wait_seconds
+from cairn.api.problems import WITH_BODY, refuses
+from cairn.api.schemas import (
+    CheckpointOut,
+    CheckpointWhole,
+    RerunIn,
+    RunOut,
+    TagsIn,
+    checkpoint_out,
+    checkpoint_whole,
+)
+from cairn.api.strict import StrictRoute
+
+router = APIRouter(tags=["checkpoints"], route_class=StrictRoute)
+
+
+@router.get(
+    "/checkpoints/{checkpoint_id}",
+    response_model=CheckpointWhole,
+    responses=refuses("not-found", "damaged"),
+)
+async def get_checkpoint(asked: Asked, checkpoint_id: UUID) -> Response:
+    """One checkpoint, with its events and what the context held."""
+    found = await asked.service.checkpoint(checkpoint_id)
+    workflow = asked.service.catalog.workflows.get(found.listed.workflow)
+    steps = () if workflow is None else workflow.graph.steps
+    return await answered(
+        (found.listed.input_event, found.listed.output_event, found.snapshot, found.trail),
+        lambda: checkpoint_whole(found, steps),
+    )
+
+
+@router.put("/checkpoints/{checkpoint_id}/tags", responses=refuses("not-found", *WITH_BODY))
+async def put_tags(asked: Asked, checkpoint_id: UUID, body: TagsIn) -> CheckpointOut:
+    """Give a checkpoint these tags, and no others. While it has any, its run cannot be deleted."""
+    tagged = await asked.service.tag(checkpoint_id, sorted(set(body.tags)))
+    return checkpoint_out(tagged, events=False)
+
+
+@router.post(
+    "/checkpoints/{checkpoint_id}/rerun",
+    status_code=202,
+    response_model=RunOut,
+    responses=ACCEPTED
+    | refuses(
+        "not-found",
+        "workflow-not-loaded",
+        "nothing-left-to-run",
+        "step-gone",
+        "idempotency-key-reused",
+        "damaged",
+        *WITH_BODY,
+    ),
+)
+async def rerun(
+    asked: Asked,
+    checkpoint_id: UUID,
+    key: Key = None,
+    prefer: Prefer = None,
+    body: RerunIn | None = None,  # noqa: ARG001  # so that what is not known is refused
+) -> Response:
+    """Start a new run where the checkpoint stands, in the same context.
+
+    Completed steps are not executed again. With `Prefer: wait=N` the answer is 200 if the run has
+    ended by then.
+    """
+    run_id = await asked.service.rerun(checkpoint_id, await asked.repeatable(key))
+    return await accepted(asked.service, run_id, wait_seconds(prefer))

@@ -1,0 +1,46 @@
+"""Lists of checkpoints: how they are asked for, and answered."""
+
+from typing import Literal
+
+from fastapi import Response
+from pydantic import Field
+
+from cairn.api.answering import answered
+from cairn.api.asking import Paged, cursor
+from cairn.api.schemas import CheckpointOut, CheckpointWithEvents, List, checkpoint_out
+from cairn.store.checkpoints import Listed
+from cairn.store.kinds import Filters
+from cairn.store.pages import Page
+
+
+class CheckpointList(List[CheckpointWithEvents | CheckpointOut]):
+    """Some of the checkpoints, and where the next ones begin."""
+
+
+class CheckpointQuery(Paged):
+    """Which checkpoints: those that match all the filters given."""
+
+    last_completed_step: str | None = Field(None, description="The step that completed last.")
+    input_event_type: str | None = Field(None, description="The type of the event it took.")
+    output_event_type: str | None = Field(None, description="The type of the event it gave.")
+    include: Literal["events"] | None = Field(None, description="`events`: with both events.")
+
+    @property
+    def events(self) -> bool:
+        """Whether the events are asked for."""
+        return self.include == "events"
+
+    def filters(self) -> Filters:
+        """The filters."""
+        return Filters(self.last_completed_step, self.input_event_type, self.output_event_type)
+
+
+async def checkpoints_answered(page: Page[Listed], query: CheckpointQuery) -> Response:
+    """The page as it was asked for."""
+    return await answered(
+        [(listed.input_event, listed.output_event) for listed in page.items],
+        lambda: CheckpointList(
+            items=[checkpoint_out(listed, query.events) for listed in page.items],
+            next_cursor=cursor(page.next_position),
+        ),
+    )

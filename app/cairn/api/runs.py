@@ -1,0 +1,144 @@
+"""Endpoints of runs."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from cairn.api.answering import ACCEPTED, accepted, answered, applied, run_answered
+from cairn.api.asking import ID, NUMBER, Asked, Key, Paged, Prefer, cursor, wait_seconds
+from cairn.api.headers import LOCATION, PREFERENCE_APPLIED
+from cairn.api.listing import CheckpointList, CheckpointQuery, checkpoints_answered
+from cairn.api.problems import WITH_BODY, refuses
+from cairn.api.schemas import EventIn, RunIn, RunList, RunOut
+from cairn.api.strict import StrictRoute
+from cairn.engine.journal import Status
+
+CANCEL_SECONDS = 5.0  # that are waited for another process to cancel a run that it drives
+
+router = APIRouter(tags=["runs"], route_class=StrictRoute)
+
+
+class RunQuery(Paged):
+    """Which runs; a filter that is left out matches any."""
+
+    workflow: str | None = None
+    status: Status | None = None
+    context_id: UUID | None = None
+
+
+@router.post(
+    "/runs",
+    status_code=202,
+    response_model=RunOut,
+    responses=ACCEPTED
+    | refuses(
+        "not-found",
+        "workflow-not-loaded",
+        "context-of-another-workflow",
+        "context-busy",
+        "idempotency-key-reused",
+        "invalid-event",
+        *WITH_BODY,
+    ),
+)
+async def start_run(asked: Asked, body: RunIn, key: Key = None, prefer: Prefer = None) -> Response:
+    """Start a run in the background: 202 means that it is committed, and survives a crash.
+
+    With `Prefer: wait=N` the answer is 200 if the run has ended by then. It comes as soon as the
+    run begins to wait for an event from outside, which `waiting_for` names.
+    """
+    run_id = await asked.service.start_run(
+        body.workflow,
+        body.start_event,
+        body.context_id,
+        body.if_busy == "queue",
+        await asked.repeatable(key),
+    )
+    return await accepted(asked.service, run_id, wait_seconds(prefer))
+
+
+@router.get("/runs", response_model=RunList, responses=refuses("invalid-cursor"))
+async def list_runs(asked: Asked, query: Annotated[RunQuery, Query()]) -> Response:
+    """Runs, newest first."""
+    page = await asked.service.runs(
+        query.workflow, query.status, query.context_id, query.limit, query.position(ID)
+    )
+    return await answered(
+        [(run.start_event, run.stop_event) for run in page.items],
+        lambda: RunList(
+            items=[RunOut.of(run) for run in page.items], next_cursor=cursor(page.next_position)
+        ),
+    )
+
+
+@router.get(
+    "/runs/{run_id}",
+    response_model=RunOut,
+    responses=refuses("not-found") | {200: {"headers": PREFERENCE_APPLIED}},
+)
+async def get_run(asked: Asked, run_id: UUID, prefer: Prefer = None) -> Response:
+    """One run, as it stands; with `Prefer: wait=N`, waited for until it ends or begins to wait for
+    an event from outside."""
+    wanted = wait_seconds(prefer)
+    wait = asked.service.patience(wanted)
+    run = await asked.service.run(run_id, wait)
+    return await run_answered(run, headers=applied(wait) if wanted else None)
+
+
+@router.delete(
+    "/runs/{run_id}",
+    status_code=204,
+    responses=refuses("not-found", "run-under-way", "checkpoint-tagged"),
+)
+async def delete_run(asked: Asked, run_id: UUID) -> None:
+    """Delete a run that has ended, with its checkpoints. Reruns made from it stay.
+
+    It is refused while a checkpoint of it is tagged.
+    """
+    await asked.service.delete_run(run_id)
+
+
+@router.post("/runs/{run_id}/cancel", response_model=RunOut, responses=refuses("not-found"))
+async def cancel_run(asked: Asked, run_id: UUID) -> Response:
+    """End a run. Its checkpoints stay, with what was under way still pending: it can be rerun."""
+    await asked.service.cancel(run_id)
+    return await run_answered(await asked.service.run(run_id, CANCEL_SECONDS))
+
+
+@router.post(
+    "/runs/{run_id}/events",
+    status_code=202,
+    response_model=RunOut,
+    responses=refuses(
+        "not-found",
+        "workflow-not-loaded",
+        "run-ended",
+        "event-not-wanted",
+        "idempotency-key-reused",
+        "event-not-taken",
+        "invalid-event",
+        *WITH_BODY,
+    )
+    | {202: {"headers": LOCATION}},
+)
+async def send_event(asked: Asked, run_id: UUID, body: EventIn, key: Key = None) -> Response:
+    """Say something to a run: an answer it waits for, or an event for its steps."""
+    await asked.service.send_event(run_id, body.type, body.data, await asked.repeatable(key))
+    run = await asked.service.run(run_id)
+    return await run_answered(run, 202, {"Location": f"/runs/{run_id}"})
+
+
+@router.get(
+    "/runs/{run_id}/checkpoints",
+    response_model=CheckpointList,
+    responses=refuses("not-found", "invalid-cursor"),
+)
+async def list_run_checkpoints(
+    asked: Asked, run_id: UUID, query: Annotated[CheckpointQuery, Query()]
+) -> Response:
+    """The checkpoints of a run, newest last."""
+    page = await asked.service.run_checkpoints(
+        run_id, query.filters(), query.events, query.limit, query.position(NUMBER)
+    )
+    return await checkpoints_answered(page, query)

@@ -1,0 +1,85 @@
+"""Which run is meant, and where to find what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cairn.engine.checkpoint import Checkpoint
+from cairn.engine.context import Context
+from cairn.engine.drawing.lineage import picture_of_run
+from cairn.engine.drawing.picture import Picture
+from cairn.engine.graph import Graph
+from cairn.engine.handler import Handler
+from cairn.engine.journal import Record
+from cairn.engine.snapshot import Delivery
+from cairn.engine.workflow import Workflow
+
+NO_RUN = "{} has no run to draw yet: start one with `run`, and draw once its first step is done."
+
+
+def picture_of_recent(subject: Handler | Context[Any] | Sequence[Checkpoint] | Workflow) -> Picture:
+    """What the run did; of several the one that began last.
+
+    Raises:
+        ValueError: there is none, or it is only known from JSON.
+    """
+    match subject:
+        case Handler():
+            begins = subject._snapshot
+            known = None if begins is None else begins.deliveries
+            return _of_context(subject.ctx, subject.run_id, known)
+        case Context():
+            return _of_context(subject)
+        case Workflow():
+            if subject._recent is None:
+                raise ValueError(NO_RUN.format(f"This {type(subject).__name__}"))
+            return _of_context(subject._recent)
+        case _ if isinstance(subject, Sequence) and all(isinstance(c, Checkpoint) for c in subject):
+            return _of_checkpoints(subject)
+    raise TypeError(
+        "Draw the run of a Handler, a Context, a list of Checkpoints or a Workflow that has run; "
+        f"{subject!r} is none of these."
+    )
+
+
+def _of_context(
+    ctx: Context[Any], run: str | None = None, known: Mapping[int, Delivery] | None = None
+) -> Picture:
+    if ctx._flight is not None:
+        raise ValueError("A step cannot draw its own run: draw the handler that `run` has given.")
+    name = type(ctx._workflow).__name__
+    records = ctx._journal.records
+    runs = [str(record.run) for record in records]
+    if not (run in runs if run else runs):
+        raise ValueError(NO_RUN.format(f"This {name}" if run else f"This context of {name}"))
+    return _of_records(name, ctx._graph, records, run or max(runs), known)
+
+
+def _of_checkpoints(checkpoints: Sequence[Checkpoint]) -> Picture:
+    if not checkpoints:
+        raise ValueError(NO_RUN.format("An empty list of checkpoints"))
+    # The newest of the run that began last: ids count up with the time.
+    last = max(checkpoints, key=lambda checkpoint: (checkpoint.run_id, checkpoint.id_))
+    if last._record is None or last._journal is None:
+        raise ValueError(
+            "Checkpoints that have been through JSON cannot be drawn: take them from the context "
+            "of their run (handler.ctx.checkpoints)."
+        )
+    own, name = last._record, last.workflow.split(".")[-1]
+    records = [it for it in last._journal.records if it.run != own.run or it.seq <= own.seq]
+    return _of_records(name, last._graph, records, last.run_id)
+
+
+def _of_records(
+    name: str,
+    graph: Graph,
+    records: Iterable[Record],
+    run: str,
+    known: Mapping[int, Delivery] | None = None,
+) -> Picture:
+    own = [record for record in records if str(record.run) == run]
+    if known is None:
+        origins = [record for record in records if record.id == own[0].parent]
+        known = origins[0].snapshot.deliveries if origins else {}
+    return picture_of_run(name, graph, own, known)

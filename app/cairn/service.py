@@ -1,0 +1,325 @@
+"""The service: everything that can be asked of Cairn, one method each."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from cairn import apart
+from cairn.catalog import Catalog
+from cairn.engine import Event, SerializationError, StartEvent, StopEvent, Workflow
+from cairn.engine.dynamic import undeclared
+from cairn.engine.journal import ENDED
+from cairn.engine.marks import Json
+from cairn.engine.near import near
+from cairn.engine.serialization import SealedEvent
+from cairn.engine.snapshot import Delivery, Snapshot
+from cairn.errors import (
+    EventNotTaken,
+    InvalidEvent,
+    Problem,
+    StepGone,
+    Unavailable,
+    WorkflowNotLoaded,
+    in_words,
+)
+from cairn.executor import upkeep
+from cairn.executor.signal import Signal
+from cairn.executor.worker import Worker
+from cairn.store import checkpoints, contexts, deleting, runs, seen, snapshots, tags
+from cairn.store.checkpoints import Listed, Whole
+from cairn.store.database import Database
+from cairn.store.kinds import Filters
+from cairn.store.pages import Page
+from cairn.store.requests import Repeatable
+from cairn.store.runs import Origin
+from cairn.store.seen import Seen
+from cairn.store.tables import Context
+
+
+class Service:
+    """What Cairn does. Every refusal is a `Refusal`; what is accepted is committed."""
+
+    def __init__(
+        self, database: Database, catalog: Catalog, worker: Worker, signal: Signal
+    ) -> None:
+        self.catalog = catalog
+        self._database = database
+        self._worker = worker
+        self._signal = signal
+
+    def workflow(self, name: str) -> Workflow:
+        """The workflow.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        found = self.catalog.workflows.get(name)
+        if found is None:
+            names = ", ".join(sorted(self.catalog.workflows)) or "none"
+            raise WorkflowNotLoaded(
+                f"There is no workflow {name[:100]!r}. There are: {names}. "
+                "GET /workflows also tells which files could not be loaded."
+            )
+        return found
+
+    async def create_context(self, workflow: str, request: Repeatable | None) -> Context:
+        """Make a context for a workflow.
+
+        Raises:
+            NotFound: there is no such workflow.
+            Conflict: the request is repeated with another body.
+        """
+        self.workflow(workflow)
+        return await self._database.write(contexts.create, workflow, request)
+
+    async def context(self, context_id: UUID) -> Context:
+        """The context; NotFound if there is none."""
+        return await self._database.read(contexts.find, context_id)
+
+    async def start_run(
+        self,
+        workflow: str,
+        start_event: Mapping[str, Json],
+        context_id: UUID | None,
+        may_wait: bool,
+        request: Repeatable | None,
+    ) -> UUID:
+        """Accept a run; it is carried forward in the background.
+
+        Args:
+            start_event: the fields of the workflow's start event.
+            context_id: the context to run in; `None` makes one.
+            may_wait: whether it may wait for other runs of the context.
+
+        Returns:
+            The run's id.
+
+        Raises:
+            NotFound: there is no such workflow or context.
+            Invalid: the fields do not make a start event.
+            Conflict: the context is another workflow's, or is busy and the run may not wait.
+        """
+        found = self.workflow(workflow)
+        where = ("body", "start_event")
+        event = await apart.if_large(
+            start_event, _event, found, found.graph.start, start_event, where
+        )
+        if context_id is None and request is None:
+            begun = await self._worker.begin(workflow, event)
+            if begun is not None:
+                return begun
+        run_id = await self._database.write(
+            runs.start, workflow, event, context_id, may_wait, request
+        )
+        self._worker.wake(run_id, workflow)
+        return run_id
+
+    async def rerun(self, checkpoint_id: UUID, request: Repeatable | None) -> UUID:
+        """Accept a run that begins where a checkpoint stands.
+
+        Raises:
+            NotFound: there is no such checkpoint, or its workflow is not loaded.
+            Conflict: nothing is left to run from there, or a step is gone that is pending there.
+            Damaged: the checkpoint cannot be read back.
+        """
+        origin = await self._database.read(runs.origin, checkpoint_id)
+        await self._check_steps(self.workflow(origin.run.workflow), origin)
+        run_id, claimed = await self._database.write(runs.rerun, origin, request)
+        self._worker.wake(run_id, origin.run.workflow, claimed)
+        return run_id
+
+    async def _check_steps(self, workflow: Workflow, origin: Origin) -> None:
+        graph = workflow.graph
+
+        def lost(snapshot: Snapshot) -> list[Delivery]:
+            pending = snapshot.renamed(graph.renamed).pending()
+            return [delivery for delivery in pending if delivery.step not in graph.steps]
+
+        found = lost(origin.snapshot)
+        if not found:
+            return
+        earlier = await self._database.read(
+            snapshots.last_that, origin.run.id, origin.seq, lambda it: not lost(it)
+        )
+        instead = "" if earlier is None else f" Or rerun from an earlier checkpoint: {earlier}."
+        raise StepGone(graph.lost(found[0]) + instead)
+
+    def patience(self, wait_seconds: float) -> float:
+        """For how long one more request may wait for a run: not at all where too many do."""
+        return wait_seconds if self._signal.has_room else 0
+
+    async def run(self, run_id: UUID, wait_seconds: float = 0, *, is_new: bool = False) -> Seen:
+        """The run, as it stands; waited for that long, until it ends or begins to wait for an
+        event from outside.
+
+        Args:
+            is_new: whether a run that waits already has begun to only now.
+
+        Raises:
+            NotFound: there is none.
+        """
+        end = time.monotonic() + wait_seconds
+        ring = self._signal.expect(run_id)
+        try:
+            run = self._worker.seen(run_id) or await self._find(run_id)
+            waits_before = -1 if is_new or run.status != "waiting" else run.checkpoint_count
+            while not _has_come_to(run, waits_before) and (left := end - time.monotonic()) > 0:
+                await asyncio.wait([ring], timeout=left)
+                if self._signal.closed or not ring.done():
+                    return self._shown(await self._find(run_id))
+                shown = ring.result()
+                if shown is not None and _has_come_to(shown, waits_before):
+                    return self._shown(shown)
+                ring = self._signal.expect(run_id)  # before it is looked at
+                run = self._worker.seen(run_id) or shown or await self._find(run_id)
+            return self._shown(run)
+        finally:
+            ring.cancel()
+
+    async def _find(self, run_id: UUID) -> Seen:
+        return await self._database.read(seen.find, run_id)
+
+    def _shown(self, run: Seen) -> Seen:
+        """The run with the types of the answers that it waits for, if its workflow is loaded."""
+        workflow = self.catalog.workflows.get(run.workflow)
+        if workflow is None or not run.waiting_for:
+            return run
+        kind_of = workflow.graph.event_type
+        asked = [replace(it, kind=kind_of(it.event_type)) for it in run.waiting_for]
+        return replace(run, waiting_for=asked)
+
+    async def runs(
+        self,
+        workflow: str | None,
+        status: str | None,
+        context_id: UUID | None,
+        limit: int,
+        before: str | None,
+    ) -> Page[Seen]:
+        """A page of runs, newest first."""
+        page = await self._database.read(seen.listed, workflow, status, context_id, limit, before)
+        return Page([self._shown(run) for run in page.items], page.next_position)
+
+    async def send_event(
+        self, run_id: UUID, type_: str, data: Mapping[str, Json], request: Repeatable | None
+    ) -> None:
+        """Say something to a run: an answer it waits for, or an event for its steps.
+
+        Raises:
+            NotFound: there is no such run, or its workflow is not loaded.
+            Invalid: it is no event of the workflow's, or its fields do not fit.
+            Conflict: the run has ended; or no step takes the event, and the run waits for others.
+        """
+        run = await self._database.read(seen.find, run_id)
+        workflow = self.workflow(run.workflow)
+        kind = workflow.graph.event_type(type_)
+        if kind is None or issubclass(kind, (StartEvent, StopEvent)):
+            raise EventNotTaken(
+                f"{type_!r} is no event that workflow {run.workflow!r} can be told.",
+                [Problem(("body", "type"), "Name an event that GET /workflows/{name} lists.")],
+            )
+        event = await apart.if_large(data, _event, workflow, kind, data, ("body", "data"))
+        said = await self._database.write(runs.tell, run_id, event, request, workflow.graph)
+        if said is not None:
+            self._worker.tell(run_id, run.workflow, [said])
+
+    async def cancel(self, run_id: UUID) -> None:
+        """End a run; one that has ended stays as it is.
+
+        Raises:
+            NotFound: there is none.
+        """
+        await self._worker.cancel(run_id)
+
+    async def delete_run(self, run_id: UUID) -> None:
+        """Delete a run and its checkpoints. Reruns made from it stay.
+
+        Raises:
+            NotFound: there is no such run.
+            Conflict: it has not ended, or a checkpoint of it is tagged.
+        """
+        await self._database.write(deleting.run, run_id)
+        await self._sweep()
+
+    async def delete_context(self, context_id: UUID) -> None:
+        """Delete a context and all its runs.
+
+        Raises:
+            NotFound: there is no such context.
+            Conflict: one of its runs has not ended, or a checkpoint in it is tagged.
+        """
+        await self._database.write(deleting.context, context_id)
+        await self._sweep()
+
+    async def _sweep(self) -> None:
+        """It is deleted, and asking again would find nothing: what is left behind can wait."""
+        with contextlib.suppress(Unavailable):
+            await upkeep.sweep(self._database)
+
+    async def checkpoint(self, checkpoint_id: UUID) -> Whole:
+        """One checkpoint, with its events and its snapshot; NotFound if there is none."""
+        return await self._database.read(checkpoints.read, checkpoint_id)
+
+    async def tag(self, checkpoint_id: UUID, words: Sequence[str]) -> Listed:
+        """Give a checkpoint these tags, and no others; as long as it has any, its run is kept.
+
+        Raises:
+            NotFound: there is no such checkpoint.
+        """
+        await self._database.write(tags.put, checkpoint_id, words)
+        return await self._database.read(checkpoints.summary, checkpoint_id)
+
+    async def run_checkpoints(
+        self, run_id: UUID, filters: Filters, events: bool, limit: int, after: str | None
+    ) -> Page[Listed]:
+        """A page of a run's checkpoints, oldest first; NotFound if there is no such run."""
+        return await self._database.read(checkpoints.of_run, run_id, filters, events, limit, after)
+
+    async def context_checkpoints(
+        self, context_id: UUID, filters: Filters, events: bool, limit: int, after: str | None
+    ) -> Page[Listed]:
+        """A page of a context's checkpoints, oldest first; NotFound if there is no such context."""
+        return await self._database.read(
+            checkpoints.of_context, context_id, filters, events, limit, after
+        )
+
+    async def ping(self) -> None:
+        """Raise whatever keeps Cairn from working."""
+        await self._database.ping()
+
+
+def _has_come_to(run: Seen, waits_before: int) -> bool:
+    """Whether the run has ended, or waits for an event and has more checkpoints than when it
+    waited before."""
+    return run.status in ENDED or (run.status == "waiting" and run.checkpoint_count > waits_before)
+
+
+def _event(
+    workflow: Workflow, kind: type[Event], data: Mapping[str, Json], where: tuple[str, ...]
+) -> SealedEvent:
+    """The event that these fields make, read as JSON: text can be a date, a list a set."""
+    unknown = undeclared(kind, data)
+    if unknown:
+        lacks = f"{kind.__name__} has no such field."
+        problems = [
+            Problem((*where, name), f"{lacks}{near(name, kind.model_fields)}") for name in unknown
+        ]
+        raise InvalidEvent(
+            f"These fields do not make a {kind.__name__}: {in_words(problems)}", problems
+        )
+    try:
+        event = kind.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        problems = [Problem((*where, *e["loc"]), e["msg"]) for e in error.errors()]
+        message = f"These fields do not make a {kind.__name__}: {in_words(problems)}."
+        raise InvalidEvent(message, problems) from None
+    try:
+        return workflow.graph.serializer.seal(event)
+    except SerializationError as error:  # JSON can be nested deeper than what can be stored
+        raise InvalidEvent(str(error), [Problem(where, str(error))]) from None

@@ -1,0 +1,272 @@
+"""Payloads: JSON in rows where it is short, in blobs by its digest where it is long.
+
+A value of the state that is long and made of long parts is kept part by part: a list to which
+something is added refers to the same blobs, and to one more.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, Insert, Table, delete, exists, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session
+
+from cairn.engine.deltas import from_json, to_json
+from cairn.engine.marks import Json
+from cairn.engine.serialization import SealedEvent
+from cairn.engine.snapshot import Delta
+from cairn.errors import Damaged
+from cairn.store import statements
+from cairn.store.chunks import chunks
+from cairn.store.columns import digest_of
+from cairn.store.tables import Blob, Use
+
+INLINE_BYTES = 300
+REFERENCE = re.compile(rb'\{"\$blob":"([0-9a-f]{64})"\}')
+PARTED_BYTES = 4_000  # from which a value is kept part by part, where that is worth it
+DEPTH = 3  # of parts within parts
+RECENT_EVENTS, RECENT_BLOBS = 4, 1_000  # that a packer remembers
+REFERS = re.compile(rb'\{"\$(?:blob|parts)":')
+
+BLOBS: Table = Blob.__table__  # type: ignore[attr-defined]
+USES: Table = Use.__table__  # type: ignore[attr-defined]
+USED = select(USES.c.owner_id, USES.c.digest)
+
+
+class Packer:
+    """Writes payloads, and gathers the blobs that they refer to.
+
+    One that writes for long remembers what it has written lately: an event comes by three times,
+    as what a step gave, what is pending and what a step takes.
+    """
+
+    def __init__(self) -> None:
+        self._gathered: dict[bytes, bytes] = {}
+        self._stored: OrderedDict[bytes, None] = OrderedDict()
+        self._written: OrderedDict[int, tuple[SealedEvent, bytes, bytes | None]] = OrderedDict()
+
+    def event(self, event: SealedEvent) -> bytes:
+        """An event as a payload."""
+        known = self._written.get(id(event))  # which cannot be another's while it is kept here
+        if known is not None and self._has(known[2]):
+            return known[1]
+        packed, digest = self._pack(event.to_json())
+        self._written[id(event)] = event, packed, digest
+        if len(self._written) > RECENT_EVENTS:
+            self._written.popitem(last=False)
+        return packed
+
+    def delta(self, delta: Delta) -> bytes:
+        """A delta as a payload: its events and its values each by themselves, so that what is
+        stored already is only referred to."""
+        return orjson.dumps(to_json(delta, self._part, self._event))
+
+    def state(self, state: Mapping[str, Json]) -> bytes:
+        """A state, by key, as a payload."""
+        return orjson.dumps({key: self._part(value) for key, value in state.items()})
+
+    def value(self, value: Json) -> bytes:
+        """A value as a payload."""
+        return self._pack(value)[0]
+
+    def gathered(self) -> dict[bytes, bytes]:
+        """The blobs by digest that what was written since the last time refers to, but for those
+        that are known to be stored."""
+        gathered, self._gathered = self._gathered, {}
+        return gathered
+
+    def stored(self, digests: Iterable[bytes]) -> None:
+        """They need not be stored again, for the same owner."""
+        for digest in digests:
+            self._stored[digest] = None
+        while len(self._stored) > RECENT_BLOBS:
+            self._stored.popitem(last=False)
+
+    def _has(self, digest: bytes | None) -> bool:
+        """Whether the blob is stored, or is going to be, if there is one."""
+        return digest is None or digest in self._stored or digest in self._gathered
+
+    def _event(self, event: SealedEvent) -> orjson.Fragment:
+        return orjson.Fragment(self.event(event))
+
+    def _part(self, value: Json) -> orjson.Fragment:
+        return orjson.Fragment(self._pack(value, DEPTH)[0])
+
+    def _pack(self, value: Json, depth: int = 0) -> tuple[bytes, bytes | None]:
+        """The value as a payload, and the digest of the blob that it refers to, if it is one.
+
+        Args:
+            depth: of the parts within parts that are kept by themselves.
+        """
+        written = orjson.dumps(value)
+        # What could be taken for a reference becomes one.
+        if len(written) <= INLINE_BYTES and not REFERS.search(written):
+            return written, None
+        if len(written) >= PARTED_BYTES and depth and isinstance(value, (list, dict)):
+            parted = self._parted(value, depth - 1)
+            if len(parted) <= len(written) // 2:
+                return parted, None
+        digest = digest_of(written)
+        if digest not in self._stored:
+            self._gathered[digest] = written
+        return b'{"$blob":"' + digest.hex().encode() + b'"}', digest
+
+    def _parted(self, value: Json, depth: int) -> bytes:
+        """The list or mapping with each of its parts by itself."""
+        parts: Json
+        if isinstance(value, list):
+            parts = [orjson.Fragment(self._pack(item, depth)[0]) for item in value]
+        else:
+            parts = {k: orjson.Fragment(self._pack(item, depth)[0]) for k, item in value.items()}
+        return orjson.dumps({"$parts": parts})
+
+
+class Unpacker:
+    """Reads payloads, having fetched all the blobs that they refer to at once.
+
+    Raises:
+        Damaged: a blob is not there, or not what was written.
+    """
+
+    def __init__(self, session: Session, payloads: Iterable[bytes | None]) -> None:
+        self._blobs = _contents(session, digests_in(payloads))
+
+    def event(self, payload: bytes) -> SealedEvent:
+        """An event."""
+        with _read_as_written():
+            return SealedEvent.from_json(self._part(orjson.loads(payload)))
+
+    def event_or_none(self, payload: bytes | None) -> SealedEvent | None:
+        """An event, where there is one."""
+        return None if payload is None else self.event(payload)
+
+    def shown(self, payload: bytes | None) -> SealedEvent | None:
+        """An event for a list, which must not be unreadable because of one that is damaged."""
+        try:
+            return self.event_or_none(payload)
+        except Damaged:
+            return None
+
+    def delta(self, payload: bytes) -> Delta:
+        """A delta."""
+        with _read_as_written():
+            return from_json(orjson.loads(payload), self._part)
+
+    def state(self, payload: bytes) -> dict[str, Json]:
+        """A state, by key."""
+        with _read_as_written():
+            return {key: self._part(value) for key, value in orjson.loads(payload).items()}
+
+    def value(self, payload: bytes) -> Json:
+        """A value."""
+        with _read_as_written():
+            return self._part(orjson.loads(payload))
+
+    def _part(self, value: Json) -> Json:
+        if not isinstance(value, dict) or len(value) != 1:
+            return value
+        if "$blob" in value:
+            return orjson.loads(self._blobs[bytes.fromhex(value["$blob"])])
+        if "$parts" not in value:
+            return value
+        parts = value["$parts"]
+        if isinstance(parts, list):
+            return [self._part(item) for item in parts]
+        return {key: self._part(item) for key, item in parts.items()}
+
+
+@contextmanager
+def _read_as_written() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise Damaged(
+            "What was stored here cannot be read back: the database is damaged. "
+            "Restore it from a copy, or go on from another checkpoint."
+        ) from error
+
+
+def digests_in(payloads: Iterable[bytes | None]) -> list[bytes]:
+    """What the payloads refer to, each once."""
+    found = (m for payload in payloads for m in REFERENCE.findall(payload or b""))
+    return [bytes.fromhex(digest.decode()) for digest in dict.fromkeys(found)]
+
+
+def store(connection: Connection, blobs: Mapping[UUID, Mapping[bytes, bytes]]) -> None:
+    """Insert the blobs that are not there yet, and that their owners use them."""
+    contents = {digest: content for owned in blobs.values() for digest, content in owned.items()}
+    if contents:
+        rows = [{"digest": d, "content": contents[d]} for d in sorted(contents)]
+        statements.execute(connection, insert_new(connection.dialect.name, BLOBS), rows)
+    use(connection, {owner: list(owned) for owner, owned in blobs.items()})
+
+
+def use(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
+    """The owners use blobs that are stored: they stay."""
+    _insert_uses(connection, [(owner, it) for owner, some in digests.items() for it in some])
+
+
+def _insert_uses(connection: Connection, uses: Collection[tuple[UUID, bytes]]) -> None:
+    rows = [{"owner_id": owner, "digest": digest} for owner, digest in uses]
+    if rows:
+        statements.execute(connection, insert_new(connection.dialect.name, USES), rows)
+
+
+def use_only(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
+    """The owners use these blobs now, and no others any more."""
+    before = set(statements.look_up(connection, USED, USES.c.owner_id, list(digests)))
+    wanted = {(owner, digest) for owner, some in digests.items() for digest in some}
+    _insert_uses(connection, sorted(wanted - before))
+    _lock(connection, [digest for _, digest in before - wanted])
+    for owner, digest in before - wanted:
+        connection.execute(delete(USES).where(USES.c.owner_id == owner, USES.c.digest == digest))
+    _sweep(connection, [digest for _, digest in before - wanted])
+
+
+def let_go(connection: Connection, owners: list[UUID]) -> None:
+    """The owners use no blobs any more; what nobody uses is deleted."""
+    for some in chunks(owners):
+        owned = USES.c.owner_id.in_(some)
+        freed = list(connection.scalars(select(USES.c.digest).where(owned).distinct()))
+        _lock(connection, freed)
+        connection.execute(delete(USES).where(owned))
+        _sweep(connection, freed)
+
+
+def _lock(connection: Connection, digests: list[bytes]) -> None:
+    """Have the blobs to ourselves: of two transactions that each take away one of the last two
+    uses, neither would see that it was the last."""
+    for some in chunks(sorted(digests)):
+        blobs = select(BLOBS.c.digest).where(BLOBS.c.digest.in_(some)).order_by(BLOBS.c.digest)
+        connection.execute(blobs.with_for_update()).all()
+
+
+def _sweep(connection: Connection, digests: list[bytes]) -> None:
+    """Delete those of the blobs that nobody uses."""
+    used = exists().where(USES.c.digest == BLOBS.c.digest)
+    for some in chunks(digests):
+        connection.execute(delete(BLOBS).where(BLOBS.c.digest.in_(some), ~used))
+
+
+def _contents(session: Session, digests: list[bytes]) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for some in chunks(digests):
+        contents = select(BLOBS.c.digest, BLOBS.c.content).where(BLOBS.c.digest.in_(some))
+        rows = session.execute(contents)
+        for digest, content in rows:
+            if digest_of(content) == digest:  # else it is missed, where it is needed
+                found[digest] = content
+    return found
+
+
+@cache
+def insert_new(dialect: str, table: Table) -> Insert:
+    """An insert of rows that somebody else may have made."""
+    if dialect == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()

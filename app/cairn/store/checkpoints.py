@@ -1,0 +1,208 @@
+"""Checkpoints: listed by what they are filtered by, and read whole. Lists read no payloads."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, select, union_all
+from sqlalchemy.orm import Mapped
+from sqlmodel import Session, col
+
+from cairn.engine.serialization import SealedEvent
+from cairn.engine.snapshot import Delta, Snapshot
+from cairn.store import contexts, kinds, missing, pages, sizes, snapshots, tags
+from cairn.store.blobs import Unpacker
+from cairn.store.kinds import Filters
+from cairn.store.pages import Page
+from cairn.store.tables import Checkpoint, Kind, Run
+
+SUMMARY: tuple[Any, ...] = (
+    col(Checkpoint.id),
+    col(Checkpoint.run_id),
+    col(Checkpoint.context_id),
+    col(Kind.workflow),
+    col(Checkpoint.seq),
+    col(Checkpoint.parent_id),
+    col(Kind.last_completed_step),
+    col(Kind.input_event_type),
+    col(Kind.output_event_type),
+    col(Checkpoint.created_at),
+)
+NAMES = [column.key for column in SUMMARY]
+EVENTS: tuple[Any, ...] = (col(Checkpoint.input_event), col(Checkpoint.output_event))
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A checkpoint in a list; its events only where they were asked for."""
+
+    id: UUID
+    run_id: UUID
+    context_id: UUID
+    workflow: str
+    seq: int
+    parent_id: UUID | None
+    last_completed_step: str | None
+    input_event_type: str | None
+    output_event_type: str | None
+    created_at: datetime
+    tags: Sequence[str] = ()
+    input_event: SealedEvent | None = None
+    output_event: SealedEvent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A checkpoint with all there is to it."""
+
+    listed: Listed
+    snapshot: Snapshot
+    trail: list[tuple[str | None, str | None, Delta]]
+
+
+def of_run(
+    session: Session, run_id: UUID, filters: Filters, events: bool, limit: int, after: str | None
+) -> Page[Listed]:
+    """A page of a run's checkpoints, oldest first.
+
+    Args:
+        after: the `seq` after which the page begins.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    run = session.get(Run, run_id)
+    if run is None:
+        raise missing.run(run_id)
+    order = col(Checkpoint.seq)
+    which = [col(Checkpoint.run_id) == run_id]
+    if after is not None:
+        which.append(order > int(after))
+    found, has_more = _found(session, run.workflow, filters, which, order, limit, events)
+    return Page(found, str(found[-1].seq) if has_more else None)
+
+
+def of_context(
+    session: Session,
+    context_id: UUID,
+    filters: Filters,
+    events: bool,
+    limit: int,
+    after: str | None,
+) -> Page[Listed]:
+    """A page of the checkpoints of all the runs in a context, oldest first.
+
+    Args:
+        after: the id after which the page begins.
+
+    Raises:
+        NotFound: there is no such context.
+    """
+    context = contexts.find(session, context_id)
+    order = col(Checkpoint.id)
+    which = [col(Checkpoint.context_id) == context_id]
+    if after is not None:
+        which.append(order > UUID(after))
+    found, has_more = _found(session, context.workflow, filters, which, order, limit, events)
+    return Page(found, str(found[-1].id) if has_more else None)
+
+
+def read(session: Session, checkpoint_id: UUID) -> Whole:
+    """One checkpoint, whole.
+
+    Raises:
+        NotFound: there is none.
+        Damaged: it cannot be read back.
+    """
+    row = find(session, checkpoint_id)
+    listed = summary(session, checkpoint_id, *EVENTS)
+    return Whole(listed, snapshots.at(session, row.run_id, row.seq), snapshots.trail(session, row))
+
+
+def summary(session: Session, checkpoint_id: UUID, *events: ColumnElement[Any]) -> Listed:
+    """One checkpoint as it stands in lists.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = select(*SUMMARY, *events).join(Kind, col(Kind.id) == Checkpoint.kind_id)
+    rows = session.execute(query.where(col(Checkpoint.id) == checkpoint_id)).all()
+    for listed in _listed(session, rows):
+        return listed
+    raise missing.checkpoint(checkpoint_id)
+
+
+def find(session: Session, checkpoint_id: UUID) -> Checkpoint:
+    """The checkpoint's row.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = session.get(Checkpoint, checkpoint_id)
+    if row is None or session.get(Run, row.run_id) is None:  # or it is being deleted
+        raise missing.checkpoint(checkpoint_id)
+    return row
+
+
+def _found(
+    session: Session,
+    workflow: str,
+    filters: Filters,
+    which: list[ColumnElement[bool]],
+    order: Mapped[Any],
+    limit: int,
+    events: bool,
+) -> tuple[list[Listed], bool]:
+    """The first checkpoints in that order, of those that match the filters, as many as fit on a
+    page; and whether there are more.
+
+    Those of one kind stand in an index in their order; of several kinds, the first of each are
+    taken, and the first of these.
+    """
+    if filters.match_nothing:
+        return [], False
+    wanted = kinds.matching(session, workflow, filters)
+    first: Select[Any] = select(col(Checkpoint.id)).where(*which).order_by(order).limit(limit + 1)
+    if wanted is None:
+        ids: Any = first
+    elif not wanted:
+        return [], False
+    elif len(wanted) > kinds.MANY:
+        ids = first.where(col(Checkpoint.kind_id).in_(wanted))
+    else:
+        of_each = [first.where(col(Checkpoint.kind_id) == kind).subquery() for kind in wanted]
+        ids = union_all(*(select(some.c.id) for some in of_each))
+    query = (
+        select(*SUMMARY, *(EVENTS if events else ()))
+        .join(Kind, col(Kind.id) == Checkpoint.kind_id)
+        .where(col(Checkpoint.id).in_(select(ids.subquery().c.id)))
+        .order_by(order)
+        .limit(limit + 1)
+    )
+    rows = session.execute(query).all()
+    size = sizes.of(session, (event for row in rows for event in _events(row)))
+    fit = pages.fitting(sum(size[event] for event in _events(row)) for row in rows[:limit])
+    return _listed(session, rows[:fit]), len(rows) > fit
+
+
+def _listed(session: Session, rows: Sequence[Any]) -> list[Listed]:
+    tagged = tags.of(session, [row[0] for row in rows])
+    payloads = [_events(row) for row in rows]
+    unpacker = Unpacker(session, (payload for both in payloads for payload in both))
+    return [
+        _made(row, tagged.get(row[0], ()), map(unpacker.shown, both))
+        for row, both in zip(rows, payloads, strict=True)
+    ]
+
+
+def _events(row: Any) -> Sequence[bytes | None]:
+    """The payloads of its events, where they were asked for."""
+    return tuple(row[len(SUMMARY) :])
+
+
+def _made(row: Any, tags: Sequence[str], events: Iterable[SealedEvent | None]) -> Listed:
+    taken, given = (*events, None, None)[:2]
+    named = zip(NAMES, row, strict=False)
+    return Listed(**dict(named), tags=tags, input_event=taken, output_event=given)

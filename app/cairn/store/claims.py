@@ -1,0 +1,208 @@
+"""Claims: which runs a worker has to carry forward, and what it needs for that."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+import structlog
+from sqlalchemy import ColumnElement, text
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, and_, col, exists, or_, select
+
+from cairn.engine.journal import ENDED
+from cairn.engine.snapshot import Snapshot
+from cairn.errors import Damaged, WorkflowNotLoaded
+from cairn.store import questions, runs, snapshots, workers
+from cairn.store.blobs import Unpacker
+from cairn.store.columns import now
+from cairn.store.rows import UNDER_WAY
+from cairn.store.runs import Claimed, Said
+from cairn.store.seen import as_new
+from cairn.store.tables import INNOCENT, KEEPING, SUSPECTED, UNFINISHED, Message, Run
+
+log = structlog.get_logger(__name__)
+
+# In so many words: SQLite looks into a part of an index only where it is asked for that very part.
+NOBODYS = text(f"runs.worker_id IS NULL AND runs.{UNFINISHED}")
+GOES_ON = text("runs.status IN ('queued', 'running')")
+WAKES = text("runs.wakes_at IS NOT NULL")
+
+AT_ONCE = 1_000  # runs that are looked for at most
+MAX_RECOVERIES = 5
+
+
+class Found(NamedTuple):
+    """A run that somebody has to carry forward."""
+
+    id: UUID
+    workflow: str
+
+
+def claim(
+    session: Session, run_id: UUID, loaded: Collection[str], max_recoveries: int = MAX_RECOVERIES
+) -> Claimed | None:
+    """Take a run to carry it forward; `None` if it has ended, another worker drives it, or it is
+    not its turn.
+
+    A run that was started in a context waits for the ones before it. A rerun does not: it begins
+    with its checkpoint's state. One that too many workers have died of fails here, and can be
+    rerun from its last checkpoint.
+
+    Args:
+        loaded: the names of the workflows that can be run.
+        max_recoveries: how many workers may die while they drive the run, one after the other
+            without a checkpoint between.
+
+    Raises:
+        WorkflowNotLoaded: the run's is none of them; it is left as it is.
+    """
+    worker = workers.own(session)
+    run = session.get(Run, run_id, with_for_update=True)
+    if run is None or run.status in ENDED or run.worker_id not in (None, worker):
+        return None
+    if run.workflow not in loaded:
+        raise WorkflowNotLoaded(
+            f"Run {run_id} is left alone: workflow {run.workflow!r} is not loaded."
+        )
+    waits = run.started_at is None and run.base is None
+    if waits and runs.is_busy_for(session, run.context_id, run_id):
+        run.worker_id = None  # whoever ends the run before it hands it on
+        session.add(run)
+        return None
+    session.add(run)
+    try:
+        standing = snapshots.start(session, run)
+        has_begun = standing.head.checkpoint is not None
+        said = unheard(session, run, heard=has_begun)
+        asked = questions.read(session, run.waiting_for)
+    except Damaged as damage:
+        runs.end(session, run, "failed", type(damage).__name__, str(damage))
+        return None
+    if run.recoveries > max_recoveries:
+        _give_up(session, run, standing.snapshot)
+        return None
+    # Before any step of it starts: whoever buries this worker must know that the run went on.
+    run.worker_id, run.status, run.started_at = worker, "running", run.started_at or now()
+    run.wakes_at = None
+    seen = as_new(run, None if has_begun else said[0].event)
+    return Claimed(seen, worker, standing, said, asked, run.recoveries)
+
+
+def _give_up(session: Session, run: Run, snapshot: Snapshot) -> None:
+    """End a run that its workers have died of."""
+    steps = [d.step for d in snapshot.pending() if snapshot.parked_at(d) is None]
+    names = ", ".join(dict.fromkeys(steps))
+    under_way = f"while {names} was under way" if names else "as the run began"
+    message = (
+        f"The process ended {run.recoveries} times {under_way}, without a checkpoint between: it "
+        "may have run out of memory, or a library may have crashed it. Mend the step, then rerun "
+        "from the last checkpoint. CAIRN_MAX_RECOVERIES says how often a run is taken up again."
+    )
+    log.error("run given up", run=str(run.id), workflow=run.workflow, why=message)
+    runs.end(session, run, "failed", "ProcessLost", message)
+    run.error_step = steps[0] if steps else None
+    runs.leave(session, run, snapshot)
+
+
+def unheard(session: Session, run: Run, *, heard: bool = True) -> list[Said]:
+    """What has been said to the run and has not become a checkpoint, in order.
+
+    Args:
+        heard: whether the run has anything behind it, such as its start event.
+    """
+    messages = session.exec(
+        select(Message).where(Message.run_id == run.id).order_by(col(Message.id))
+    ).all()
+    unpacker = Unpacker(session, (run.start_event, *(message.event for message in messages)))
+    said = [] if heard else [Said(run.id, unpacker.event(run.start_event))]
+    return said + [Said(message.id, unpacker.event(message.event)) for message in messages]
+
+
+def nobodys(session: Session, loaded: Collection[str], worker: UUID | None = None) -> list[Found]:
+    """The runs that have something to do, and that nobody drives, oldest first. A run that waits
+    for its turn, or for an event from outside, is not among them; nor is one that is suspected.
+
+    Args:
+        loaded: the names of the workflows that can be run.
+        worker: whose runs are among them whose time has come, though they are its own.
+    """
+    before = aliased(Run)
+    is_before = exists().where(
+        col(before.context_id) == Run.context_id,
+        col(before.id) != Run.id,
+        col(before.status).in_(UNDER_WAY),
+        or_(col(before.started_at).is_not(None), col(before.id) < Run.id),
+    )
+    waits_its_turn = and_(col(Run.started_at).is_(None), col(Run.base).is_(None), is_before)
+    query = select(Run.id, Run.workflow).where(_is_of(loaded)).limit(AT_ONCE)
+    free = query.where(NOBODYS).order_by(col(Run.id))
+    going = free.where(GOES_ON, ~waits_its_turn, Run.recoveries <= INNOCENT)
+    mine = or_(col(Run.worker_id).is_(None), Run.worker_id == worker)
+    due = query.where(WAKES, col(Run.wakes_at) <= now(), mine).order_by(col(Run.wakes_at))
+    to_end = free.where(text("runs.is_to_cancel"))
+    told = free.where(Run.status == "waiting", col(Run.id).in_(select(Message.run_id)))
+    found = (Found(*row) for some in (going, due, told, to_end) for row in session.exec(some))
+    return list(dict.fromkeys(found))
+
+
+def keeping(session: Session, loaded: Collection[str]) -> list[Found]:
+    """The runs that wait, that nobody drives, and that hold events that no step took: there may be
+    a step for them in the code that is loaded now."""
+    query = select(Run.id, Run.workflow).where(KEEPING, _is_of(loaded))
+    return [Found(*it) for it in session.exec(query.order_by(col(Run.id)))]
+
+
+def suspects(session: Session, worker: UUID | None, loaded: Collection[str]) -> list[Found]:
+    """The runs whose workers have died more than once, those that most have died of first.
+
+    Of several that were under way at each of these deaths, the one that was begun last is guilty:
+    so their order is turned around each time.
+
+    Args:
+        worker: whose runs that go on; `None` for those that nobody drives.
+    """
+    driven = and_(Run.worker_id == worker, Run.status == "running")
+    mine = driven if worker is not None else and_(NOBODYS, _is_of(loaded))
+    query = select(Run.id, Run.workflow, Run.recoveries).where(SUSPECTED, mine).limit(AT_ONCE)
+    found = session.exec(query.order_by(col(Run.recoveries).desc())).all()
+    ordered = sorted(found, key=lambda it: (-it[2], it[0].int * (1 if it[2] % 2 == 0 else -1)))
+    return [Found(id_, workflow) for id_, workflow, _ in ordered]
+
+
+def unknown(session: Session, loaded: Collection[str]) -> list[str]:
+    """The workflows of runs that nobody drives, and nobody can: they are not loaded."""
+    query = select(Run.workflow).where(NOBODYS, ~_is_of(loaded))
+    return sorted(session.exec(query.distinct()))
+
+
+def told(session: Session, worker: UUID) -> dict[Found, list[UUID]]:
+    """The messages to the worker's runs that have not become a checkpoint: by run, in order."""
+    query = (
+        select(Run.id, Run.workflow, Message.id)
+        .where(Run.id == Message.run_id, Run.worker_id == worker)
+        .order_by(col(Message.id))
+    )
+    messages: dict[Found, list[UUID]] = {}
+    for run, workflow, message in session.exec(query):
+        messages.setdefault(Found(run, workflow), []).append(message)
+    return messages
+
+
+def messages(session: Session, ids: Sequence[UUID]) -> list[Said]:
+    """These messages, in order."""
+    found = session.exec(
+        select(Message).where(col(Message.id).in_(ids)).order_by(col(Message.id))
+    ).all()
+    unpacker = Unpacker(session, (message.event for message in found))
+    return [Said(message.id, unpacker.event(message.event)) for message in found]
+
+
+def to_cancel(session: Session, worker: UUID) -> list[UUID]:
+    """The worker's runs that somebody has asked another process to cancel."""
+    return list(session.exec(select(Run.id).where(Run.worker_id == worker, Run.is_to_cancel)))
+
+
+def _is_of(workflows: Collection[str]) -> ColumnElement[bool]:
+    """Whether the run is of one of the workflows. Not by the index of these, which holds all runs
+    that have ended, too."""
+    return (col(Run.workflow) + "").in_(workflows)

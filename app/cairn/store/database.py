@@ -1,0 +1,225 @@
+"""The connection to the database: many readers, and one writer that commits for all."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session, select
+
+from cairn.errors import Unavailable
+from cairn.store import migrations
+from cairn.store.connecting import checked, connected, described, is_out_of_reach, told, unusable
+from cairn.store.tables import Run
+from cairn.store.writer import ByItself, Function, Item, Work, Writer, alone
+
+log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS = 16
+READ_SECONDS, PING_SECONDS = 30, 5  # that whatever is read may take, and where trouble is likely
+PAGES = 2_000  # that are cut off a file at a time
+QUEUE = 1_024  # works that wait to be committed; of those who can ask again, no more are let in
+
+WAIT_SECONDS, LEASE_SECONDS = 60.0, 10.0
+
+
+class Database:
+    """Where runs are remembered, for one event loop.
+
+    Reading and writing is done by functions that take a `Session` first. Those that write are
+    queued to one thread, which commits whatever has gathered in one transaction; they must be
+    repeatable, since one that fails makes all of its group start over by themselves.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        wait_seconds: float = WAIT_SECONDS,
+        lease_seconds: float = LEASE_SECONDS,
+        is_stuck: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Check the URL, and make ready to connect.
+
+        Args:
+            wait_seconds: how long facts wait for a database that is out of reach.
+            lease_seconds: how long after its last sign of life a process is taken for dead.
+            is_stuck: whether this process can drive no runs at present: it gives no sign of life
+                then, and others take over.
+
+        Raises:
+            ValueError: the URL is not one of a database that can be used.
+        """
+        self.kinds: dict[tuple[str | None, ...], int] = {}  # that are known to be stored, with ids
+        self._engine = connected(checked(url), READERS + 2)
+        # What is read together stands together, though it is being deleted; SQLite has it so.
+        self._stable = self._engine
+        if self._engine.dialect.name == "postgresql":
+            self._stable = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        # Not asyncio's own threads: workflows may keep those busy.
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._writer = Writer(self._engine, wait_seconds, lease_seconds, is_stuck)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL, without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+    @property
+    def worker(self) -> UUID | None:
+        """Under which name this process drives runs; another once it was taken for dead."""
+        return self._writer.worker
+
+    def open(self, *, as_worker: bool = True) -> None:
+        """Bring the tables up to date where that is safe, and start to write.
+
+        Args:
+            as_worker: whether this process is to drive runs.
+
+        Raises:
+            ValueError: the database cannot be used; the message says why.
+        """
+        try:
+            migrations.prepare(self._engine)
+            self._writer.start(as_worker)
+        except DBAPIError as error:
+            raise unusable(self.shown_url, error) from error
+
+    def close(self) -> None:
+        """Write what is queued, and let go of the database."""
+        self._writer.close()
+        self._readers.shutdown()
+        self._engine.dispose()
+
+    async def read(
+        self, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What the function reads, in a thread.
+
+        Raises:
+            Unavailable: the database is out of reach.
+        """
+        seconds = READ_SECONDS if self._writer.trouble is None else PING_SECONDS
+        return await self._read(lambda session: function(session, *args, **kwargs), seconds)
+
+    async def _read(self, function: Callable[[Session], T], seconds: int) -> T:
+        def call() -> T:
+            with Session(self._stable, expire_on_commit=False) as session:
+                return function(session)
+
+        def call_twice() -> T:
+            try:
+                return call()
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            return call()  # the server has been started anew since this connection was used
+
+        try:
+            reading = asyncio.get_running_loop().run_in_executor(self._readers, call_twice)
+            async with asyncio.timeout(seconds):  # 3.11's `wait_for` can lose a cancellation
+                return await reading
+        except TimeoutError:
+            raise _out_of_reach(f"it has not answered for {seconds} seconds") from None
+        except DBAPIError as error:
+            if is_out_of_reach(error):
+                if self._writer.trouble is None:  # else it has said so
+                    log.warning("the database is out of reach", trouble=described(error))
+                raise _out_of_reach(told(error)) from error
+            raise
+
+    async def write(
+        self, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What the function returns, once what it wrote is committed.
+
+        It is for what somebody has asked for, who can ask again. Cancelling whoever awaits does
+        not take the work back.
+
+        Raises:
+            Unavailable: the database is out of reach, or there is too much to write.
+        """
+        work = alone(lambda session: function(session, *args, **kwargs))
+        result: T = await self.commit(work, None, is_patient=False)
+        return result
+
+    def commit(
+        self,
+        function: Function[Item],
+        item: Item,
+        weight: int = 0,
+        *,
+        is_patient: bool,
+        by_itself: ByItself[Item] | None = None,
+    ) -> asyncio.Future[Any]:
+        """Commit the item, together with others' items.
+
+        Args:
+            function: takes all the items that share the transaction; gives the outcome of each.
+            weight: how many bytes there are to write, roughly.
+            is_patient: whether it waits for a database that is out of reach, and behind however
+                much there is to write.
+            by_itself: as in `Work`.
+
+        Returns:
+            The outcome for the item, once it is committed; or `Unavailable`, where the database
+            was out of reach for too long. Then, as where it is cancelled, it may be committed
+            nevertheless.
+
+        Raises:
+            Unavailable: it is not patient, and the database is out of reach or there is too much
+                to write.
+        """
+        if not is_patient and self._writer.trouble is not None:
+            raise _out_of_reach(self._writer.trouble)
+        if not is_patient and self._writer.queued >= QUEUE:
+            raise Unavailable("There is more to write than can be written. Try again soon.", 1)
+        done = asyncio.get_running_loop().create_future()
+        self._writer.put(Work(function, item, weight, is_patient, done, by_itself))
+        return done
+
+    async def compact(self) -> None:
+        """Give the space of what was deleted back to the file system. PostgreSQL does so itself,
+        or keeps it for what comes next."""
+        if self._engine.dialect.name == "sqlite":
+            while await self.write(_free_pages):
+                pass
+            await asyncio.get_running_loop().run_in_executor(self._readers, self._truncate)
+
+    def _truncate(self) -> None:
+        """Have the file itself cut, as far as nobody is reading the pages at its end."""
+        with self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    async def ping(self) -> None:
+        """Raise whatever is wrong with the database, its tables or its writer.
+
+        Raises:
+            Unavailable: the database is out of reach.
+        """
+        if not self._writer.is_alive:
+            raise RuntimeError("The writer has ended: nothing can be committed.")
+        if self._writer.trouble is not None:
+            raise _out_of_reach(self._writer.trouble)
+        await self._read(lambda it: it.exec(select(Run.id).limit(1)).all(), PING_SECONDS)
+
+
+def _free_pages(session: Session) -> bool:
+    """Cut some of the free pages off a file of SQLite's; whether there are more."""
+    driver = session.connection().connection.driver_connection
+    assert driver is not None
+    free = int(driver.execute("PRAGMA freelist_count").fetchone()[0])
+    for _ in range(min(free, PAGES)):  # the driver has each call cut one, whatever is asked for
+        driver.execute("PRAGMA incremental_vacuum(1)")
+    return free > PAGES
+
+
+def _out_of_reach(trouble: str) -> Unavailable:
+    return Unavailable(f"The database is out of reach: {trouble}. Try again later.")

@@ -1,0 +1,119 @@
+"""Deleting: runs and contexts go at once, their checkpoints some at a time.
+
+What a run has left behind is deleted in steps, so that nobody waits for a long run to be gone; a
+note says what is still to be done, should the process end meanwhile.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Table, delete, insert, select
+from sqlmodel import Session, col
+
+from cairn.engine.journal import ENDED
+from cairn.errors import CheckpointTagged, RunUnderWay
+from cairn.store import blobs, contexts, missing
+from cairn.store.chunks import CHUNK, chunks
+from cairn.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY
+from cairn.store.tables import Deletion, Request, Run, Tag
+
+DELETIONS: Table = Deletion.__table__  # type: ignore[attr-defined]
+
+
+def run(session: Session, run_id: UUID) -> None:
+    """Delete a run; its checkpoints follow, by `sweep`.
+
+    Raises:
+        NotFound: there is no such run.
+        RunUnderWay: it has not ended.
+        CheckpointTagged: a checkpoint of it is.
+    """
+    found = session.get(Run, run_id, with_for_update=True)
+    if found is None:
+        raise missing.run(run_id)
+    if found.status not in ENDED:
+        raise RunUnderWay(
+            f"Run {run_id} is {found.status}. Wait until it has ended, or cancel it first: "
+            f"POST /runs/{run_id}/cancel."
+        )
+    _refuse_tagged(session, col(Tag.run_id) == run_id)
+    remove(session, [run_id])
+
+
+def context(session: Session, context_id: UUID) -> None:
+    """Delete a context and all its runs.
+
+    Raises:
+        NotFound: there is no such context.
+        RunUnderWay: one of its runs has not ended.
+        CheckpointTagged: a checkpoint in it is.
+    """
+    contexts.claim(session, context_id)
+    of_context = RUNS.c.context_id == context_id
+    going_on = select(RUNS.c.id).where(of_context, RUNS.c.status.in_(UNDER_WAY))
+    found = session.scalars(going_on.limit(1)).first()
+    if found is not None:
+        raise RunUnderWay(
+            f"Run {found} of context {context_id} goes on. Wait until it has ended, or cancel it "
+            f"first: POST /runs/{found}/cancel."
+        )
+    _refuse_tagged(session, col(Tag.run_id).in_(select(RUNS.c.id).where(of_context)))
+    remove(session, session.scalars(select(RUNS.c.id).where(of_context)).all())
+    session.execute(delete(CONTEXTS).where(CONTEXTS.c.id == context_id))
+    blobs.let_go(session.connection(), [context_id])
+    _forget(session, [context_id])
+
+
+def remove(session: Session, run_ids: Sequence[UUID]) -> None:
+    """Delete runs that have ended; their checkpoints follow, by `sweep`."""
+    for some in chunks(run_ids):
+        session.execute(delete(MESSAGES).where(MESSAGES.c.run_id.in_(some)))
+        session.execute(delete(RUNS).where(RUNS.c.id.in_(some)))
+        session.execute(insert(DELETIONS), [{"run_id": run_id} for run_id in some])
+        _forget(session, some)
+
+
+def emptied(session: Session, context_ids: Sequence[UUID]) -> int:
+    """Delete those of the contexts that have no runs; how many there were."""
+    has_runs = select(RUNS.c.id).where(RUNS.c.context_id == CONTEXTS.c.id).exists()
+    gone: list[UUID] = []
+    for some in chunks(context_ids):
+        empty = select(CONTEXTS.c.id).where(CONTEXTS.c.id.in_(some), ~has_runs)
+        gone += session.scalars(empty.with_for_update())
+    for some in chunks(gone):
+        session.execute(delete(CONTEXTS).where(CONTEXTS.c.id.in_(some)))
+        _forget(session, some)
+    blobs.let_go(session.connection(), gone)
+    return len(gone)
+
+
+def sweep(session: Session) -> int | None:
+    """Delete some of what deleted runs have left behind.
+
+    Returns:
+        How many checkpoints are gone by this; `None` once nothing is left.
+    """
+    run_id = session.scalars(select(DELETIONS.c.run_id).limit(1)).first()
+    if run_id is None:
+        return None
+    ids = select(CHECKPOINTS.c.id).where(CHECKPOINTS.c.run_id == run_id).limit(CHUNK)
+    some = session.scalars(ids).all()
+    session.execute(delete(CHECKPOINTS).where(CHECKPOINTS.c.id.in_(some)))
+    if len(some) < CHUNK:
+        blobs.let_go(session.connection(), [run_id])
+        session.execute(delete(DELETIONS).where(DELETIONS.c.run_id == run_id))
+    return len(some)
+
+
+def _forget(session: Session, made: Sequence[UUID]) -> None:
+    """Nobody is given what was made by an earlier request, once it is gone."""
+    session.execute(delete(Request).where(col(Request.made_id).in_(made)))
+
+
+def _refuse_tagged(session: Session, which: ColumnElement[bool]) -> None:
+    tagged = session.scalars(select(col(Tag.checkpoint_id)).where(which).limit(1)).first()
+    if tagged is not None:
+        raise CheckpointTagged(
+            f"Checkpoint {tagged} is tagged, and kept. Take its tags off first: "
+            f'PUT /checkpoints/{tagged}/tags with {{"tags": []}}.'
+        )

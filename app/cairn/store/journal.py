@@ -1,0 +1,242 @@
+"""The engine's journal, kept in the database: one fact, one transaction."""
+
+from asyncio import Future
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from cairn.engine.journal import ENDED, Failure, Record, Status
+from cairn.engine.questions import open_questions
+from cairn.engine.routes import Routes
+from cairn.engine.serialization import SealedEvent
+from cairn.engine.snapshot import whole
+from cairn.store import appending, kinds, questions
+from cairn.store.appending import NO_WAITS, End, Facts, Waits, storable
+from cairn.store.blobs import Packer
+from cairn.store.columns import now
+from cairn.store.database import Database
+from cairn.store.kinds import Traits
+from cairn.store.questions import Asked
+from cairn.store.runs import Claimed
+from cairn.store.seen import Error, Seen
+
+WHOLE_EVERY = 200
+"""How many checkpoints stand between two whole snapshots at least, and at most where the deltas
+since the last one have come to twice its bytes: neither reading a snapshot nor writing them costs
+more than a fixed share of what it holds."""
+
+
+class RunJournal:
+    """Where one run's facts are kept.
+
+    Attributes:
+        worker: for whom it writes.
+        following: once the run has ended, the run of its context whose turn it is then, which
+            this worker has been given.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        claimed: Claimed,
+        routes: Routes,
+        report: Callable[[Status], None] = lambda _: None,
+        end: datetime | None = None,
+    ) -> None:
+        """For a run that was claimed.
+
+        Args:
+            routes: those of its workflow.
+            report: is told how the run stands, each time it has been written.
+            end: when the run must have ended, if it must.
+        """
+        self.worker = claimed.worker
+        self.following: UUID | None = None
+        self._database = database
+        self._run = claimed.run
+        self._snapshot = claimed.standing.snapshot
+        self._newest = claimed.standing.head.checkpoint
+        self._status = claimed.run.status
+        self._began = claimed.run.started_at
+        self._is_stored = claimed.is_stored
+        self._recoveries = claimed.recoveries
+        self._asked = {it.key: it.since for it in claimed.asked}
+        self._waiting_for: Sequence[Asked] = ()
+        self._routes = routes
+        self._end_at = end
+        self._report = report
+        self._count = 0
+        self._ended: tuple[datetime, SealedEvent | None, Failure | None] | None = None
+        self._packer = Packer()
+        self._must_be_whole = claimed.standing.is_changed
+        self._whole_bytes = claimed.standing.whole_bytes  # when one was last looked at
+        self._delta_bytes = claimed.standing.delta_bytes  # since the last one
+
+    def append(
+        self, records: Sequence[Record], status: Status, failure: Failure | None = None
+    ) -> Future[Any]:
+        """Commit the checkpoints and the status after them, all together.
+
+        Returns:
+            What is done once that is committed. It comes to `HeadMoved` if the run already has a
+            checkpoint with such a `seq`, or is driven by another worker; to `Unavailable` if the
+            database was out of reach for too long.
+
+        Raises:
+            Unavailable: a new run cannot be stored now.
+        """
+        if records:
+            self._snapshot = records[-1].snapshot
+        facts = self._facts(records, status, failure)
+        commit = self._database.commit(
+            appending.append,
+            facts,
+            facts.weight,
+            # Whoever has asked for a new run still waits to hear that it is accepted.
+            is_patient=self._is_stored,
+            by_itself=appending.by_itself if facts.is_only_a_checkpoint else None,
+        )
+        # Before all others who want to know: the next facts build on this.
+        commit.add_done_callback(partial(self._appended, facts, failure))
+        return commit
+
+    def _appended(self, facts: Facts, failure: Failure | None, commit: Future[Any]) -> None:
+        if commit.cancelled() or commit.exception() is not None:
+            return
+        self.following = commit.result()
+        self._status, self._is_stored = facts.status, True
+        self._recoveries = facts.recoveries
+        self._packer.stored(facts.blobs)
+        self._database.kinds.update((it, kinds.id_of(it)) for it in facts.kinds)
+        self._count += len(facts.rows)
+        self._began = facts.began
+        if facts.end is not None:
+            self._ended = facts.moment, self._snapshot.stopped, failure
+        self._report(facts.status)
+
+    @property
+    def run_id(self) -> UUID:
+        """The run's id."""
+        return self._run.id
+
+    @property
+    def seen(self) -> Seen | None:
+        """How the run stands, as whoever asks for it sees it; `None` if it had begun before."""
+        if self._run.start_event is None:
+            return None
+        finished, stopped, failure = self._ended or (None, None, None)
+        return replace(
+            self._run,
+            status=self._status,
+            waiting_for=self._waiting_for if self._status == "waiting" else (),
+            checkpoint_count=self._count,
+            started_at=self._began,
+            finished_at=finished,
+            stop_event=stopped,
+            error=None
+            if failure is None
+            else Error(failure.type, storable(failure.message), failure.step),
+        )
+
+    def _facts(self, records: Sequence[Record], status: Status, failure: Failure | None) -> Facts:
+        run, packer = self._run, self._packer
+        moment = now()
+        new_kinds: list[Traits] = []
+        rows = [self._row(record, moment, new_kinds) for record in records]
+        start_event = None if self._is_stored else packer.event(_start_event(run))
+        end = self._end(failure) if status in ENDED else None
+        begins = bool(records) or status == "running"
+        recoveries = 0 if records else self._recoveries
+        waits = self._waits(moment) if status == "waiting" else NO_WAITS
+        return Facts(
+            run,
+            self.worker,
+            rows,
+            # The start event is the run's own, and no message.
+            [r.message for r in records if r.message is not None and r.message != run.id],
+            new_kinds,
+            packer.gathered(),
+            status,
+            # Without a checkpoint, writing how the run stands is what shows that it is our own.
+            status != self._status or recoveries != self._recoveries or not records,
+            recoveries,
+            waits,
+            start_event,
+            self._began or (moment if begins else None),
+            end,
+            moment,
+        )
+
+    def _waits(self, moment: datetime) -> Waits:
+        """Until when the run waits at most, and what for."""
+        routes, snapshot = self._routes, self._snapshot
+        open_ = questions.asked(open_questions(routes, snapshot), self._asked, moment)
+        self._waiting_for, self._asked = open_, {it.key: it.since for it in open_}
+        keeps = any(not routes[event.type].asks for event in snapshot.unclaimed.values())
+        soon = moment if snapshot.is_busy else None
+        until = [questions.first_deadline(open_), self._end_at, soon]
+        first = min((it for it in until if it is not None), default=None)
+        return Waits(first, questions.write(self._packer, open_), keeps)
+
+    def _end(self, failure: Failure | None) -> End:
+        snapshot = self._snapshot
+        stopped = None if snapshot.stopped is None else self._packer.event(snapshot.stopped)
+        return End(stopped, failure, self._packer.state(snapshot.state))
+
+    def _row(self, record: Record, moment: datetime, new_kinds: list[Traits]) -> dict[str, Any]:
+        packer, taken, given = self._packer, record.input_event, record.output_event
+        delta = packer.delta(record.delta)
+        self._delta_bytes += len(delta)
+        id_, parent = record.id, self._newest
+        self._newest = id_
+        return {
+            "id": id_,
+            "run_id": record.run,
+            "seq": record.seq,
+            "context_id": self._run.context_id,
+            "kind_id": self._kind(record, new_kinds),
+            "parent_id": parent,
+            "input_event": None if taken is None else packer.event(taken),
+            "output_event": None if given is None else packer.event(given),
+            "delta": delta,
+            "whole": self._whole(record),
+            "created_at": moment,
+            "worker": self.worker,
+        }
+
+    def _kind(self, record: Record, new: list[Traits]) -> int:
+        """The id of the checkpoint's kind, which joins the new ones if it may not be stored."""
+        taken, given = record.input_event, record.output_event
+        traits = (
+            self._run.workflow,
+            record.last_completed_step,
+            None if taken is None else taken.type,
+            None if given is None else given.type,
+        )
+        known = self._database.kinds.get(traits)
+        if known is not None:
+            return known
+        new.append(Traits(*traits))
+        return kinds.id_of(new[-1])
+
+    def _whole(self, record: Record) -> bytes | None:
+        """The whole snapshot, at the first checkpoint and when it is time for another."""
+        is_first = record.seq == 1 or self._must_be_whole
+        self._must_be_whole = False
+        may_be = record.seq % WHOLE_EVERY == 0 and self._delta_bytes >= 2 * self._whole_bytes
+        if not is_first and not may_be:
+            return None
+        written = self._packer.delta(whole(record.snapshot))
+        self._whole_bytes = len(written)
+        if not is_first and self._delta_bytes < 2 * len(written):
+            return None
+        self._delta_bytes = 0
+        return written
+
+
+def _start_event(run: Seen) -> SealedEvent:
+    assert run.start_event is not None  # a run that is not stored has yet to hear it
+    return run.start_event

@@ -1,0 +1,44 @@
+"""Rows: the tables as they are written where much is written, without the ORM."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Table
+
+from cairn.store.tables import Checkpoint, Context, Message, Run
+
+CHECKPOINTS: Table = Checkpoint.__table__  # type: ignore[attr-defined]
+CONTEXTS: Table = Context.__table__  # type: ignore[attr-defined]
+MESSAGES: Table = Message.__table__  # type: ignore[attr-defined]
+RUNS: Table = Run.__table__  # type: ignore[attr-defined]
+
+UNDER_WAY = ("queued", "running", "waiting")
+
+EMPTY = dict.fromkeys(RUNS.columns.keys())
+
+
+def run_row(
+    run_id: UUID,
+    workflow: str,
+    context_id: UUID,
+    start_event: bytes | None,
+    worker: UUID | None,
+    moment: datetime,
+    **others: Any,
+) -> dict[str, Any]:
+    """A run that is queued."""
+    return EMPTY | {
+        "id": run_id,
+        "workflow": workflow,
+        "context_id": context_id,
+        "status": "queued",
+        "worker_id": worker,
+        "is_to_cancel": False,
+        "recoveries": 0,
+        "keeps_events": False,
+        "start_event": start_event,
+        "root_run_id": run_id,
+        "created_at": moment,
+        **others,
+    }

@@ -1,0 +1,318 @@
+"""Runs: started, rerun, told and cancelled."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlmodel import Session, col, or_, select
+
+from cairn.engine.graph import Graph
+from cairn.engine.ids import new_id
+from cairn.engine.journal import ENDED, Head, Status
+from cairn.engine.questions import open_questions
+from cairn.engine.serialization import SealedEvent
+from cairn.engine.snapshot import Snapshot, whole
+from cairn.errors import (
+    ContextBusy,
+    ContextOfAnotherWorkflow,
+    EventNotWanted,
+    NothingLeftToRun,
+    RunEnded,
+)
+from cairn.store import blobs, checkpoints, contexts, missing, requests, snapshots, workers
+from cairn.store.appending import ADD_RUN, leave_states
+from cairn.store.blobs import Packer, Unpacker
+from cairn.store.columns import now
+from cairn.store.questions import Asked
+from cairn.store.requests import Repeatable
+from cairn.store.rows import UNDER_WAY, run_row
+from cairn.store.seen import Seen, as_new
+from cairn.store.snapshots import Standing
+from cairn.store.tables import Context, Message, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something that was said to a run: its start event, under the run's own id, or a message."""
+
+    id: UUID
+    event: SealedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """All that a worker needs to carry a run forward.
+
+    Attributes:
+        run: how it stands; without its start event where it has begun before.
+        is_stored: whether it is; otherwise it is stored with its first fact.
+        asked: what it was waiting for when it was written last.
+        recoveries: how many workers have died driving it since its last checkpoint.
+    """
+
+    run: Seen
+    worker: UUID
+    standing: Standing
+    unheard: list[Said]
+    asked: Sequence[Asked] = ()
+    recoveries: int = 0
+    is_stored: bool = True
+
+
+def fresh(workflow: str, event: SealedEvent, worker: UUID) -> Claimed:
+    """A run in a context of its own, which is to be stored with its first fact."""
+    run_id = new_id()
+    run = Seen(
+        id=run_id,
+        workflow=workflow,
+        status="queued",
+        context_id=new_id(),
+        start_event=event,
+        root_run_id=run_id,
+        created_at=now(),
+    )
+    said = [Said(run_id, event)]
+    return Claimed(run, worker, Standing(Snapshot(), Head()), said, is_stored=False)
+
+
+def start(
+    session: Session,
+    workflow: str,
+    event: SealedEvent,
+    context_id: UUID | None,
+    may_wait: bool,
+    request: Repeatable | None,
+) -> UUID:
+    """Accept a run.
+
+    Args:
+        context_id: the context to run in; `None` makes one.
+        may_wait: whether it may wait for the context's other runs.
+
+    Returns:
+        The run's id; for a repeated request, that of the run it has made.
+
+    Raises:
+        NotFound: there is no such context.
+        ContextOfAnotherWorkflow: the context is one of another workflow's.
+        ContextBusy: another run is under way in it, and this one may not wait.
+        KeyReused: the request is repeated with another body.
+    """
+    made = requests.made_by(session, request)
+    if made is not None:
+        return made
+    context = _context(session, workflow, context_id)
+    is_busy = is_busy_for(session, context.id)
+    if is_busy and not may_wait:
+        raise ContextBusy(
+            f"A run is under way in context {context.id}. Wait for it, "
+            'or start with "if_busy": "queue" to be next.'
+        )
+    run_id, packer = new_id(), Packer()
+    worker = None if is_busy else workers.own(session)
+    row = run_row(run_id, workflow, context.id, packer.event(event), worker, now())
+    session.connection().execute(ADD_RUN, row)
+    blobs.store(session.connection(), {run_id: packer.gathered()})
+    requests.remember(session, request, run_id)
+    return run_id
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a rerun begins: a checkpoint, its run, and all that the run stood on there."""
+
+    checkpoint_id: UUID
+    seq: int
+    run: Run
+    start_event: SealedEvent
+    snapshot: Snapshot
+    base: bytes
+    blobs: dict[bytes, bytes]
+
+
+def origin(session: Session, checkpoint_id: UUID) -> Origin:
+    """What a rerun from the checkpoint begins with.
+
+    Raises:
+        NotFound: there is no such checkpoint.
+        NothingLeftToRun: the run had ended there.
+        Damaged: the checkpoint cannot be read back.
+    """
+    found = checkpoints.find(session, checkpoint_id)
+    source = session.get(Run, found.run_id)
+    if source is None:  # it is being deleted
+        raise missing.checkpoint(checkpoint_id)
+    snapshot = snapshots.at(session, found.run_id, found.seq).anew(time.time())
+    if snapshot.stopped is not None:
+        raise NothingLeftToRun(
+            f"The run had ended at checkpoint {checkpoint_id}: nothing is left to run from there. "
+            "Take an earlier checkpoint."
+        )
+    packer = Packer()
+    start_event = Unpacker(session, [source.start_event]).event(source.start_event)
+    packer.event(start_event)
+    base = packer.delta(whole(snapshot))
+    return Origin(checkpoint_id, found.seq, source, start_event, snapshot, base, packer.gathered())
+
+
+def rerun(
+    session: Session, origin: Origin, request: Repeatable | None
+) -> tuple[UUID, Claimed | None]:
+    """Accept a run that begins where a checkpoint stands.
+
+    Returns:
+        Its id, and all that the worker needs to drive it; of a repeated request, only the id of
+        the run that it has made.
+
+    Raises:
+        NotFound: the checkpoint has been deleted.
+        KeyReused: the request is repeated with another body.
+    """
+    made = requests.made_by(session, request)
+    if made is not None:
+        return made, None
+    source = session.get(Run, origin.run.id, with_for_update=True)
+    if source is None:
+        raise missing.checkpoint(origin.checkpoint_id)
+    run_id = new_id()
+    worker = workers.own(session)
+    row = run_row(
+        run_id,
+        source.workflow,
+        source.context_id,
+        source.start_event,
+        worker,
+        now(),
+        parent_run_id=source.id,
+        root_run_id=source.root_run_id,
+        origin_checkpoint_id=origin.checkpoint_id,
+        base=origin.base,
+    )
+    session.connection().execute(ADD_RUN, row)
+    blobs.store(session.connection(), {run_id: origin.blobs})
+    requests.remember(session, request, run_id)
+    standing = Standing(origin.snapshot, Head(origin.checkpoint_id))
+    return run_id, Claimed(as_new(Run(**row), origin.start_event), worker, standing, [])
+
+
+def tell(
+    session: Session,
+    run_id: UUID,
+    event: SealedEvent,
+    request: Repeatable | None,
+    graph: Graph,
+) -> Said | None:
+    """Say something to a run.
+
+    Args:
+        graph: its workflow's. Where no step takes the event, the run must wait for such an event;
+            unless it goes on, and may come to wait for it yet.
+
+    Returns:
+        What was said; `None` for a repeated request.
+
+    Raises:
+        NotFound: there is no such run.
+        RunEnded: it has ended.
+        EventNotWanted: it waits for other events alone.
+    """
+    if requests.made_by(session, request) is not None:
+        return None
+    run = session.get(Run, run_id, with_for_update=True)
+    if run is None:
+        raise missing.run(run_id)
+    if run.status in ENDED:
+        raise RunEnded(
+            f"Run {run_id} is {run.status}, and takes no more events. "
+            "Rerun it from one of its checkpoints."
+        )
+    if run.status == "waiting" and not graph.routes[event.type].starts:
+        _check_wanted(session, run, event.type, graph)
+    packer = Packer()
+    said = Said(new_id(), event)
+    session.add(Message(id=said.id, run_id=run_id, event=packer.event(event)))
+    session.flush()
+    blobs.store(session.connection(), {run_id: packer.gathered()})
+    requests.remember(session, request, run_id)
+    return said
+
+
+def _check_wanted(session: Session, run: Run, event_type: str, graph: Graph) -> None:
+    if session.exec(select(Message.id).where(Message.run_id == run.id).limit(1)).first():
+        return  # it is about to go on
+    # Not as its row tells it: the code may have changed since.
+    open_ = open_questions(graph.routes, snapshots.start(session, run).snapshot)
+    wanted = list(dict.fromkeys(question.type for question in open_))
+    if event_type not in wanted:
+        raise EventNotWanted(
+            f"Run {run.id} does not wait for a {event_type}, and no step of it takes one. It waits "
+            f"for: {', '.join(wanted) or 'nothing'}. Its steps take: {', '.join(graph.taken)}."
+        )
+
+
+def cancel(session: Session, run_id: UUID) -> Status:
+    """End a run that nobody else drives; who drives it is asked to. One that has ended stays as
+    it is.
+
+    Returns:
+        How the run stands.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    run = session.get(Run, run_id, with_for_update=True)
+    if run is None:
+        raise missing.run(run_id)
+    if run.status in ENDED:
+        return run.status
+    if run.worker_id not in (None, workers.own(session)):
+        run.is_to_cancel = True
+        session.add(run)
+        return run.status
+    snapshot = snapshots.start(session, run).snapshot
+    end(session, run, "cancelled", "WorkflowCancelledByUser", "The run was cancelled.")
+    leave(session, run, snapshot)
+    return run.status
+
+
+def end(session: Session, run: Run, status: Status, error: str, message: str) -> None:
+    """The run has ended, by no doing of its own."""
+    run.status = status
+    run.finished_at = now()
+    run.worker_id, run.is_to_cancel = None, False
+    run.recoveries, run.wakes_at, run.waiting_for, run.keeps_events = 0, None, None, False
+    run.error_type, run.error_message = error, message
+    session.add(run)
+
+
+def leave(session: Session, run: Run, snapshot: Snapshot) -> None:
+    """The context stands where the run has left it, if that has begun."""
+    if run.started_at is not None:
+        packer = Packer()
+        state = packer.state(snapshot.state)
+        blobs.store(session.connection(), {run.id: packer.gathered()})
+        leave_states(session.connection(), {run.context_id: state})
+
+
+def is_busy_for(session: Session, context_id: UUID, run_id: UUID | None = None) -> bool:
+    """Whether another run of the context has begun and not ended, or is before this one, which is
+    the next to be started if it is not given."""
+    query = select(Run.id).where(Run.context_id == context_id, col(Run.status).in_(UNDER_WAY))
+    if run_id is not None:
+        query = query.where(
+            Run.id != run_id, or_(col(Run.started_at).is_not(None), col(Run.id) < run_id)
+        )
+    return session.exec(query.limit(1)).first() is not None
+
+
+def _context(session: Session, workflow: str, context_id: UUID | None) -> Context:
+    if context_id is None:
+        return contexts.create(session, workflow)
+    context = contexts.claim(session, context_id)
+    if context.workflow != workflow:
+        raise ContextOfAnotherWorkflow(
+            f"Context {context_id} is one of workflow {context.workflow!r}, and cannot be used "
+            f"with {workflow!r}. POST /contexts makes another."
+        )
+    return context

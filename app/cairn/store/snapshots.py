@@ -1,0 +1,133 @@
+"""Reading a snapshot back: the nearest whole one, and the deltas since."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from cairn.engine.checkpoint import TRAIL
+from cairn.engine.journal import Head
+from cairn.engine.snapshot import Delta, Snapshot
+from cairn.errors import Damaged
+from cairn.store.blobs import Unpacker
+from cairn.store.tables import Checkpoint, Context, Kind, Run
+
+
+def at(session: Session, run_id: UUID, seq: int) -> Snapshot:
+    """The snapshot at a checkpoint of a run.
+
+    Raises:
+        Damaged: it cannot be read back.
+    """
+    return _read(session, _payloads(session, run_id, seq))
+
+
+def last_that(
+    session: Session, run_id: UUID, before: int, fits: Callable[[Snapshot], bool]
+) -> UUID | None:
+    """The newest checkpoint of the run before this `seq` whose snapshot fits, as far back as the
+    last one that is kept whole."""
+    if before <= 1:
+        return None
+    unpacked, newest = Snapshot(), None
+    payloads = _payloads(session, run_id, before - 1)
+    unpacker = Unpacker(session, payloads)
+    for seq, payload in enumerate(payloads, before - len(payloads)):
+        unpacked = unpacked.after(unpacker.delta(payload))
+        newest = seq if fits(unpacked) else newest
+    if newest is None:
+        return None
+    return session.exec(
+        select(Checkpoint.id).where(Checkpoint.run_id == run_id, Checkpoint.seq == newest)
+    ).first()
+
+
+def _payloads(session: Session, run_id: UUID, seq: int) -> list[bytes]:
+    """The nearest whole snapshot, and the deltas since."""
+    whole = select(Checkpoint.seq).where(
+        Checkpoint.run_id == run_id, Checkpoint.seq <= seq, col(Checkpoint.whole).is_not(None)
+    )
+    nearest = session.exec(whole.order_by(col(Checkpoint.seq).desc()).limit(1)).first()
+    if nearest is None:
+        raise Damaged(f"Run {run_id} has no whole snapshot any more: the database is damaged.")
+    rows = session.exec(
+        select(Checkpoint.whole, Checkpoint.delta)
+        .where(Checkpoint.run_id == run_id, Checkpoint.seq >= nearest, Checkpoint.seq <= seq)
+        .order_by(col(Checkpoint.seq))
+    ).all()
+    return [rows[0][0] or b"", *(delta for _, delta in rows[1:])]
+
+
+def _read(session: Session, payloads: Sequence[bytes]) -> Snapshot:
+    unpacker = Unpacker(session, payloads)
+    snapshot = Snapshot()
+    for payload in payloads:
+        snapshot = snapshot.after(unpacker.delta(payload))
+    return snapshot
+
+
+class Standing(NamedTuple):
+    """Where a run stands, and in how many bytes that was written: the last whole snapshot, and the
+    deltas since."""
+
+    snapshot: Snapshot
+    head: Head
+    whole_bytes: int = 0
+    delta_bytes: int = 0
+    is_changed: bool = False  # from what was written: the next checkpoint holds all of it
+
+    def renamed(self, names: Mapping[str, str]) -> "Standing":
+        """This with steps called otherwise, if it names any of them."""
+        snapshot = self.snapshot.renamed(names)
+        if snapshot is self.snapshot:
+            return self
+        return self._replace(snapshot=snapshot, is_changed=True)
+
+
+def start(session: Session, run: Run) -> Standing:
+    """Where a run stands: its head, its origin if it is a rerun, or its context."""
+    head = session.exec(
+        select(Checkpoint.id, Checkpoint.seq)
+        .where(Checkpoint.run_id == run.id)
+        .order_by(col(Checkpoint.seq).desc())
+        .limit(1)
+    ).first()
+    if head is not None:
+        whole, *deltas = payloads = _payloads(session, run.id, head[1])
+        sizes = len(whole), sum(map(len, deltas))
+        return Standing(_read(session, payloads), Head(*head), *sizes)
+    if run.base is not None:
+        base = Unpacker(session, [run.base]).delta(run.base)
+        return Standing(Snapshot().after(base), Head(run.origin_checkpoint_id))
+    context = session.get_one(Context, run.context_id)
+    state = Unpacker(session, [context.state]).state(context.state) if context.state else {}
+    return Standing(Snapshot().with_state(state), Head())
+
+
+def trail(session: Session, checkpoint: Checkpoint) -> list[tuple[str | None, str | None, Delta]]:
+    """Of the last `TRAIL` checkpoints up to this one, through the runs it was rerun from: its
+    step, the type of the step's event, and what changed; oldest first."""
+    found: list[tuple[Checkpoint, Kind]] = []
+    here: Checkpoint | None = checkpoint
+    while here is not None and len(found) < TRAIL:
+        rows = session.exec(
+            select(Checkpoint, Kind)
+            .where(
+                Checkpoint.kind_id == Kind.id,
+                Checkpoint.run_id == here.run_id,
+                Checkpoint.seq <= here.seq,
+            )
+            .order_by(col(Checkpoint.seq).desc())
+            .limit(TRAIL - len(found))
+        ).all()
+        found += rows
+        origin = rows[-1][0].parent_id if rows else None
+        here = None if origin is None else session.get(Checkpoint, origin)
+        if here is not None and session.get(Run, here.run_id) is None:
+            here = None  # it is being deleted
+    unpacker = Unpacker(session, (row.delta for row, _ in found))
+    return [
+        (kind.last_completed_step, kind.input_event_type, unpacker.delta(row.delta))
+        for row, kind in reversed(found)
+    ]

@@ -1,0 +1,205 @@
+"""The tables. Times are UTC; ids are UUIDv7, which sort by the time of their making."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String, text
+from sqlmodel import Field, SQLModel
+
+from cairn.engine.journal import Status
+from cairn.store.columns import Bytes, Id, UtcTime, now
+
+UNFINISHED = text("status IN ('queued', 'running', 'waiting')")
+KEEPING = text("keeps_events AND worker_id IS NULL")
+INNOCENT = 1
+"""How many workers may die driving a run before it is suspected."""
+
+SUSPECTED = text(f"recoveries > {INNOCENT}")
+
+
+class Worker(SQLModel, table=True):
+    """A process that drives runs. It counts `beats` up in every transaction: whoever sees them
+    stand still for long takes it for dead, and deletes its row; then it can commit nothing for
+    the runs that it had."""
+
+    __tablename__ = "workers"
+
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    host: str
+    pid: int
+    beats: int = Field(default=0, sa_type=BigInteger)
+    started_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+class Context(SQLModel, table=True):
+    """State that runs share; `state` is what the run that ended last has left, as a payload."""
+
+    __tablename__ = "contexts"
+
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    workflow: str
+    state: bytes | None = Field(default=None, sa_type=Bytes)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+class Run(SQLModel, table=True):
+    """One passage through a workflow.
+
+    `start_event` and `stop_event` are payloads; so is `base`, the snapshot that a rerun begins
+    with, kept here so that it does not depend on the run it came from. `worker_id` is who drives
+    it; nobody does where it has ended, or waits for its turn in its context.
+
+    `recoveries` counts the workers that have died driving it since its last checkpoint. Of a run
+    that waits, `waiting_for` is what for, as a payload, and `wakes_at` the first moment at which
+    it goes on without; `keeps_events` is whether it holds any that no step took.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index("runs_by_workflow", "workflow", "id"),
+        Index("runs_by_status", "status", "id"),
+        Index("runs_by_context", "context_id", "id"),
+        *(
+            Index(f"runs_{name}", *columns, sqlite_where=where, postgresql_where=where)
+            for name, columns, where in (
+                ("under_way", ("context_id", "id"), UNFINISHED),
+                ("of_worker", ("worker_id", "id"), text("worker_id IS NOT NULL")),
+                ("of_nobody", ("status", "id"), text(f"worker_id IS NULL AND {UNFINISHED}")),
+                ("to_cancel", ("worker_id",), text("is_to_cancel")),
+                ("to_wake", ("wakes_at",), text("wakes_at IS NOT NULL")),
+                ("keeping", ("id",), KEEPING),
+                ("suspected", ("worker_id", "recoveries", "id"), SUSPECTED),
+            )
+        ),
+    )
+
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    workflow: str
+    context_id: UUID = Field(sa_type=Id, sa_column_args=(ForeignKey("contexts.id"),))
+    status: Status = Field(sa_type=String)
+    worker_id: UUID | None = Field(default=None, sa_type=Id)
+    is_to_cancel: bool = False
+    recoveries: int = 0
+    wakes_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    keeps_events: bool = False
+    waiting_for: bytes | None = Field(default=None, sa_type=Bytes)
+    start_event: bytes = Field(sa_type=Bytes)
+    stop_event: bytes | None = Field(default=None, sa_type=Bytes)
+    error_type: str | None = None
+    error_message: str | None = None
+    error_step: str | None = None
+    parent_run_id: UUID | None = Field(default=None, sa_type=Id)
+    root_run_id: UUID = Field(sa_type=Id)
+    origin_checkpoint_id: UUID | None = Field(default=None, sa_type=Id)
+    base: bytes | None = Field(default=None, sa_type=Bytes)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcTime)
+
+
+class Kind(SQLModel, table=True):
+    """What checkpoints are filtered by. They are very many, and of few kinds: with the kind alone
+    in their rows, two indexes carry every filter, and any combination of filters."""
+
+    __tablename__ = "kinds"
+    __table_args__ = (Index("kinds_by_workflow", "workflow"),)
+
+    id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    workflow: str
+    last_completed_step: str | None = None
+    input_event_type: str | None = None
+    output_event_type: str | None = None
+
+
+class Checkpoint(SQLModel, table=True):
+    """A run after one more fact.
+
+    `(run_id, seq)` is unique: whoever inserts the next `seq` has moved the run on. `delta` is what
+    differs from the parent's snapshot; `whole` is all of it, at a run's first and every so often.
+    No row refers to another table's by a foreign key: this is written at every step.
+    """
+
+    __tablename__ = "checkpoints"
+    __table_args__ = (
+        Index("checkpoints_by_run", "run_id", "seq", unique=True),
+        Index("checkpoints_by_context", "context_id", "id"),
+        Index("checkpoints_by_run_and_kind", "run_id", "kind_id", "seq"),
+        Index("checkpoints_by_context_and_kind", "context_id", "kind_id", "id"),
+    )
+
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    run_id: UUID = Field(sa_type=Id)
+    seq: int
+    context_id: UUID = Field(sa_type=Id)
+    kind_id: int = Field(sa_type=BigInteger)
+    parent_id: UUID | None = Field(default=None, sa_type=Id)
+    input_event: bytes | None = Field(default=None, sa_type=Bytes)
+    output_event: bytes | None = Field(default=None, sa_type=Bytes)
+    delta: bytes = Field(sa_type=Bytes)
+    whole: bytes | None = Field(default=None, sa_type=Bytes)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+class Message(SQLModel, table=True):
+    """Said to a run from outside, and not yet heard: it goes with the checkpoint of its fact."""
+
+    __tablename__ = "messages"
+    __table_args__ = (Index("messages_by_run", "run_id", "id"),)
+
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    run_id: UUID = Field(sa_type=Id, sa_column_args=(ForeignKey("runs.id"),))
+    event: bytes = Field(sa_type=Bytes)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
+class Blob(SQLModel, table=True):
+    """Bytes too long to stand in a row, by their SHA-256: equal bytes are stored once."""
+
+    __tablename__ = "blobs"
+
+    digest: bytes = Field(primary_key=True, sa_type=Bytes)
+    content: bytes = Field(sa_type=Bytes)
+
+
+class Use(SQLModel, table=True):
+    """A run or a context refers to a blob; the blob stays as long as any does."""
+
+    __tablename__ = "uses"
+    __table_args__ = (Index("uses_by_digest", "digest"), {"sqlite_with_rowid": False})
+
+    owner_id: UUID = Field(primary_key=True, sa_type=Id)
+    digest: bytes = Field(
+        primary_key=True, sa_type=Bytes, sa_column_args=(ForeignKey("blobs.digest"),)
+    )
+
+
+class Tag(SQLModel, table=True):
+    """A word that somebody has put to a checkpoint: what is tagged is kept."""
+
+    __tablename__ = "tags"
+    __table_args__ = (Index("tags_by_run", "run_id"),)
+
+    checkpoint_id: UUID = Field(primary_key=True, sa_type=Id)
+    tag: str = Field(primary_key=True)
+    run_id: UUID = Field(sa_type=Id, sa_column_args=(ForeignKey("runs.id"),))
+
+
+class Deletion(SQLModel, table=True):
+    """A run that is gone, whose checkpoints are still being deleted, some at a time."""
+
+    __tablename__ = "deletions"
+
+    run_id: UUID = Field(primary_key=True, sa_type=Id)
+
+
+class Request(SQLModel, table=True):
+    """A request that made something, by its idempotency key: repeated, it makes nothing new."""
+
+    __tablename__ = "requests"
+    __table_args__ = (Index("requests_by_made", "made_id"),)
+
+    key: str = Field(primary_key=True)
+    path: str = Field(primary_key=True)
+    body_digest: str
+    made_id: UUID = Field(sa_type=Id)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcTime)

@@ -1,0 +1,134 @@
+"""A run in this process, shown on the terminal."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+from rich.console import Console
+
+from cairn import catalog
+from cairn.engine import Event, HumanResponseEvent, StopEvent, Workflow
+from cairn.engine.audience import Audience
+from cairn.engine.checkpoint import shown
+from cairn.engine.events import outcome
+from cairn.engine.facts import Received, Sent
+from cairn.engine.ids import new_id
+from cairn.engine.journal import Failure, Head, Record, Status
+from cairn.engine.runner import Runner
+from cairn.engine.snapshot import Snapshot
+
+out = Console(highlight=False)
+
+
+async def run_here(folder: Path, seconds: float, name: str, fields: dict[str, Any]) -> int:
+    """Run the workflow, and print its result.
+
+    Args:
+        seconds: how long each file of the folder may take to load.
+
+    Returns:
+        The exit code: 0 if the run has completed.
+
+    Raises:
+        ValueError: there is no such workflow, or the fields do not make its start event.
+    """
+    loaded = catalog.load(folder, seconds)
+    workflow = loaded.workflows.get(name)
+    if workflow is None:
+        broken = "".join(f"\n  {it.file}: {it.error}" for it in loaded.broken)
+        names = ", ".join(sorted(loaded.workflows)) or "none"
+        raise ValueError(
+            f"There is no workflow {name!r} in {folder}. There are: {names}."
+            + (f"\nThese could not be loaded:{broken}" if broken else "")
+        )
+    journal = _Shown()
+    audience = Audience(workflow.graph, _print_event)
+    runner = Runner(workflow, journal, new_id(), Snapshot(), Head(), audience)
+    runner.tell(_received(workflow, workflow.graph.start, fields))
+    driving = asyncio.create_task(runner.drive(stay=True))
+    while not driving.done():
+        waits = asyncio.create_task(journal.waits.wait())
+        await asyncio.wait([driving, waits], return_when=asyncio.FIRST_COMPLETED)
+        waits.cancel()
+        if journal.waits.is_set():
+            journal.waits.clear()
+            runner.tell(await asyncio.to_thread(_ask, workflow, runner.snapshot))
+    await driving
+    if runner.end is not None:
+        failure = journal.failure
+        where = f"{failure.step}: " if failure is not None and failure.step else ""
+        error = f"{type(runner.end.error).__name__}: {runner.end.error}"
+        out.print(f"✗ {where}{error}", style="red", markup=False)
+        return 1
+    assert runner.snapshot.stopped is not None
+    stop = workflow.graph.serializer.open(runner.snapshot.stopped)
+    assert isinstance(stop, StopEvent)
+    _print_result(outcome(stop))
+    return 0
+
+
+class _Shown:
+    """A journal that keeps nothing, and prints what it is told."""
+
+    def __init__(self) -> None:
+        self.waits = asyncio.Event()
+        self.failure: Failure | None = None
+
+    def append(
+        self,
+        records: Sequence[Record],
+        status: Status,
+        failure: Failure | None = None,
+    ) -> None:
+        """Print the checkpoints."""
+        self.failure = failure
+        for record in records:
+            given = "" if record.output_event is None else f" → {record.output_event.type}"
+            out.print(f"● {record.last_completed_step or 'received'}{given}", markup=False)
+            if record.output_event is not None and record.last_completed_step is not None:
+                for field, value in shown(record.output_event)["data"].items():
+                    out.print(f"    {field}: {value}", style="dim", markup=False)
+        if status == "waiting":
+            self.waits.set()
+
+
+def _ask(workflow: Workflow, snapshot: Snapshot) -> Received:
+    """Have whoever sits at the terminal answer what a step waits for, or else can take."""
+    open_waits = [wait.type for wait in snapshot.waits.values() if wait.answer is None]
+    awaited = [workflow.graph.event_type(name) for name in open_waits]
+    taken = [kind for step in workflow.graph.steps.values() for kind in step.takes]
+    answers = [kind for kind in taken if issubclass(kind, HumanResponseEvent)]
+    kind = next((kind for kind in awaited if kind), answers[0] if answers else HumanResponseEvent)
+    while True:
+        try:
+            text = input(f"The run waits. The fields of a {kind.__name__}, as a JSON object: ")
+            fields = orjson.loads(text)
+            if not isinstance(fields, dict):
+                raise ValueError("That is no JSON object.")
+            return _received(workflow, kind, fields)
+        except EOFError:
+            raise ValueError("The run waits for an answer, and there is nobody to ask.") from None
+        except ValueError as error:
+            out.print(str(error), style="red", markup=False)
+
+
+def _received(workflow: Workflow, kind: type[Event], fields: dict[str, Any]) -> Received:
+    try:
+        event = kind.model_validate_json(orjson.dumps(fields))
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ValueError(f"These fields do not make a {kind.__name__}: {problems}.") from None
+    return Received(Sent(workflow.graph.serializer.seal(event)))
+
+
+def _print_event(event: Event) -> None:
+    out.print(f"◦ {type(event).__name__} {event.to_dict()}", style="cyan", markup=False)
+
+
+def _print_result(result: object) -> None:
+    out.print("✓ completed", style="green")
+    shown_result = result.to_dict() if isinstance(result, Event) else result
+    out.print(str(shown_result), markup=False)

@@ -14,7 +14,7 @@ BROKEN = f"first\n{FORGED}\r{FORGED}\u2028{FORGED}\x1b[2J\ud800"
 
 WORKFLOW = """
 from cairn import StartEvent, StopEvent, Workflow, step
-from cairn.engine.retry import ConstantDelayRetryPolicy
+from cairn.engine.language.retry import ConstantDelayRetryPolicy
 from tests.telling import BROKEN
 
 MESSAGES = {"broken": BROKEN, "long": "x" * 500_000, "lines": "y\\n" * 20_000}

@@ -13,8 +13,8 @@ import structlog
 
 from cairn.alarm import StillRunning, alarm
 from cairn.engine import PickleSerializer, Workflow
-from cairn.engine.exceptions import message_of
-from cairn.engine.steps import step_of
+from cairn.engine.language.steps import step_of
+from cairn.engine.values.exception_json import message_of
 
 log = structlog.get_logger(__name__)
 

@@ -23,7 +23,7 @@ from cairn.api.descriptors import most_connections
 from cairn.api.protocol import BoundedProtocol
 from cairn.api.understudy import Understudy
 from cairn.catalog import Catalog
-from cairn.engine.limits import Limits
+from cairn.engine.runtime.limits import Limits
 from cairn.errors import Unavailable
 from cairn.executor import upkeep
 from cairn.executor.patrol import Patrol

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from cairn import apart
 from cairn.catalog import Catalog
 from cairn.engine import Event, SerializationError, StartEvent, StopEvent, Workflow
-from cairn.engine.dynamic import undeclared
-from cairn.engine.journal import ENDED
-from cairn.engine.marks import Json
+from cairn.engine.core.records import ENDED
+from cairn.engine.core.snapshot import Delivery, Snapshot
+from cairn.engine.language.dynamic import undeclared
 from cairn.engine.near import near
-from cairn.engine.serialization import SealedEvent
-from cairn.engine.snapshot import Delivery, Snapshot
+from cairn.engine.values.extended_json import Json
+from cairn.engine.values.sealed import SealedEvent
 from cairn.errors import (
     EventNotTaken,
     InvalidEvent,

@@ -11,14 +11,14 @@ from rich.console import Console
 
 from cairn import catalog
 from cairn.engine import Event, HumanResponseEvent, StopEvent, Workflow
-from cairn.engine.audience import Audience
-from cairn.engine.checkpoint import shown
-from cairn.engine.events import outcome
-from cairn.engine.facts import Received, Sent
+from cairn.engine.core.facts import Received, Sent
+from cairn.engine.core.records import Failure, Head, Record, Status
+from cairn.engine.core.snapshot import Snapshot
 from cairn.engine.ids import new_id
-from cairn.engine.journal import Failure, Head, Record, Status
-from cairn.engine.runner import Runner
-from cairn.engine.snapshot import Snapshot
+from cairn.engine.language.ctx_state import shown
+from cairn.engine.language.events import outcome
+from cairn.engine.runtime.publisher import Publisher
+from cairn.engine.runtime.runner import Runner
 
 out = Console(highlight=False)
 
@@ -45,8 +45,8 @@ async def run_here(folder: Path, seconds: float, name: str, fields: dict[str, An
             + (f"\nThese could not be loaded:{broken}" if broken else "")
         )
     journal = _Shown()
-    audience = Audience(workflow.graph, _print_event)
-    runner = Runner(workflow, journal, new_id(), Snapshot(), Head(), audience)
+    publisher = Publisher(workflow.graph, _print_event)
+    runner = Runner(workflow, journal, new_id(), Snapshot(), Head(), publisher)
     runner.tell(_received(workflow, workflow.graph.start, fields))
     driving = asyncio.create_task(runner.drive(stay=True))
     while not driving.done():

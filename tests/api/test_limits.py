@@ -16,7 +16,7 @@ from cairn import (
     Context, Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent, Workflow,
     retry_policy, step,
 )
-from cairn.engine.retry import stop_never, wait_none
+from cairn.engine.language.retry import stop_never, wait_none
 
 class Round(Event):
     number: int

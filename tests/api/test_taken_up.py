@@ -9,7 +9,7 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from cairn import catalog
-from cairn.engine.serialization import SealedEvent
+from cairn.engine.values.sealed import SealedEvent
 from cairn.store import runs
 from cairn.store.database import Database
 from cairn.store.tables import Run
@@ -22,7 +22,7 @@ from pathlib import Path
 from cairn import (
     Context, Event, HumanResponseEvent, StartEvent, StopEvent, Workflow, retry_policy, step,
 )
-from cairn.engine.retry import stop_never, wait_fixed
+from cairn.engine.language.retry import stop_never, wait_fixed
 
 class Word(HumanResponseEvent):
     said: str

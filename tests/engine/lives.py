@@ -12,12 +12,14 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from cairn import Checkpoint, Context, Event, Handler
-from cairn.engine.deltas import from_json, to_json
-from cairn.engine.facts import Received, Sent
-from cairn.engine.journal import ENDED, Failure, Head, HeadMoved, Record, Status
-from cairn.engine.rerun import InFlight
-from cairn.engine.runner import Runner
-from cairn.engine.snapshot import Snapshot
+from cairn.engine.core.delta_json import from_json, to_json
+from cairn.engine.core.facts import Received, Sent
+from cairn.engine.core.records import ENDED, Failure, Head, Record, Status
+from cairn.engine.core.snapshot import Snapshot
+from cairn.engine.library.held_context import held
+from cairn.engine.library.rerun import InFlight
+from cairn.engine.runtime.journal import HeadMoved
+from cairn.engine.runtime.runner import Runner
 from tests.engine.expected import Expected, in_order
 from tests.engine.pieces import Answer, Broken, Execution, Go, recorded
 from tests.engine.planned import Planned
@@ -129,7 +131,7 @@ async def failed(plan: Plan, piece: int) -> Life:
     handler = workflow.run()
     with pytest.raises(Broken):
         await _accompanied(workflow, handler, answers(plan))
-    return Life(workflow, handler.ctx._journal.records, handler.ctx)
+    return Life(workflow, held(handler.ctx).runs.journal.records, handler.ctx)
 
 
 async def _accompanied(workflow: Planned, handler: Handler, told: list[Told]) -> Life:
@@ -141,7 +143,7 @@ async def _accompanied(workflow: Planned, handler: Handler, told: list[Told]) ->
         await handler
     finally:
         teller.cancel()
-    return Life(workflow, handler.ctx._journal.records, handler.ctx)
+    return Life(workflow, held(handler.ctx).runs.journal.records, handler.ctx)
 
 
 async def _tell(handler: Handler, told: list[Told]) -> None:

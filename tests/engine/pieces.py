@@ -9,9 +9,9 @@ from cairn import (
     StartEvent,
     StepFailedEvent,
 )
-from cairn.engine.facts import Caught
-from cairn.engine.journal import Record
-from cairn.engine.serialization import BATCH, SealedEvent
+from cairn.engine.core.facts import Caught
+from cairn.engine.core.records import Record
+from cairn.engine.values.sealed import BATCH, SealedEvent
 
 Execution = tuple[str, str, int, int]
 """The step, and the type and the two numbers of its event: equal events are equal here too. Of a

@@ -12,7 +12,7 @@ from cairn import (
     InputRequiredEvent,
     Workflow,
 )
-from cairn.engine.rerun import InFlight
+from cairn.engine.library.rerun import InFlight
 
 BOUND = 10.0
 """Seconds that a test waits for what it is sure to come."""

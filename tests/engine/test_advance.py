@@ -1,12 +1,12 @@
 """The heart, in plain values: what each fact makes of a snapshot."""
 
-from cairn.engine.advance import advance
-from cairn.engine.deltas import from_json, to_json
-from cairn.engine.facts import Completed, Fact, Received, Sent, Waiting
-from cairn.engine.merging import ABSENT, Change
-from cairn.engine.routes import Route, Routes
-from cairn.engine.serialization import SealedEvent
-from cairn.engine.snapshot import Buffered, Edit, Snapshot, Wait, whole
+from cairn.engine.core.advance import advance
+from cairn.engine.core.delta_json import from_json, to_json
+from cairn.engine.core.facts import Completed, Fact, Received, Sent, Waiting
+from cairn.engine.core.routes import Route, Routes
+from cairn.engine.core.snapshot import Buffered, Edit, Snapshot, Wait, whole
+from cairn.engine.values.merging import ABSENT, Change
+from cairn.engine.values.sealed import SealedEvent
 
 STEPS = {"Start": ("begin",), "Part": ("work",), "Both": ("left", "right"), "Answer": ()}
 ROUTES = Routes(

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterable
 
-from cairn.engine.advance import advance
-from cairn.engine.deltas import from_json, to_json
-from cairn.engine.facts import Caught, Completed, Fact, Received, Sent, Waiting
-from cairn.engine.routes import Route, Routes
-from cairn.engine.serialization import SealedEvent, pack, unpack
-from cairn.engine.snapshot import Batch, Delivery, Gathered, Queue, Snapshot, Wait, whole
+from cairn.engine.core.advance import advance
+from cairn.engine.core.delta_json import from_json, to_json
+from cairn.engine.core.facts import Caught, Completed, Fact, Received, Sent, Waiting
+from cairn.engine.core.routes import Route, Routes
+from cairn.engine.core.snapshot import Batch, Delivery, Gathered, Queue, Snapshot, Wait, whole
+from cairn.engine.values.sealed import SealedEvent, pack, unpack
 
 ROUTE = {
     "Start": Route(("split",)),

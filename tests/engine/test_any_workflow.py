@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from cairn import Checkpoint, Event, WorkflowRuntimeError
-from cairn.engine.attempts import log
-from cairn.engine.journal import Record
-from cairn.engine.rerun import beginning
+from cairn.engine.core.records import Record
+from cairn.engine.library.rerun import beginning
+from cairn.engine.runtime.retrying import log
 from tests.conftest import SEED_VARIABLE
 from tests.engine.drawing import plans
 from tests.engine.expected import Expected

@@ -11,7 +11,6 @@ import pytest
 from cairn import (
     Collect,
     Context,
-    Handler,
     StartEvent,
     StepFailedEvent,
     StopEvent,
@@ -254,10 +253,11 @@ async def test_what_a_rerun_has_adopted_is_drawn_with_what_it_gave() -> None:
 
 @pytest.mark.parametrize("workflow", [Halves, Direct, Rough])
 async def test_a_rerun_in_the_middle_of_a_list_is_drawn(workflow: type[Workflow]) -> None:
-    first = workflow().run()
+    made = workflow()
+    first = made.run()
     result = await ended(first)
     for checkpoint in own(first)[:-1]:
-        rerun: Handler = first.ctx._workflow.run_from(checkpoint)
+        rerun = made.run_from(checkpoint)
         assert await ended(rerun) == result
         picture = most_recent_execution(rerun)
         (gather,) = named(picture, "gather")

@@ -17,7 +17,8 @@ from cairn import (
     catch_error,
     step,
 )
-from cairn.engine.deltas import to_json
+from cairn.engine.core.delta_json import to_json
+from cairn.engine.library.held_context import held
 from tests.engine.failing import Failing, Mute, NotFound
 from tests.engine.lists import Part
 from tests.engine.runs import ended, own, through_json
@@ -165,7 +166,7 @@ async def test_what_a_caught_exception_is_made_of_can_be_stored(value: Any) -> N
     """As a field of an event, the first is written as text and the second refused."""
     handler = failing(ValueError(value)).run()
     assert await ended(handler) == "ValueError"
-    for record in handler.ctx._journal.records:
+    for record in held(handler.ctx).runs.journal.records:
         orjson.dumps(to_json(record.delta))  # what the store does with it
 
 

@@ -13,7 +13,8 @@ from cairn import (
     Workflow,
     step,
 )
-from cairn.engine.deltas import to_json
+from cairn.engine.core.delta_json import to_json
+from cairn.engine.library.held_context import held
 from tests.engine.lists import (
     Answer,
     Backwards,
@@ -220,7 +221,7 @@ async def sizes(workflow: Workflow, width: int) -> list[int]:
     """The bytes of each checkpoint of a run with a list of that width, smallest first."""
     handler = workflow.run(width=width)
     assert await ended(handler) == width
-    return sorted(len(json.dumps(to_json(r.delta))) for r in handler.ctx._journal.records)
+    return sorted(len(json.dumps(to_json(r.delta))) for r in held(handler.ctx).runs.journal.records)
 
 
 async def test_checkpoints_do_not_grow_with_the_width_of_a_list() -> None:

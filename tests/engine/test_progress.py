@@ -17,12 +17,12 @@ from cairn import (
     WorkflowFailedEvent,
     step,
 )
-from cairn.engine.facts import Received, Sent
+from cairn.engine.core.facts import Received, Sent
+from cairn.engine.core.records import Failure, Head, Record, Status
+from cairn.engine.core.snapshot import Snapshot
 from cairn.engine.ids import new_id
-from cairn.engine.journal import Failure, Head, Record, Status
-from cairn.engine.runner import Runner
-from cairn.engine.serialization import SealedEvent
-from cairn.engine.snapshot import Snapshot
+from cairn.engine.runtime.runner import Runner
+from cairn.engine.values.sealed import SealedEvent
 from tests.engine.runs import BOUND, completed, ended, own, waiting
 from tests.engine.shapes import Answer, Done, Part, Question
 

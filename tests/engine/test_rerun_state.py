@@ -16,7 +16,7 @@ from cairn import (
     WorkflowRuntimeError,
     step,
 )
-from cairn.engine.rerun import InFlight
+from cairn.engine.library.rerun import InFlight
 from tests.engine.in_flight import Beside, Members, Slow, Ticked, amid, first_worked
 from tests.engine.runs import ended, own, rerun_everywhere, state, through_json, until
 from tests.engine.shapes import Chain, Counting, Done, Loop, Part

@@ -10,13 +10,10 @@ from typing import Annotated, Any
 
 import pytest
 
-from cairn.engine.resource import (
-    Resource,
-    ResourceDescriptor,
-    ResourceError,
-    ResourceManager,
-    resource_of,
-)
+from cairn.engine.language.resources.descriptor import ResourceDescriptor
+from cairn.engine.language.resources.errors import ResourceError
+from cairn.engine.language.resources.manager import ResourceManager
+from cairn.engine.language.resources.resource import Resource, resource_of
 
 BOUND = 5  # seconds
 

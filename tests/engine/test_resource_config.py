@@ -10,16 +10,11 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from cairn import WorkflowConfigurationError
-from cairn.engine.resource import (
-    Resource,
-    ResourceConfig,
-    ResourceDescriptor,
-    ResourceError,
-    ResourceFileNotFoundError,
-    ResourceManager,
-    problems,
-    resource_of,
-)
+from cairn.engine.language.resources.config import ResourceConfig
+from cairn.engine.language.resources.descriptor import ResourceDescriptor
+from cairn.engine.language.resources.errors import ResourceError, ResourceFileNotFoundError
+from cairn.engine.language.resources.manager import ResourceManager
+from cairn.engine.language.resources.resource import Resource, problems, resource_of
 
 
 class Limits(BaseModel):

@@ -9,14 +9,10 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel
 
-from cairn.engine.resource import (
-    Resource,
-    ResourceConfig,
-    ResourceError,
-    ResourceManager,
-    problems,
-    resource_of,
-)
+from cairn.engine.language.resources.config import ResourceConfig
+from cairn.engine.language.resources.errors import ResourceError
+from cairn.engine.language.resources.manager import ResourceManager
+from cairn.engine.language.resources.resource import Resource, problems, resource_of
 
 BOUND = 5  # seconds
 

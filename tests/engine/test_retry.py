@@ -27,7 +27,7 @@ from cairn import (
     retry_policy,
     step,
 )
-from cairn.engine.retry import (
+from cairn.engine.language.retry import (
     retry_if_exception,
     retry_if_exception_type,
     stop_after_attempt,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import tenacity
 
-from cairn.engine import retry
-from cairn.engine.retry import retry_policy
+from cairn.engine.language import retry
+from cairn.engine.language.retry import retry_policy
 
 WRONG = ValueError("wrong: 42")
 

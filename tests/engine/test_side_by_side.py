@@ -11,6 +11,8 @@ from cairn import (
     Workflow,
     step,
 )
+from cairn.engine.runtime.attempt import Attempt
+from cairn.engine.runtime.step_context import BehindStep
 from tests.engine.runs import ended, own, until, until_true
 from tests.engine.virtual_time import in_virtual_time
 
@@ -241,8 +243,9 @@ async def test_a_step_keeps_no_copy_that_it_has_let_go_of() -> None:
                 async with ctx.store.edit_state() as state:
                     state.log = [*state.log, n]
                 await ctx.get("log")
-                assert ctx._flight is not None
-                held.append(len(ctx._flight.state._held["log"]))
+                assert isinstance(ctx._behind, BehindStep)
+                assert isinstance(ctx._behind.attempt, Attempt)
+                held.append(len(ctx._behind.attempt.state._held["log"]))
             return StopEvent(result=held)
 
     assert await ended(Polling().run()) == [1, 1, 1, 1, 1]

@@ -16,7 +16,7 @@ from cairn import (
     catch_error,
     step,
 )
-from cairn.engine.collect import Cardinality
+from cairn.engine.language.collect import Cardinality
 from tests.engine.lists import Odd, Part, Word
 
 

@@ -30,7 +30,7 @@ from cairn import (
     WorkflowError,
     step,
 )
-from cairn.engine.marks import TAG, VALUE
+from cairn.engine.values.extended_json import TAG, VALUE
 from tests.engine.runs import ended, own, through_json
 
 

@@ -26,7 +26,7 @@ from cairn import (
     Workflow,
     step,
 )
-from cairn.engine.rerun import InFlight
+from cairn.engine.library.rerun import InFlight
 from tests.engine.runs import completed, ended, own, through_json, until, until_true
 from tests.engine.shapes import Chain, Counting, Done, Number, Pairing, Part, SlowFanOut, Tick
 

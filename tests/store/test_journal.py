@@ -10,11 +10,12 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from cairn import Event, StartEvent, StopEvent, Workflow, step
-from cairn.engine.facts import Received, Sent
+from cairn.engine.core.facts import Received, Sent
+from cairn.engine.core.records import Failure, Status
 from cairn.engine.ids import new_number
-from cairn.engine.journal import Failure, HeadMoved, Status
-from cairn.engine.runner import Runner
-from cairn.engine.serialization import SealedEvent
+from cairn.engine.runtime.journal import HeadMoved
+from cairn.engine.runtime.runner import Runner
+from cairn.engine.values.sealed import SealedEvent
 from cairn.store import checkpoints, claims, runs, seen, workers
 from cairn.store.columns import now
 from cairn.store.database import Database
@@ -234,7 +235,7 @@ async def test_ids_count_up_though_the_clock_of_the_one_before_was_ahead(
     run_id = await _started(database)
     runner, _ = await _claimed(database, run_id)
     numbers = iter([new_number() + (1 << 90), new_number()])
-    monkeypatch.setattr("cairn.engine.progress.new_number", lambda: next(numbers))
+    monkeypatch.setattr("cairn.engine.runtime.progress.new_number", lambda: next(numbers))
     assert await runner.drive(stay=False) == "completed"
     page = await database.read(checkpoints.of_run, run_id, Filters(), False, 50, None)
     first, second = (row.id for row in page.items)

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from cairn import apart
 from cairn.api.headers import LOCATION, PREFERENCE_APPLIED
 from cairn.api.schemas import RunOut
-from cairn.engine.journal import ENDED
+from cairn.engine.core.records import ENDED
 from cairn.service import Service
 from cairn.store.seen import Seen
 

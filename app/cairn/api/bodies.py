@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from cairn.engine.marks import LONGEST_SHOWN_BITS
+from cairn.engine.values.extended_json import LONGEST_SHOWN_BITS
 from cairn.errors import Invalid, NumberTooLarge, Problem, TooManyValues
 
 MOST_DIGITS = int(LONGEST_SHOWN_BITS * math.log10(2))  # of an integer that is shown in decimal

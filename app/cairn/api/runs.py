@@ -12,7 +12,7 @@ from cairn.api.listing import CheckpointList, CheckpointQuery, checkpoints_answe
 from cairn.api.problems import WITH_BODY, refuses
 from cairn.api.schemas import EventIn, RunIn, RunList, RunOut
 from cairn.api.strict import StrictRoute
-from cairn.engine.journal import Status
+from cairn.engine.core.records import Status
 
 CANCEL_SECONDS = 5.0  # that are waited for another process to cancel a run that it drives
 

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from cairn.engine import StopEvent, Workflow
-from cairn.engine.checkpoint import ctx_state, shown
+from cairn.engine.core.records import Status
 from cairn.engine.drawing import all_possible_flows, mermaid
-from cairn.engine.journal import Status
-from cairn.engine.marks import plain
-from cairn.engine.serialization import SealedEvent
+from cairn.engine.language.ctx_state import ctx_state, shown
+from cairn.engine.values.extended_json import plain
+from cairn.engine.values.sealed import SealedEvent
 from cairn.store.checkpoints import Listed, Whole
 from cairn.store.questions import Asked
 from cairn.store.seen import Seen

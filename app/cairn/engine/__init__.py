@@ -1,9 +1,5 @@
 """How a run moves, and the language in which workflows are written."""
 
-from cairn.engine.checkpoint import Checkpoint
-from cairn.engine.checkpointer import WorkflowCheckpointer
-from cairn.engine.collect import All, Collect, Take
-from cairn.engine.context import Context
 from cairn.engine.drawing import draw_all_possible_flows, draw_most_recent_execution
 from cairn.engine.errors import (
     ContextSerdeError,
@@ -17,7 +13,10 @@ from cairn.engine.errors import (
     WorkflowTimeoutError,
     WorkflowValidationError,
 )
-from cairn.engine.events import (
+from cairn.engine.language.checkpoint import Checkpoint
+from cairn.engine.language.collect import All, Collect, Take
+from cairn.engine.language.context import Context
+from cairn.engine.language.events import (
     Event,
     EventBatch,
     HumanResponseEvent,
@@ -34,21 +33,25 @@ from cairn.engine.events import (
     WorkflowIdleEvent,
     WorkflowTimedOutEvent,
 )
-from cairn.engine.exceptions import UnknownError
-from cairn.engine.handler import Handler
-from cairn.engine.representation import WorkflowGraph, get_workflow_representation
-from cairn.engine.resource import Resource, ResourceConfig, ResourceError, ResourceManager
-from cairn.engine.retry import (
+from cairn.engine.language.resources.config import ResourceConfig
+from cairn.engine.language.resources.errors import ResourceError
+from cairn.engine.language.resources.manager import ResourceManager
+from cairn.engine.language.resources.resource import Resource
+from cairn.engine.language.retry import (
     ConstantDelayRetryPolicy,
     ExponentialBackoffRetryPolicy,
     RetryInfo,
     RetryPolicy,
     retry_policy,
 )
-from cairn.engine.serializers import JsonPickleSerializer, JsonSerializer, PickleSerializer
-from cairn.engine.steps import catch_error, step
-from cairn.engine.store import DictState
-from cairn.engine.workflow import Workflow
+from cairn.engine.language.serializers import JsonPickleSerializer, JsonSerializer, PickleSerializer
+from cairn.engine.language.state_store import DictState
+from cairn.engine.language.steps import catch_error, step
+from cairn.engine.library.checkpointer import WorkflowCheckpointer
+from cairn.engine.library.handler import Handler
+from cairn.engine.library.workflow import Workflow
+from cairn.engine.representation import WorkflowGraph, get_workflow_representation
+from cairn.engine.values.exception_json import UnknownError
 
 WorkflowHandler = Handler
 """The name that users of the language know it by."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from cairn.engine.journal import Status
+from cairn.engine.core.records import Status
 
 
 class Slots:

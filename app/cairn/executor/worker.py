@@ -11,11 +11,12 @@ from uuid import UUID
 import structlog
 
 from cairn.engine import Workflow
-from cairn.engine.facts import Received, Sent
-from cairn.engine.journal import ENDED, HeadMoved, Status
-from cairn.engine.limits import Limits
-from cairn.engine.runner import Runner
-from cairn.engine.serialization import SealedEvent
+from cairn.engine.core.facts import Received, Sent
+from cairn.engine.core.records import ENDED, Status
+from cairn.engine.runtime.journal import HeadMoved
+from cairn.engine.runtime.limits import Limits
+from cairn.engine.runtime.runner import Runner
+from cairn.engine.values.sealed import SealedEvent
 from cairn.errors import NotFound, Unavailable
 from cairn.executor.signal import Signal
 from cairn.executor.slots import Slot, Slots
@@ -158,7 +159,7 @@ class Worker:
         for run_id, driven in list(self._driven.items()):
             step = None if driven.runner is None else driven.runner.step_of(task)
             if driven.runner is not None and step is not None:
-                workflow = driven.runner.workflow.name
+                workflow = driven.runner.program.name
                 return {"run": str(run_id), "workflow": workflow, "step": step}
         return {}
 

@@ -20,7 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from cairn.engine.journal import Failure, HeadMoved, Status
+from cairn.engine.core.records import Failure, Status
+from cairn.engine.runtime.journal import HeadMoved
 from cairn.store import blobs, kinds, statements
 from cairn.store.kinds import Traits
 from cairn.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY, run_row

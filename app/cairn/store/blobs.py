@@ -16,10 +16,10 @@ from sqlalchemy import Connection, Insert, Table, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
-from cairn.engine.deltas import from_json, to_json
-from cairn.engine.marks import Json
-from cairn.engine.serialization import SealedEvent
-from cairn.engine.snapshot import Delta
+from cairn.engine.core.delta_json import from_json, to_json
+from cairn.engine.core.snapshot import Delta
+from cairn.engine.values.extended_json import Json
+from cairn.engine.values.sealed import SealedEvent
 from cairn.errors import Damaged
 from cairn.store import statements
 from cairn.store.chunks import chunks

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Select, select, union_all
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
-from cairn.engine.serialization import SealedEvent
-from cairn.engine.snapshot import Delta, Snapshot
+from cairn.engine.core.snapshot import Delta, Snapshot
+from cairn.engine.values.sealed import SealedEvent
 from cairn.store import contexts, kinds, missing, pages, sizes, snapshots, tags
 from cairn.store.blobs import Unpacker
 from cairn.store.kinds import Filters

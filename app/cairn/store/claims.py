@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, text
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, exists, or_, select
 
-from cairn.engine.journal import ENDED
-from cairn.engine.snapshot import Snapshot
+from cairn.engine.core.records import ENDED
+from cairn.engine.core.snapshot import Snapshot
 from cairn.errors import Damaged, WorkflowNotLoaded
 from cairn.store import questions, runs, snapshots, workers
 from cairn.store.blobs import Unpacker

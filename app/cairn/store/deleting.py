@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Table, delete, insert, select
 from sqlmodel import Session, col
 
-from cairn.engine.journal import ENDED
+from cairn.engine.core.records import ENDED
 from cairn.errors import CheckpointTagged, RunUnderWay
 from cairn.store import blobs, contexts, missing
 from cairn.store.chunks import CHUNK, chunks

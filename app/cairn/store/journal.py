@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from cairn.engine.journal import ENDED, Failure, Record, Status
-from cairn.engine.questions import open_questions
-from cairn.engine.routes import Routes
-from cairn.engine.serialization import SealedEvent
-from cairn.engine.snapshot import whole
+from cairn.engine.core.questions import open_questions
+from cairn.engine.core.records import ENDED, Failure, Record, Status
+from cairn.engine.core.routes import Routes
+from cairn.engine.core.snapshot import whole
+from cairn.engine.values.sealed import SealedEvent
 from cairn.store import appending, kinds, questions
 from cairn.store.appending import NO_WAITS, End, Facts, Waits, storable
 from cairn.store.blobs import Packer

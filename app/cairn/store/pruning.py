@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlmodel import Session
 
-from cairn.engine.journal import Status
+from cairn.engine.core.records import Status
 from cairn.store import deleting
 from cairn.store.chunks import CHUNK, chunks
 from cairn.store.columns import now

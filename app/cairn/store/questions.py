@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from sqlmodel import Session
 
 from cairn.engine import Event
-from cairn.engine.marks import Json
-from cairn.engine.questions import Question
-from cairn.engine.serialization import SealedEvent
+from cairn.engine.core.questions import Question
+from cairn.engine.values.extended_json import Json
+from cairn.engine.values.sealed import SealedEvent
 from cairn.store.blobs import Packer, Unpacker
 
 

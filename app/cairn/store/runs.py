@@ -7,12 +7,12 @@ from uuid import UUID
 
 from sqlmodel import Session, col, or_, select
 
-from cairn.engine.graph import Graph
+from cairn.engine.core.questions import open_questions
+from cairn.engine.core.records import ENDED, Head, Status
+from cairn.engine.core.snapshot import Snapshot, whole
 from cairn.engine.ids import new_id
-from cairn.engine.journal import ENDED, Head, Status
-from cairn.engine.questions import open_questions
-from cairn.engine.serialization import SealedEvent
-from cairn.engine.snapshot import Snapshot, whole
+from cairn.engine.language.graph import Graph
+from cairn.engine.values.sealed import SealedEvent
 from cairn.errors import (
     ContextBusy,
     ContextOfAnotherWorkflow,

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from cairn.engine.journal import ENDED, Status
-from cairn.engine.serialization import SealedEvent
+from cairn.engine.core.records import ENDED, Status
+from cairn.engine.values.sealed import SealedEvent
 from cairn.errors import Damaged
 from cairn.store import missing, pages, questions, sizes
 from cairn.store.blobs import Unpacker

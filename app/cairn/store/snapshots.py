@@ -6,9 +6,9 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from cairn.engine.checkpoint import TRAIL
-from cairn.engine.journal import Head
-from cairn.engine.snapshot import Delta, Snapshot
+from cairn.engine.core.records import Head
+from cairn.engine.core.snapshot import Delta, Snapshot
+from cairn.engine.language.ctx_state import TRAIL
 from cairn.errors import Damaged
 from cairn.store.blobs import Unpacker
 from cairn.store.tables import Checkpoint, Context, Kind, Run

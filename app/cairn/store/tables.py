@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlmodel import Field, SQLModel
 
-from cairn.engine.journal import Status
+from cairn.engine.core.records import Status
 from cairn.store.columns import Bytes, Id, UtcTime, now
 
 UNFINISHED = text("status IN ('queued', 'running', 'waiting')")

@@ -14,17 +14,17 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from cairn.engine.checkpoint import Checkpoint
-from cairn.engine.context import Context
 from cairn.engine.drawing.flows import picture_of_graph
 from cairn.engine.drawing.mermaid import mermaid
 from cairn.engine.drawing.page import in_notebook, page
 from cairn.engine.drawing.picture import Picture
 from cairn.engine.drawing.recent import picture_of_recent
 from cairn.engine.drawing.svg import svg
-from cairn.engine.handler import Handler
+from cairn.engine.language.checkpoint import Checkpoint
+from cairn.engine.language.context import Context
+from cairn.engine.library.handler import Handler
+from cairn.engine.library.workflow import Workflow
 from cairn.engine.representation import WorkflowGraph, get_workflow_representation
-from cairn.engine.workflow import Workflow
 
 __all__ = [
     "InNotebook",

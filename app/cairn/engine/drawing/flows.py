@@ -3,7 +3,7 @@
 import json
 
 from cairn.engine.drawing.picture import Edge, Kind, Node, Picture
-from cairn.engine.events import StartEvent, StopEvent
+from cairn.engine.language.events import StartEvent, StopEvent
 from cairn.engine.representation import (
     WorkflowEventNode,
     WorkflowExternalNode,

@@ -5,11 +5,11 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from cairn.engine.facts import Sent
-from cairn.engine.graph import Graph
-from cairn.engine.journal import Record
-from cairn.engine.serialization import BATCH, SealedEvent
-from cairn.engine.snapshot import Delivery, Delta
+from cairn.engine.core.facts import Sent
+from cairn.engine.core.records import Record
+from cairn.engine.core.snapshot import Delivery, Delta
+from cairn.engine.language.graph import Graph
+from cairn.engine.values.sealed import BATCH, SealedEvent
 
 
 class Pill(NamedTuple):

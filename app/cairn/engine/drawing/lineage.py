@@ -5,15 +5,20 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
+from cairn.engine.core.facts import Caught, Completed, Fact, Received, Sent, TimedOut, Waiting
+from cairn.engine.core.records import Record
+from cairn.engine.core.snapshot import Delivery, Delta
 from cairn.engine.drawing.gathering import Gathering, Pill
 from cairn.engine.drawing.picture import Kind, Picture
 from cairn.engine.drawing.sketch import Sketch
-from cairn.engine.events import HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent
-from cairn.engine.facts import Caught, Completed, Fact, Received, Sent, TimedOut, Waiting
-from cairn.engine.graph import Graph
-from cairn.engine.journal import Record
-from cairn.engine.serialization import BATCH, SealedEvent, unpack
-from cairn.engine.snapshot import Delivery, Delta
+from cairn.engine.language.events import (
+    HumanResponseEvent,
+    InputRequiredEvent,
+    StartEvent,
+    StopEvent,
+)
+from cairn.engine.language.graph import Graph
+from cairn.engine.values.sealed import BATCH, SealedEvent, unpack
 
 
 def picture_of_run(

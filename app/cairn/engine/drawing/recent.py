@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cairn.engine.checkpoint import Checkpoint
-from cairn.engine.context import Context
+from cairn.engine.core.records import Record
+from cairn.engine.core.snapshot import Delivery
 from cairn.engine.drawing.lineage import picture_of_run
 from cairn.engine.drawing.picture import Picture
-from cairn.engine.graph import Graph
-from cairn.engine.handler import Handler
-from cairn.engine.journal import Record
-from cairn.engine.snapshot import Delivery
-from cairn.engine.workflow import Workflow
+from cairn.engine.language.checkpoint import Checkpoint
+from cairn.engine.language.context import Context
+from cairn.engine.language.graph import Graph
+from cairn.engine.library.handler import Handler
+from cairn.engine.library.held_context import HeldContext
+from cairn.engine.library.workflow import Workflow
 
 NO_RUN = "{} has no run to draw yet: start one with `run`, and draw once its first step is done."
 
@@ -46,14 +47,15 @@ def picture_of_recent(subject: Handler | Context[Any] | Sequence[Checkpoint] | W
 def _of_context(
     ctx: Context[Any], run: str | None = None, known: Mapping[int, Delivery] | None = None
 ) -> Picture:
-    if ctx._flight is not None:
+    behind = ctx._behind
+    if not isinstance(behind, HeldContext):
         raise ValueError("A step cannot draw its own run: draw the handler that `run` has given.")
-    name = type(ctx._workflow).__name__
-    records = ctx._journal.records
+    name = type(behind.workflow).__name__
+    records = behind.runs.journal.records
     runs = [str(record.run) for record in records]
     if not (run in runs if run else runs):
         raise ValueError(NO_RUN.format(f"This {name}" if run else f"This context of {name}"))
-    return _of_records(name, ctx._graph, records, run or max(runs), known)
+    return _of_records(name, behind.workflow.graph, records, run or max(runs), known)
 
 
 def _of_checkpoints(checkpoints: Sequence[Checkpoint]) -> Picture:
@@ -68,6 +70,7 @@ def _of_checkpoints(checkpoints: Sequence[Checkpoint]) -> Picture:
         )
     own, name = last._record, last.workflow.split(".")[-1]
     records = [it for it in last._journal.records if it.run != own.run or it.seq <= own.seq]
+    assert isinstance(last._graph, Graph)  # that of a checkpoint which was not JSON
     return _of_records(name, last._graph, records, last.run_id)
 
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable
 
 from cairn.engine.drawing.picture import Edge, Kind, Node, shortened
-from cairn.engine.events import StartEvent, StopEvent
-from cairn.engine.graph import Graph
-from cairn.engine.marks import plain
-from cairn.engine.serialization import SealedEvent
+from cairn.engine.language.events import StartEvent, StopEvent
+from cairn.engine.language.graph import Graph
+from cairn.engine.values.extended_json import plain
+from cairn.engine.values.sealed import SealedEvent
 
 NOTE, DETAIL = 30, 1_000
 """Characters of an event's fields in the picture, and of those told on request."""

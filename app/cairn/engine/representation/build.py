@@ -2,10 +2,16 @@
 
 import inspect
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
-from cairn.engine.collect import Take
-from cairn.engine.events import Event, HumanResponseEvent, InputRequiredEvent, StepFailedEvent
+from cairn.engine.language.collect import Take
+from cairn.engine.language.events import (
+    Event,
+    HumanResponseEvent,
+    InputRequiredEvent,
+    StepFailedEvent,
+)
+from cairn.engine.language.steps import Step
+from cairn.engine.library.workflow import Workflow
 from cairn.engine.representation.nodes import (
     WorkflowEventNode,
     WorkflowExternalNode,
@@ -15,16 +21,12 @@ from cairn.engine.representation.nodes import (
     WorkflowStepNode,
 )
 from cairn.engine.representation.resources import Resources, schema_of
-from cairn.engine.steps import Step
-
-if TYPE_CHECKING:
-    from cairn.engine.workflow import Workflow
 
 PERSON = "external_step"
 """The id of the node that stands for whoever is asked outside the workflow."""
 
 
-def get_workflow_representation(workflow: "Workflow | type[Workflow]") -> WorkflowGraph:
+def get_workflow_representation(workflow: Workflow | type[Workflow]) -> WorkflowGraph:
     """The steps and events of a workflow, or of its class, as nodes and edges.
 
     Raises:

@@ -10,13 +10,16 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema
 
+from cairn.engine.language.resources.config import ResourceConfig
+from cairn.engine.language.resources.descriptor import ResourceDescriptor
+from cairn.engine.language.resources.errors import ResourceError
+from cairn.engine.language.resources.resource import Resource
+from cairn.engine.language.steps import Step
 from cairn.engine.representation.nodes import (
     WorkflowGraphEdge,
     WorkflowResourceConfigNode,
     WorkflowResourceNode,
 )
-from cairn.engine.resource import Resource, ResourceConfig, ResourceDescriptor, ResourceError
-from cairn.engine.steps import Step
 
 
 class Resources:

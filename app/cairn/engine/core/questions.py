@@ -1,0 +1,48 @@
+"""Questions: what a run that waits is waiting for."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from cairn.engine.core.routes import Routes
+from cairn.engine.core.snapshot import Snapshot
+from cairn.engine.values.extended_json import Json
+from cairn.engine.values.sealed import SealedEvent
+
+
+class Question(NamedTuple):
+    """An event that a run waits for.
+
+    Attributes:
+        key: what tells the question from every other of the run.
+        type: the type of the event that answers it.
+        asked: the question as an event, if there is one.
+        requirements: what the answer's fields must be.
+        since: when the wait began, in seconds since 1970 (UTC); `None` if that is not known.
+        timeout: how many seconds after that it ends without an answer.
+    """
+
+    key: str
+    type: str
+    asked: SealedEvent | None
+    requirements: Mapping[str, Json]
+    since: float | None = None
+    timeout: float | None = None
+
+
+def open_questions(routes: Routes, snapshot: Snapshot) -> list[Question]:
+    """All that the run waits for: what its steps stand and wait for, the questions that they have
+    returned, and where there is neither, the answers that they take unasked."""
+    waits = [
+        Question(w.key, w.type, w.asked, w.requirements, w.since, w.timeout)
+        for w in snapshot.waits.values()
+        if not w.is_settled
+    ]
+    found = [*waits, *_returned(routes, snapshot)]
+    return found or [Question(f"unasked:{type_}", type_, None, {}) for type_ in routes.answers]
+
+
+def _returned(routes: Routes, snapshot: Snapshot) -> Iterator[Question]:
+    for id_, event in sorted(snapshot.unclaimed.items()):
+        if routes[event.type].asks:
+            for type_ in routes.answers:
+                yield Question(f"asked:{id_}:{type_}", type_, event, {})

@@ -1,0 +1,131 @@
+"""Records: checkpoints as they are written, and why a run has ended."""
+
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from cairn.engine.core.facts import Caught, Completed, Fact, Received, TimedOut, Waiting
+from cairn.engine.core.snapshot import Delta, Snapshot
+from cairn.engine.values.exception_json import message_of
+from cairn.engine.values.sealed import SealedEvent
+
+Status = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
+ENDED: frozenset[Status] = frozenset({"completed", "failed", "cancelled"})
+
+
+class Head(NamedTuple):
+    """Where a run stands: its newest checkpoint, or its origin's where it has none of its own."""
+
+    checkpoint: UUID | None = None
+    seq: int = 0
+
+    @property
+    def number(self) -> int | None:
+        """The checkpoint's id as a number."""
+        return None if self.checkpoint is None else self.checkpoint.int
+
+
+class Failure(NamedTuple):
+    """Why a run failed."""
+
+    type: str
+    message: str
+    step: str | None = None
+
+
+class End(NamedTuple):
+    """The run cannot go on: a step failed for good, the time is up, or somebody has cancelled it.
+
+    Attributes:
+        attempts: how often the step was tried.
+        elapsed_seconds: from the first attempt's beginning to the last one's end.
+    """
+
+    status: Status
+    error: BaseException
+    step: str | None = None
+    attempts: int = 0
+    elapsed_seconds: float = 0.0
+
+    @property
+    def failure(self) -> Failure:
+        """What is written of it."""
+        return Failure(type(self.error).__name__, message_of(self.error), self.step)
+
+
+class Record(NamedTuple):
+    """A checkpoint as it is written: a run after one more fact.
+
+    Attributes:
+        number: the checkpoint's id, as a number.
+        seq: 1 for a run's first.
+        parent_number: the id of the checkpoint before.
+        message: the id of the message from outside that the fact consumed.
+        fact: what made the run progress.
+        first_id: where the ids begin that it has given to what it sent.
+        delta: how the snapshot differs from the one of the checkpoint before.
+    """
+
+    number: int
+    run: UUID
+    seq: int
+    parent_number: int | None
+    last_completed_step: str | None
+    input_event: SealedEvent | None
+    output_event: SealedEvent | None
+    message: UUID | None
+    fact: Fact
+    first_id: int
+    delta: Delta
+    snapshot: Snapshot
+
+    @property
+    def id(self) -> UUID:
+        """What tells the checkpoint from every other."""
+        return UUID(int=self.number)
+
+    @property
+    def parent(self) -> UUID | None:
+        """The checkpoint before it."""
+        return None if self.parent_number is None else UUID(int=self.parent_number)
+
+
+def record(
+    number: int,
+    run: UUID,
+    parent: int | None,
+    seq: int,
+    fact: Fact,
+    message: UUID | None,
+    before: Snapshot,
+    delta: Delta,
+) -> Record:
+    """The checkpoint that the fact leaves."""
+    step: str | None = None
+    taken: SealedEvent | None = None
+    given: SealedEvent | None = None
+    match fact:
+        case Completed():
+            done = before.deliveries[fact.delivery]
+            step, taken, given = done.step, done.event, fact.output
+        case Received(sent):
+            given = sent.event
+        case TimedOut():
+            taken = before.deliveries[fact.delivery].event
+        case Caught():
+            taken, given = before.deliveries[fact.delivery].event, fact.failure
+        case Waiting(wait):
+            taken, given = before.deliveries[wait.delivery].event, wait.asked
+    return Record(
+        number,
+        run,
+        seq,
+        parent,
+        step,
+        taken,
+        given,
+        message,
+        fact,
+        before.next_id,
+        delta,
+        before.after(delta),
+    )

@@ -1,0 +1,1 @@
+"""The language that workflows are written in."""

@@ -1,0 +1,1 @@
+"""Resources: what steps are given besides events and context."""

@@ -1,0 +1,100 @@
+"""Stops: when a step is no longer tried again."""
+
+from typing import Protocol
+
+import tenacity
+from tenacity import RetryCallState
+from tenacity.stop import stop_base
+
+from cairn.engine.language.retry.attempt import FailedAttempt, Seconds, check_callable
+
+
+class StopCondition(Protocol):
+    """Says whether to give up.
+
+    It is given how many attempts have failed, 1 after the first; the seconds since the first began;
+    and how many would be waited now.
+    """
+
+    def __call__(
+        self, attempts: int, elapsed_time: float, /, *, upcoming_sleep: float = 0.0
+    ) -> bool: ...
+
+
+class Stop:
+    """A `StopCondition` that can be combined: `a | b` is whichever comes first, `a & b` both."""
+
+    def __init__(self, part: "StopCondition | stop_base | Stop") -> None:
+        check_callable("stop", part)
+        # Tenacity's is not called, and whoever knows that one may not call this.
+        if part is stop_never:  # type: ignore[comparison-overlap]
+            part = stop_never()
+        if isinstance(part, Stop):
+            part = part.tenacity
+        self.tenacity: stop_base = part if isinstance(part, stop_base) else _CalledStop(part)
+
+    def __call__(
+        self,
+        attempts: int | RetryCallState,
+        elapsed_time: float = 0.0,
+        *,
+        upcoming_sleep: float = 0.0,
+    ) -> bool:
+        """Whether to give up, when that many attempts have failed."""
+        state = attempts
+        if not isinstance(state, RetryCallState):
+            state = FailedAttempt(state, elapsed_time, upcoming_sleep=upcoming_sleep)
+        return bool(self.tenacity(state))
+
+    def __or__(self, other: StopCondition | stop_base) -> "Stop":
+        return stop_any(self, Stop(other))
+
+    def __ror__(self, other: StopCondition | stop_base) -> "Stop":
+        return stop_any(Stop(other), self)
+
+    def __and__(self, other: StopCondition | stop_base) -> "Stop":
+        return stop_all(self, Stop(other))
+
+    def __rand__(self, other: StopCondition | stop_base) -> "Stop":
+        return stop_all(Stop(other), self)
+
+
+class _CalledStop(stop_base):
+    def __init__(self, stop: StopCondition) -> None:
+        self._stop = stop
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        elapsed = retry_state.seconds_since_start or 0.0
+        return self._stop(
+            retry_state.attempt_number, elapsed, upcoming_sleep=retry_state.upcoming_sleep
+        )
+
+
+def stop_after_attempt(max_attempt_number: int) -> Stop:
+    """When that many attempts have failed."""
+    return Stop(tenacity.stop_after_attempt(max_attempt_number))
+
+
+def stop_after_delay(max_delay: Seconds) -> Stop:
+    """When that long has passed since the first attempt began."""
+    return Stop(tenacity.stop_after_delay(max_delay))
+
+
+def stop_before_delay(max_delay: Seconds) -> Stop:
+    """When that long would have passed by the time of the next attempt."""
+    return Stop(tenacity.stop_before_delay(max_delay))
+
+
+def stop_any(*stops: StopCondition) -> Stop:
+    """When any of them says so, as `|` has it."""
+    return Stop(tenacity.stop_any(*(Stop(stop).tenacity for stop in stops)))
+
+
+def stop_all(*stops: StopCondition) -> Stop:
+    """When all of them say so, as `&` has it."""
+    return Stop(tenacity.stop_all(*(Stop(stop).tenacity for stop in stops)))
+
+
+def stop_never() -> Stop:
+    """Never: what is not worth another attempt is for the condition to say."""
+    return Stop(tenacity.stop_never)

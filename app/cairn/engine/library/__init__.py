@@ -1,0 +1,1 @@
+"""Workflows used as a library, without a service."""

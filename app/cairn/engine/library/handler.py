@@ -1,0 +1,337 @@
+"""Handler: what `run` gives back, to await the result and to watch and steer the run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from typing import Any, Protocol
+from uuid import UUID
+
+from cairn.engine.core.facts import Fact, Received, Sent
+from cairn.engine.core.records import End, Head
+from cairn.engine.core.snapshot import Snapshot
+from cairn.engine.errors import (
+    WorkflowCancelledByUser,
+    WorkflowRuntimeError,
+)
+from cairn.engine.language.context import Context
+from cairn.engine.language.events import (
+    Event,
+    InternalDispatchEvent,
+    StopEvent,
+    WorkflowCancelledEvent,
+    WorkflowFailedEvent,
+    WorkflowTimedOutEvent,
+    outcome,
+)
+from cairn.engine.library.context_runs import ContextRuns
+from cairn.engine.library.rerun import recorded
+from cairn.engine.library.stepwise import Stepping
+from cairn.engine.library.stream import Stream
+from cairn.engine.runtime.live_state import LiveState
+from cairn.engine.runtime.program import Program
+from cairn.engine.runtime.publisher import Inside, Publisher, told_of
+from cairn.engine.runtime.runner import Runner
+
+
+class Runnable(Program, Protocol):
+    """A workflow, as its handlers run it."""
+
+    @property
+    def verbose(self) -> bool:
+        """Whether the begin and the end of each step are printed."""
+
+    def place(self) -> AbstractAsyncContextManager[object]:
+        """Held by each run while it is under way, so that no more are than may be."""
+
+
+class Handler:
+    """A run under way. `await` it for what the StopEvent brought.
+
+    Awaiting raises the exception of the step that failed, `WorkflowTimeoutError` or
+    `WorkflowCancelledByUser`. Cancelling whoever awaits does not end the run; `cancel_run` does.
+
+    Attributes:
+        run_id: what tells the run from every other.
+        ctx: the context it runs in.
+    """
+
+    def __init__(
+        self,
+        workflow: Runnable,
+        ctx: Context[Any],
+        runs: ContextRuns[Handler],
+        run: UUID,
+        snapshot: Snapshot | None,
+        head: Head,
+        facts: list[Fact],
+        stepwise: bool = False,
+    ) -> None:
+        self.run_id = str(run)
+        self.ctx = ctx
+        self._runs = runs
+        self._workflow = workflow
+        self._run = run
+        self._snapshot = snapshot
+        self._head = head
+        self._stream: Stream[Event | Inside] = Stream()
+        self._is_streamed = self._was_cancelled = False
+        self._runner: Runner | None = None
+        self._facts = facts
+        self._untold: list[Received] = []
+        self._stepping = Stepping() if stepwise else None
+        self._begun, self._cancelled = asyncio.Event(), asyncio.Event()
+        # A rerun begins with its checkpoint's state: it has nobody to wait for.
+        before = [] if snapshot is not None else [handler._task for handler in runs.under_way]
+        self._task: asyncio.Task[StopEvent] = asyncio.create_task(self._drive(before))
+        runs.begin(self)
+        self._task.add_done_callback(lambda _: runs.end(self))
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._outcome().__await__()
+
+    def __str__(self) -> str:
+        return f"Handler of run {self.run_id} of {type(self._workflow).__name__}"
+
+    async def _outcome(self) -> Any:
+        return outcome(await self.stop_event_result())
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """Where the run stands; `None` before it has begun."""
+        return self._snapshot if self._runner is None else self._runner.snapshot
+
+    @property
+    def live(self) -> LiveState | None:
+        """The state as its steps see it; `None` before it has begun."""
+        return None if self._runner is None else self._runner.state
+
+    # How it ended
+
+    def is_done(self) -> bool:
+        """Whether the run has ended."""
+        return self._task.done()
+
+    done = is_done
+
+    def result(self) -> Any:
+        """What the run came to.
+
+        Raises:
+            asyncio.InvalidStateError: it has not ended.
+            Exception: why it ended, unless it completed.
+        """
+        return outcome(self._task.result())
+
+    def exception(self) -> BaseException | None:
+        """Why the run ended, unless it completed.
+
+        Raises:
+            asyncio.InvalidStateError: it has not ended.
+        """
+        return self._task.exception()
+
+    def cancelled(self) -> bool:
+        """Whether the run has ended because it was cancelled."""
+        return self.is_done() and self._was_cancelled
+
+    def get_stop_event(self) -> StopEvent | None:
+        """The event that the run ended with; `None` while it has not, or where a step failed."""
+        return self._task.result() if self.is_done() and self.exception() is None else None
+
+    async def stop_event_result(self) -> StopEvent:
+        """The event that the run ends with. Raises what awaiting the handler raises."""
+        return await asyncio.shield(self._task)
+
+    # Watching
+
+    async def stream_events(self, expose_internal: bool = False) -> AsyncIterator[Event]:
+        """What the run shows, as it comes; the last is a StopEvent: the run's, or one that says why
+        it ended without.
+
+        Args:
+            expose_internal: whether to show each step's begin and end, too
+                (`InternalDispatchEvent`).
+
+        Raises:
+            WorkflowRuntimeError: all of it has been read already.
+        """
+        if self._is_streamed:
+            raise WorkflowRuntimeError(
+                "The stream of this run has been read to its end, and is not kept. What the run "
+                "did is in its checkpoints: handler.ctx.checkpoints."
+            )
+        async for item in self._stream.read():
+            event = item if isinstance(item, Event) else told_of(item)
+            if expose_internal or not isinstance(event, InternalDispatchEvent):
+                yield event
+        self._is_streamed = True
+
+    # Steering
+
+    def send_event(self, message: Event, step: str | None = None) -> Awaitable[None]:
+        """Say something to the run: an answer it waits for, or an event for its steps.
+
+        It is said at once; what is returned may be awaited, and need not be.
+
+        Raises:
+            WorkflowRuntimeError: the run has ended, or the step named does not take this event.
+            SerializationError: a field cannot be stored; the message names it.
+        """
+        if self.has_given(message):
+            return _nothing_more()  # it is on its way already
+        if self.is_done():
+            raise WorkflowRuntimeError("The run has ended: nobody is there to take the event.")
+        graph = self._workflow.graph
+        graph.serializer.learn(type(message))
+        sealed = graph.serializer.seal(message)
+        if step is not None:
+            graph.check_step(step, sealed.type)
+        received = Received(Sent(sealed, step))
+        if self._runner is None:
+            self._untold.append(received)
+        else:
+            self._runner.tell(received)
+        return _nothing_more()
+
+    def has_given(self, event: Event) -> bool:
+        """Whether the last `run_step` has returned this very event."""
+        return self._stepping is not None and self._stepping.has_given(event)
+
+    async def run_step(self) -> list[Event] | None:
+        """Execute what is pending, of a run started with `stepwise=True`, and no more.
+
+            handler = workflow.run(stepwise=True)
+            while (events := await handler.run_step()) is not None:
+                print(events)
+
+        Returns:
+            The events that the steps have sent and returned, which are then pending; `None` once
+            the run has ended. Events may be sent on by hand (`ctx.send_event`): one that is pending
+            already is not pending twice.
+
+        Raises:
+            WorkflowRuntimeError: the run was not started with `stepwise=True`.
+            Exception: the step's, if one failed.
+        """
+        if self._stepping is None:
+            raise WorkflowRuntimeError("Start the run with run(stepwise=True) to go step by step.")
+        await self._begun.wait()
+        if self._runner is None or self.is_done():
+            self._task.result()
+            return None
+        return await self._stepping.step(self._runner, self._runs.journal, self._task)
+
+    async def running_steps(self) -> list[str]:
+        """The names of the steps under way; those that wait for an event are left out."""
+        return [] if self._runner is None or self.is_done() else self._runner.running_steps()
+
+    async def cancel_run(self, *, timeout: float | None = None) -> None:
+        """End the run, and wait until it has ended. What was under way stays pending.
+
+        Args:
+            timeout: how many seconds to wait at most.
+        """
+        self.cancel()
+        await asyncio.wait([self._task], timeout=timeout)
+        if self._task.done() and not self._task.cancelled():
+            self._task.exception()  # asked for, so that nobody complains that nobody did
+
+    def cancel(self) -> None:
+        """End the run, soon."""
+        self._cancelled.set()
+        if self._runner is not None:
+            self._runner.cancel()
+
+    # The run itself
+
+    async def _drive(self, before: list[asyncio.Task[StopEvent]]) -> StopEvent:
+        try:
+            if before:
+                await self._unless_cancelled(asyncio.wait(before))
+            async with AsyncExitStack() as stack:
+                limit = self._workflow.place()
+                await self._unless_cancelled(stack.enter_async_context(limit))
+                return await self._carry()
+        except WorkflowCancelledByUser:
+            end = None if self._runner is None else self._runner.end
+            self._was_cancelled = end is None or end.status == "cancelled"
+            if self._was_cancelled:  # and not a run that a step of this one has started
+                self.show(WorkflowCancelledEvent())
+            raise
+        finally:
+            self._runs.end(self)
+            self._begun.set()
+            self._stream.close()
+
+    async def _unless_cancelled(self, wait: Coroutine[Any, Any, object]) -> None:
+        waiting, cancelled = (
+            asyncio.ensure_future(wait),
+            asyncio.ensure_future(self._cancelled.wait()),
+        )
+        try:
+            await asyncio.wait([waiting, cancelled], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            cancelled.cancel()
+            waiting.cancel()
+        if not waiting.done():
+            raise WorkflowCancelledByUser("The run was cancelled before it began.")
+
+    async def _carry(self) -> StopEvent:
+        graph, journal = self._workflow.graph, self._runs.journal
+        snapshot, head = self._snapshot or Snapshot(state=self._runs.state), self._head
+        records = recorded(graph, self._run, head, snapshot, self._facts)
+        if records:
+            journal.append(records, "running")
+            snapshot, head = records[-1].snapshot, Head(records[-1].id, records[-1].seq)
+        publisher = Publisher(graph, self.show, self._stream.put, self._workflow.verbose)
+        runner = Runner(self._workflow, journal, self._run, snapshot, head, publisher)
+        if self._stepping is not None:
+            runner.held = {}
+        for record in records:
+            publisher.publish(record.fact)
+        for received in self._untold:
+            runner.tell(received)
+        if self._cancelled.is_set():
+            runner.cancel()
+        self._runner = runner
+        self._begun.set()
+        try:
+            if snapshot.stopped is None:
+                await runner.drive(stay=True)
+        finally:
+            self._runs.state = runner.snapshot.state
+        if runner.end is not None:
+            with suppress(Exception):  # an error that cannot be shown is still raised
+                self._show_end(runner.end, runner.snapshot)
+            raise runner.end.error
+        assert runner.snapshot.stopped is not None
+        stop = self._workflow.graph.serializer.open(runner.snapshot.stopped)
+        assert isinstance(stop, StopEvent)
+        return stop
+
+    def show(self, event: Event) -> None:
+        """Put an event into the stream."""
+        self._stream.put(event)
+
+    def _show_end(self, end: End, snapshot: Snapshot) -> None:
+        timeout = self._workflow.timeout
+        if end.step is None and timeout is not None and end.status == "failed":
+            active = list(dict.fromkeys(delivery.step for delivery in snapshot.pending()))
+            self.show(WorkflowTimedOutEvent(timeout=timeout, active_steps=active))
+        elif end.step is not None and isinstance(end.error, Exception):
+            self.show(
+                WorkflowFailedEvent(
+                    step_name=end.step,
+                    exception=end.error,
+                    attempts=end.attempts,
+                    elapsed_seconds=end.elapsed_seconds,
+                )
+            )
+
+
+def _nothing_more() -> Awaitable[None]:
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done

@@ -1,0 +1,129 @@
+"""A context as whoever holds it has it: the runs in it, and what they have left."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from cairn.engine.errors import ContextStateError, WorkflowConfigurationError
+from cairn.engine.language.behind import Behind
+from cairn.engine.language.checkpoint import Checkpoint
+from cairn.engine.language.context import Context
+from cairn.engine.language.events import Event
+from cairn.engine.language.serializers import BaseSerializer
+from cairn.engine.language.state_store import Cells
+from cairn.engine.library.checkpoints import HasGraph, checkpoints_of
+from cairn.engine.library.context_json import read_context, write_context
+from cairn.engine.library.context_runs import ContextRuns
+from cairn.engine.library.context_state import ContextStateView
+from cairn.engine.library.handler import Handler
+
+
+class HeldContext(Behind):
+    """What stands behind a context that is not a step's.
+
+    Attributes:
+        workflow: the one that the context was made for.
+        runs: those in the context.
+    """
+
+    def __init__(
+        self,
+        workflow: HasGraph,
+        previous: Mapping[str, Any] | None,
+        serializer: BaseSerializer | None,
+    ) -> None:
+        """Begin where the previous context stood, if there was one; see `Context`.
+
+        Raises:
+            ContextSerdeError: it is not what `to_dict` has made.
+        """
+        self.workflow = workflow
+        self.runs: ContextRuns[Handler] = ContextRuns(lambda: workflow.graph.routes)
+        if previous is not None:
+            snapshot, is_running = read_context(previous, serializer)
+            self.runs.state = snapshot.state
+            self.runs.unfinished = snapshot if is_running else None
+
+    @property
+    def state_type(self) -> type[BaseModel]:
+        """The type of the state that the steps' annotations name."""
+        return self.workflow.graph.state_type
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is under way, or was when the context was written by `to_dict`."""
+        return self.runs.is_running
+
+    def cells(self) -> Cells:
+        """The state that the run which ended last has left; while one is under way, to read."""
+        return ContextStateView(self.runs, self.workflow.graph.serializer)
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """The checkpoints of all the runs, oldest first."""
+        return checkpoints_of(self.workflow, self.runs.journal)
+
+    async def running_steps(self) -> list[str]:
+        """The names of the steps under way in all the runs."""
+        handlers = self.runs.under_way or [self._newest("running_steps")]
+        names = [name for handler in handlers for name in await handler.running_steps()]
+        return list(dict.fromkeys(names))
+
+    def stream_events(self, expose_internal: bool) -> AsyncIterator[Event]:
+        """What the newest run shows."""
+        return self._newest("stream_events").stream_events(expose_internal)
+
+    def result(self) -> Any:
+        """What the newest run came to."""
+        return self._newest("get_result").result()
+
+    def to_dict(self, serializer: BaseSerializer | None, include_state: bool) -> dict[str, Any]:
+        """The context as a dict of JSON's types."""
+        return write_context(*self.runs.stand(), serializer, include_state)
+
+    def send(self, event: Event, step: str | None) -> None:
+        """Say something to the run under way."""
+        newest = self.runs.newest
+        if self.runs.under_way:
+            self.runs.under_way[-1].send_event(event, step)
+        # The last event of a run that went step by step, and has ended, is on its way already.
+        elif newest is None or not newest.has_given(event):
+            raise ContextStateError(
+                "No run is under way in this context: nobody is there to take the event. "
+                "Start one first, workflow.run(ctx=ctx)."
+            )
+
+    def check(self, workflow: object) -> None:
+        """Refuse a workflow of another class.
+
+        Raises:
+            WorkflowConfigurationError: it is one.
+        """
+        if type(self.workflow) is not type(workflow):
+            raise WorkflowConfigurationError(
+                f"This context was made for {type(self.workflow).__name__}, and cannot be used "
+                f"with {type(workflow).__name__}: make a Context(workflow=...) for it."
+            )
+
+    def _newest(self, what: str) -> Handler:
+        if self.runs.newest is None:
+            raise ContextStateError(
+                f"{what} needs a run: start one in this context first, workflow.run(ctx=ctx)."
+            )
+        return self.runs.newest
+
+
+def held(ctx: Context[Any]) -> HeldContext:
+    """What stands behind a context that is not a step's.
+
+    Raises:
+        ContextStateError: it is a step's, in which no other run can be started.
+    """
+    if not isinstance(ctx._behind, HeldContext):
+        raise ContextStateError(
+            "This is the context of a step, in which no other run can be started. Start it in a "
+            "context of its own: workflow.run()."
+        )
+    return ctx._behind

@@ -1,0 +1,448 @@
+"""Workflow: what users write. Steps that take events and give events, from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, ClassVar
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from pydantic import ValidationError
+
+from cairn.engine.core.facts import Fact, Received, Sent
+from cairn.engine.core.records import Head
+from cairn.engine.core.snapshot import Snapshot
+from cairn.engine.errors import (
+    WorkflowConfigurationError,
+    WorkflowRuntimeError,
+    WorkflowValidationError,
+)
+from cairn.engine.ids import new_id
+from cairn.engine.language.checkpoint import WORKFLOWS, Checkpoint, qualified
+from cairn.engine.language.context import Context
+from cairn.engine.language.events import (
+    Event,
+    HumanResponseEvent,
+    InputRequiredEvent,
+    StartEvent,
+    StopEvent,
+)
+from cairn.engine.language.graph import Graph, graph_of
+from cairn.engine.language.markers import AnyWorkflow
+from cairn.engine.language.resources.manager import ResourceManager
+from cairn.engine.language.resources.resource import problems as resource_problems
+from cairn.engine.language.serializers import BaseSerializer, JsonSerializer
+from cairn.engine.language.steps import Step, step_of
+from cairn.engine.language.validation import ALL_CHECKS, CHECKS, no_way, problems, refused
+from cairn.engine.library.handler import Handler
+from cairn.engine.library.held_context import HeldContext, held
+from cairn.engine.library.rerun import InFlight, beginning
+
+
+class Workflow(AnyWorkflow):
+    """Steps, and the events between them.
+
+        class JokeFlow(Workflow):
+            @step
+            async def generate_joke(self, ev: StartEvent) -> JokeEvent: ...
+
+            @step
+            async def critique_joke(self, ev: JokeEvent) -> StopEvent: ...
+
+    A step is started by each event of the types it takes. What it returns, sends and writes to
+    its context takes effect together when it completes, and a checkpoint is left then.
+
+    Attributes:
+        name: what a service calls the workflow; by default the class's name in snake_case,
+            without `Flow` or `Workflow` at its end.
+        types: further pydantic models, dataclasses and enums that its events and its state may
+            hold. Those named in annotations, and those that the module of the class has defined
+            or imported, are known without.
+        max_steps: how many checkpoints a service lets a run come to; its setting if `None`.
+        max_pending: how many events may be on their way to steps at once in a run; likewise.
+        max_seconds: how long after it has begun a run may go on, also after a crash; likewise.
+        max_active: how many runs a process of a service carries forward at once.
+    """
+
+    name: ClassVar[str]
+    types: ClassVar[Iterable[type]] = ()
+    max_steps: ClassVar[int | None] = None
+    max_pending: ClassVar[int | None] = None
+    max_seconds: ClassVar[float | None] = None
+    max_active: ClassVar[int | None] = None
+
+    # As without arguments, for a class whose own `__init__` does not call this one.
+    timeout: float | None = None
+    verbose: bool = False
+    num_concurrent_runs: int | None = None
+    serializer: JsonSerializer | None = None
+    _skipped: frozenset[str] = frozenset()
+    _graph: ClassVar[Graph | None] = None
+    _own_graph: Graph | None = None
+    _recent: Context[Any] | None = None  # of the run started last, for who draws it
+    _resources: ResourceManager | None = None
+    _workflows: Mapping[str, Workflow] = {}
+
+    def __init__(
+        self,
+        timeout: float | None = None,
+        disable_validation: bool = False,
+        verbose: bool = False,
+        resource_manager: ResourceManager | None = None,
+        num_concurrent_runs: int | None = None,
+        workflow_name: str | None = None,
+        skip_graph_checks: Collection[str] = (),
+        serializer: JsonSerializer | None = None,
+    ) -> None:
+        """Make a workflow; one object serves any number of runs.
+
+        Args:
+            timeout: how many seconds a run may take, `None` is without end; counted anew when a
+                service takes it up again, after a crash or because an event came.
+            disable_validation: whether to leave unchecked how steps and events fit together.
+            verbose: whether to print what the steps do.
+            resource_manager: keeps what the factories of the steps' resources have made; one of
+                its own by default.
+            num_concurrent_runs: how many runs of this object, started by `run` and `run_from`, are
+                under way at once at most; others wait. `None` is without limit.
+            workflow_name: what to call it instead of its class's full name.
+            skip_graph_checks: what `validate` is not to hold against it: "reachability",
+                "terminal_event" (an event that no step takes) or "dead_end".
+            serializer: how values are written; by default as JSON. A `PickleSerializer` stores
+                anything, and never runs in a service.
+
+        Raises:
+            WorkflowConfigurationError: an argument is not what it must be, or the workflow can
+                neither begin nor end.
+        """
+        if timeout is not None and timeout <= 0:
+            raise WorkflowConfigurationError(f"timeout must be more than 0 seconds, not {timeout}.")
+        if num_concurrent_runs is not None and (
+            isinstance(num_concurrent_runs, bool)
+            or not isinstance(num_concurrent_runs, int)
+            or num_concurrent_runs < 1
+        ):
+            raise WorkflowValidationError(
+                f"num_concurrent_runs must be 1 or more, or None, not {num_concurrent_runs!r}."
+            )
+        if unknown := set(skip_graph_checks) - set(CHECKS):
+            raise WorkflowValidationError(
+                f"skip_graph_checks knows {', '.join(CHECKS)}; not {', '.join(sorted(unknown))}."
+            )
+        self.timeout = timeout
+        self.verbose = verbose
+        self.num_concurrent_runs = num_concurrent_runs
+        self.serializer = serializer
+        self.workflow_name = workflow_name or qualified(type(self))
+        self._resources = resource_manager
+        self._skipped = frozenset(ALL_CHECKS if disable_validation else skip_graph_checks)
+        steps = _steps(type(self))
+        if not disable_validation and any(no_way(steps)):
+            raise refused(type(self).__name__, problems(steps, self._skipped))
+        self._limits: WeakKeyDictionary[Any, asyncio.Semaphore] = WeakKeyDictionary()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in cls.__dict__:
+            cls.name = _snake_case(cls.__name__)
+        WORKFLOWS[qualified(cls)] = cls
+
+    # What it is made of
+
+    @classmethod
+    def graph_of_class(cls) -> Graph:
+        """The steps and events, put together once for the class.
+
+        Raises:
+            WorkflowValidationError: they do not fit together; the message lists all that is wrong.
+        """
+        graph = cls.__dict__.get("_graph")
+        if graph is None:
+            graph = graph_of(cls.__name__, cls.__module__, _steps(cls), cls.types)
+            cls._graph = graph
+        assert isinstance(graph, Graph)
+        return graph
+
+    @classmethod
+    def add_step(cls, function: Callable[..., Any]) -> None:
+        """Make a function, marked with `step`, a step of all workflows of this class.
+
+        Raises:
+            WorkflowValidationError: it is not marked, or there is a step of its name already.
+        """
+        config = step_of(function)
+        if config is None:
+            raise WorkflowValidationError(f"{function!r} is no step: mark it with @step.")
+        if config.name in _steps(cls):
+            raise WorkflowValidationError(
+                f"{cls.__name__} has a step {config.name!r} already: choose another name."
+            )
+        setattr(cls, config.name, staticmethod(function))
+        _forget_graphs(cls)
+
+    @property
+    def graph(self) -> Graph:
+        """The steps, the events between them, and where each event goes.
+
+        Raises:
+            WorkflowValidationError: they do not fit together; the message lists all that is wrong.
+        """
+        if not self._skipped and self.serializer is None:
+            return self.graph_of_class()
+        if self._own_graph is None or self._own_graph.steps != _steps(type(self)):
+            cls = type(self)
+            bind = (self.serializer or JsonSerializer()).bind
+            self._own_graph = graph_of(
+                cls.__name__, cls.__module__, _steps(cls), cls.types, self._skipped, bind
+            )
+        return self._own_graph
+
+    @property
+    def description(self) -> str:
+        """What the docstring of the class says."""
+        return inspect.cleandoc(type(self).__doc__ or "")
+
+    @property
+    def start_event_class(self) -> type[StartEvent]:
+        """The type of event that a run begins with."""
+        return self.graph.start
+
+    @property
+    def stop_event_class(self) -> type[StopEvent]:
+        """The type of event that a run ends with; the first that a step names, of several."""
+        return self.graph.stops[0]
+
+    @property
+    def events(self) -> list[type[Event]]:
+        """The types of event that its steps take and give."""
+        graph = self.graph
+        return list(dict.fromkeys(e for s in graph.steps.values() for e in (*s.takes, *s.gives)))
+
+    def validate(
+        self, *, validate_resource_configs: bool = True, validate_resources: bool = False
+    ) -> bool:
+        """Check that steps and events fit together, as the first run does.
+
+        Args:
+            validate_resource_configs: whether to read the files of `ResourceConfig`s and to look at
+                the factories of resources, too; none is called.
+            validate_resources: whether to call them.
+
+        Returns:
+            Whether a person takes part: an event is asked for, or answered.
+
+        Raises:
+            WorkflowValidationError: they do not; the message lists all that is wrong.
+        """
+        wrong: list[str] = []
+        for step in self.graph.steps.values():
+            for name, resource in step.signature.resources.items():
+                found: list[str] = []
+                if validate_resource_configs:
+                    found = resource_problems(resource, self.resources)
+                if validate_resources and not found:
+                    found = self.resources.try_to_make(resource)
+                wrong += [f"step {step.name!r}, parameter {name!r}: {problem}" for problem in found]
+        if wrong:
+            raise refused(type(self).__name__, wrong)
+        people = (InputRequiredEvent, HumanResponseEvent)
+        return any(issubclass(event, people) for event in self.events)
+
+    # What its steps are given
+
+    @property
+    def resources(self) -> ResourceManager:
+        """What the factories of its steps' resources have made."""
+        if self._resources is None:
+            self._resources = ResourceManager()
+        return self._resources
+
+    def add_workflows(self, **workflows: Workflow) -> None:
+        """Make other workflows known to its steps: one with a parameter of such a name, annotated
+        with the workflow's class, is given it."""
+        self._workflows = {**self._workflows, **workflows}
+
+    def context_behind(
+        self, previous: Mapping[str, Any] | None, serializer: BaseSerializer | None
+    ) -> HeldContext:
+        """What stands behind a context of this workflow; see `Context`."""
+        return HeldContext(self, previous, serializer)
+
+    def function(self, step: Step) -> Callable[..., Any]:
+        """The function that executes the step."""
+        function: Callable[..., Any] = getattr(self, step.name)
+        return function
+
+    async def provide(self, step: Step) -> dict[str, Any]:
+        """The resources and the other workflows that a step is given, by parameter.
+
+        Raises:
+            WorkflowValidationError: one of these workflows has not been added.
+        """
+        provided = await self.resources.all_for(step.signature.resources)
+        for name, parameter in step.signature.workflows.items():
+            if name in self._workflows:
+                provided[name] = self._workflows[name]
+            elif parameter.default is inspect.Parameter.empty:
+                raise WorkflowValidationError(
+                    f"Step {step.name!r} needs a workflow {name!r}: add it, "
+                    f"workflow.add_workflows({name}=...)."
+                )
+        return provided
+
+    # Running it
+
+    def run(
+        self,
+        ctx: Context[Any] | None = None,
+        start_event: StartEvent | None = None,
+        *,
+        stepwise: bool = False,
+        **fields: Any,
+    ) -> Handler:
+        """Start a run, with a start event or with its fields.
+
+        A context takes one run at a time: a second one waits for the first. One that was made by
+        `Context.from_dict` in the middle of a run goes on with that run, once; the start event
+        counts for nothing then.
+
+        Args:
+            ctx: the context to run in; a new one by default.
+            stepwise: whether nothing is started before `handler.run_step()` says so.
+
+        Raises:
+            WorkflowValidationError: the workflow cannot run.
+            WorkflowRuntimeError: the fields do not make a start event, or no event loop runs.
+            WorkflowConfigurationError: the context was made for another workflow.
+        """
+        ctx = Context(self) if ctx is None else ctx
+        runs = held(ctx).runs
+        if runs.unfinished is not None:
+            handler = self._handler(ctx, runs.unfinished, Head(), [], stepwise)
+            runs.unfinished = None
+            return handler
+        event = start_event if start_event is not None else self._start_event(fields)
+        if start_event is not None and (fields or not isinstance(start_event, self.graph.start)):
+            raise WorkflowRuntimeError(
+                f"Start with a {self.graph.start.__name__}, or with its fields; not with a "
+                f"{type(start_event).__name__}{' and fields besides' if fields else ''}."
+            )
+        received = Received(Sent(self.graph.serializer.seal(event)))
+        return self._handler(ctx, None, Head(), [received], stepwise)
+
+    def run_from(
+        self,
+        checkpoint: Checkpoint,
+        ctx: Context[Any] | None = None,
+        *,
+        in_flight: InFlight = "rerun",
+        output_event: Event | None = None,
+        state: Mapping[str, Any] | None = None,
+        stepwise: bool = False,
+    ) -> Handler:
+        """Start a run where the checkpoint stands: with what was pending there.
+
+        It begins with the checkpoint's state, whatever the context has become since.
+
+        Args:
+            ctx: the context to run in; a new one by default.
+            in_flight: what becomes of the steps that were under way, or queued, while the
+                checkpoint's own step completed: "rerun" executes them again; "adopt" takes the
+                results they had in the run itself, and executes those that had none; "drop" leaves
+                them out: where nothing else is pending the run waits to be told something.
+            output_event: stands for the event that the checkpoint's step gave: other data, or
+                another type that the step's annotation names.
+            state: values that stand for those the checkpoint holds, by key.
+            stepwise: whether nothing is started before `handler.run_step()` says so.
+
+        Raises:
+            WorkflowRuntimeError: nothing is left to run from there, what is to be changed does not
+                fit, or no event loop runs.
+            WorkflowConfigurationError: the checkpoint or the context is of another workflow.
+            SerializationError: what is to be changed cannot be stored.
+        """
+        if checkpoint.workflow != qualified(type(self)):
+            raise WorkflowConfigurationError(
+                f"This checkpoint is one of {checkpoint.workflow}, not of {type(self).__name__}."
+            )
+        begins = beginning(self.graph, checkpoint, in_flight, output_event, state)
+        ctx = Context(self) if ctx is None else ctx
+        head, facts = Head(UUID(checkpoint.id_)), list(begins.facts)
+        handler = self._handler(ctx, begins.snapshot, head, facts, stepwise)
+        asked = output_event or checkpoint.output_event
+        # Whoever watches this run is asked, too; a step that waits in its middle asks by itself.
+        if isinstance(asked, InputRequiredEvent) and checkpoint.last_completed_step is not None:
+            handler.show(asked)
+        return handler
+
+    def is_done(self) -> bool:
+        """Whether the run started last has ended, or none was started; its handler knows more."""
+        return self._recent is None or not self._recent.is_running
+
+    def stream_events(self) -> AsyncIterator[Event]:
+        """What the run started last shows; see `Handler.stream_events`.
+
+        Raises:
+            ContextStateError: none has been started.
+        """
+        return (self._recent or Context(self)).stream_events()
+
+    def _handler(
+        self,
+        ctx: Context[Any],
+        snapshot: Snapshot | None,
+        head: Head,
+        facts: list[Fact],
+        stepwise: bool,
+    ) -> Handler:
+        behind = held(ctx)
+        behind.check(self)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise WorkflowRuntimeError(
+                "A run needs a running event loop: call it in a coroutine, as in "
+                "`asyncio.run(main())`."
+            ) from None
+        self._recent = ctx
+        return Handler(self, ctx, behind.runs, new_id(), snapshot, head, facts, stepwise)
+
+    def _start_event(self, fields: dict[str, Any]) -> Event:
+        try:
+            return self.graph.start(**fields)
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise WorkflowRuntimeError(
+                f"{type(self).__name__} starts with a {self.graph.start.__name__}, and these "
+                f"fields do not make one: {wrong}."
+            ) from error
+
+    def place(self) -> AbstractAsyncContextManager[object]:
+        """Held by each run while it is under way, so that no more are than may be."""
+        if self.num_concurrent_runs is None:
+            return nullcontext()
+        loop = asyncio.get_running_loop()
+        return self._limits.setdefault(loop, asyncio.Semaphore(self.num_concurrent_runs))
+
+
+def _steps(cls: type[Workflow]) -> dict[str, Step]:
+    """The steps of the class and of those it inherits from, in the order of definition."""
+    names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
+    found = ((name, step_of(getattr(cls, name))) for name in names)
+    return {name: config for name, config in found if config is not None}
+
+
+def _forget_graphs(cls: type[Workflow]) -> None:
+    """A step has been added: the graphs of the class and of those that inherit it are made anew."""
+    cls._graph = None
+    for derived in cls.__subclasses__():
+        _forget_graphs(derived)
+
+
+def _snake_case(name: str) -> str:
+    short = re.sub(r"(Workflow|Flow)$", "", name) or name
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", short).lower()

@@ -1,0 +1,87 @@
+"""Failure: what becomes of a delivery whose step has failed."""
+
+import contextlib
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from cairn.engine.core.records import End
+from cairn.engine.core.snapshot import Delivery
+from cairn.engine.errors import SerializationError, WorkflowRuntimeError
+from cairn.engine.language.events import StepFailedEvent
+from cairn.engine.language.graph import Graph
+from cairn.engine.language.retry import RetryInfo
+from cairn.engine.values.sealed import SealedEvent
+
+MANY, FLOOR_SECONDS = 100, 0.1
+"""After so many attempts at one delivery, how long the pauses between them are at least: a policy
+without an end and without a pause would keep the process busy with nothing else."""
+
+
+class TryAgain(NamedTuple):
+    """The step is tried again, after a pause of so many seconds."""
+
+    seconds: float
+
+
+class HandedOver(NamedTuple):
+    """Another step goes on: the one that handles the failure, which is its event."""
+
+    handler: str
+    failure: SealedEvent
+
+
+def after_failure(
+    graph: Graph, delivery: Delivery, retry: RetryInfo, error: Exception
+) -> TryAgain | HandedOver | End:
+    """Decide as the step's retry policy says; then another step may handle the failure; then the
+    run fails.
+
+    Args:
+        delivery: the one whose step has failed, as it stands now.
+        retry: the attempts at it, this one included.
+        error: what the step has raised.
+    """
+    try:
+        seconds = retry.delay(graph.steps[delivery.step].retry_policy)
+    except Exception as raised:
+        return End("failed", _policy_failed(delivery.step, error, raised))
+    if seconds is not None:
+        return TryAgain(max(seconds, FLOOR_SECONDS) if retry.retry_number >= MANY else seconds)
+    handler = graph.handlers.get(delivery.step)
+    catches = None if handler is None else graph.steps[handler].catches
+    if handler and catches and delivery.caught.get(handler, 0) < catches.max_recoveries:
+        # A failure that cannot be stored as an event ends the run, as if no step handled it.
+        with contextlib.suppress(SerializationError):
+            return HandedOver(handler, _as_event(graph, delivery, retry, error))
+    return End("failed", error, delivery.step, retry.retry_number, retry.elapsed_seconds)
+
+
+def after_burst(step: str, retry: RetryInfo, error: BaseException) -> End:
+    """End the run whose step has raised what is no `Exception`.
+
+    Args:
+        retry: the attempts before this one.
+    """
+    raised = WorkflowRuntimeError(f"Step {step!r} raised {type(error).__name__}: {error}")
+    raised.__cause__ = error
+    return End("failed", raised, step, retry.retry_number + 1)
+
+
+def _as_event(graph: Graph, delivery: Delivery, retry: RetryInfo, error: Exception) -> SealedEvent:
+    failure = StepFailedEvent(
+        step_name=delivery.step,
+        input_event=graph.serializer.open(delivery.event),
+        exception=error,
+        attempts=retry.retry_number,
+        elapsed_seconds=retry.elapsed_seconds,
+        failed_at=retry.last_failed_at or datetime.now(UTC),
+    )
+    return graph.serializer.seal(failure)
+
+
+def _policy_failed(step: str, error: Exception, raised: Exception) -> WorkflowRuntimeError:
+    failed = WorkflowRuntimeError(
+        f"The retry policy of step {step!r} failed with {type(raised).__name__}: {raised}"
+    )
+    failed.__cause__ = error
+    return failed

@@ -1,0 +1,34 @@
+"""Program: all that a run asks of its workflow."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from cairn.engine.language.graph import Graph
+from cairn.engine.language.steps import Step
+
+
+class Program(Protocol):
+    """A workflow, as a run executes it."""
+
+    @property
+    def name(self) -> str:
+        """The workflow's name."""
+
+    @property
+    def graph(self) -> Graph:
+        """The steps, and where events go."""
+
+    @property
+    def timeout(self) -> float | None:
+        """The seconds that a run may take in one process; `None` is without end."""
+
+    def function(self, step: Step) -> Callable[..., Any]:
+        """The function that executes the step."""
+
+    async def provide(self, step: Step) -> dict[str, Any]:
+        """The resources and the workflows that the step is given, by the names of its parameters.
+
+        Raises:
+            ResourceError: a resource cannot be made.
+            Exception: whatever the factory of a resource raises.
+        """

@@ -1,0 +1,341 @@
+"""Runner: carries one run forward until it ends, or has nothing to do but wait."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from operator import itemgetter
+from uuid import UUID
+
+from cairn.engine.core.facts import Completed, Fact, Received, Sent, TimedOut, Waiting
+from cairn.engine.core.records import ENDED, End, Head, Record, Status
+from cairn.engine.core.snapshot import NOTHING, Delivery, Snapshot, Wait
+from cairn.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError, WorkflowTimeoutError
+from cairn.engine.language.graph import Graph
+from cairn.engine.language.retry import RetryInfo
+from cairn.engine.runtime.attempt import Attempt
+from cairn.engine.runtime.buffers import LiveBuffers
+from cairn.engine.runtime.failure import after_burst
+from cairn.engine.runtime.journal import Journal
+from cairn.engine.runtime.limits import NO_LIMITS, Limits
+from cairn.engine.runtime.live_state import LiveState
+from cairn.engine.runtime.parts import Parts
+from cairn.engine.runtime.program import Program
+from cairn.engine.runtime.progress import Progress
+from cairn.engine.runtime.publisher import Publisher
+from cairn.engine.runtime.retrying import Outcome, retried
+from cairn.engine.runtime.step_workers import StepWorkers
+from cairn.engine.runtime.threads import RunLoop
+from cairn.engine.runtime.waiting import WaitingSteps
+
+INTERRUPT_SECONDS = 5.0
+FIRST_TRY = RetryInfo()
+
+
+class Runner:
+    """One run, under way in this process.
+
+    It does one thing: start what is pending. That is how a run begins, goes on, is taken over
+    after a crash and is rerun.
+
+    Attributes:
+        held: what is pending and not started, of a run that goes step by step; otherwise `None`.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        journal: Journal,
+        run: UUID,
+        snapshot: Snapshot,
+        head: Head,
+        publisher: Publisher | None = None,
+        limits: Limits = NO_LIMITS,
+        seconds_left: float | None = None,
+    ) -> None:
+        """Prepare a run; `drive` carries it forward.
+
+        Args:
+            program: the workflow.
+            journal: takes what is to be committed.
+            run: the run's id.
+            snapshot: where the run stands.
+            head: its newest checkpoint.
+            publisher: shows what happens to those who watch the run.
+            limits: what the run may come to.
+            seconds_left: of those that the limits allow; `None` is without end.
+        """
+        graph = program.graph
+        workers = StepWorkers({step.name: step.num_workers for step in graph.steps.values()})
+        snapshot = snapshot.renamed(graph.renamed)
+        self.held: dict[int, Delivery] | None = None
+        self.program = program
+        self._progress: Progress[Attempt] = Progress(
+            journal, graph.routes, run, snapshot, head, workers, self
+        )
+        self._graph = graph
+        self._workers = workers
+        self._state = LiveState(snapshot.state)
+        self._waiting = WaitingSteps(workers)
+        self._publisher = publisher or Publisher(graph)
+        self._attempts: dict[int, Attempt] = {}
+        self._parts = Parts(
+            program,
+            graph,
+            self._progress,
+            self._state,
+            LiveBuffers(snapshot),
+            self._waiting,
+            self._publisher,
+            RunLoop(),
+            self._attempts,
+        )
+        self._draining = asyncio.Event()
+        self._limits = limits
+        self._seconds_left = seconds_left
+        self._stays = True
+        self._has_started = False
+
+    # Where it stands
+
+    @property
+    def run(self) -> UUID:
+        """The run's id."""
+        return self._progress.run
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The run as of its newest committed checkpoint."""
+        return self._progress.snapshot
+
+    @property
+    def status(self) -> Status:
+        """How the run stood when it was last written."""
+        return self._progress.status
+
+    @property
+    def end(self) -> End | None:
+        """Why the run ended, unless it completed."""
+        return self._progress.end
+
+    @property
+    def graph(self) -> Graph:
+        """The steps of its workflow, and where events go."""
+        return self._graph
+
+    @property
+    def state(self) -> LiveState:
+        """The state as the steps under way see it."""
+        return self._state
+
+    def running_steps(self) -> list[str]:
+        """The names of the steps under way, those that wait in their middle left out."""
+        return self._parts.running_steps()
+
+    def step_of(self, task: asyncio.Task[object]) -> str | None:
+        """The name of the step that the task executes, if it is one of the run's."""
+        attempts = list(self._attempts.values())
+        return next((it.delivery.step for it in attempts if it.task is task), None)
+
+    async def rest(self) -> None:
+        """Wait until nothing is under way, or the run is over."""
+        await self._progress.rest()
+
+    # What may be said to it
+
+    def tell(self, received: Received, message: UUID | None = None) -> None:
+        """An event came from outside."""
+        self._progress.put((received, None, message))
+
+    def cancel(self) -> None:
+        """End the run. What is under way is stopped, and stays pending."""
+        self._progress.put(End("cancelled", WorkflowCancelledByUser("The run was cancelled.")))
+
+    def drain(self) -> None:
+        """Start nothing more: `drive` returns once what is under way has completed."""
+        self._draining.set()
+        self._workers.close()
+        self._progress.nudge()
+
+    # Its life
+
+    async def drive(self, *, stay: bool) -> Status:
+        """Carry the run forward.
+
+        Args:
+            stay: whether to stay when nothing is left to do but wait for events from outside;
+                otherwise it returns then. A step that waits in its middle stays in any case.
+
+        Returns:
+            How the run stands: ended, `waiting`, or `running` when it was drained.
+
+        Raises:
+            HeadMoved: somebody else has moved the run on.
+        """
+        self._stays = stay
+        loop = asyncio.get_running_loop()
+        timers, seconds = [], self.program.timeout
+        if seconds is not None:
+            timers.append(loop.call_later(seconds, self._time_out, seconds))
+        if self._seconds_left is not None:
+            late = End("failed", self._limits.late())
+            timers.append(loop.call_later(max(0, self._seconds_left), self._progress.put, late))
+        try:
+            self._offer()
+            if not self._progress.has_news:
+                self._start_pending()
+            await self._progress.begin()
+        finally:
+            for timer in timers:
+                timer.cancel()
+            await self._interrupt()
+        return self.status
+
+    def _start_pending(self) -> None:
+        """Start what is pending: at once, or when what was said to the run before is committed. An
+        answer that came in time is there then, before a step finds that its time is up."""
+        self._has_started = True
+        for delivery in self.snapshot.pending():
+            wait = self.snapshot.parked_at(delivery)
+            if wait is not None:
+                self._publisher.ask(wait)
+            elif delivery.id not in self._attempts:
+                self._start(delivery)
+
+    def _offer(self) -> None:
+        """Give events that no step took when they came to the steps that take them now: the code
+        may have changed since."""
+        for id_, event in sorted(self.snapshot.unclaimed.items(), key=itemgetter(0)):
+            route = self._graph.routes[event.type]
+            if route.starts and not route.asks:
+                self._progress.put((Received(Sent(event), id_), None, None))
+
+    def release(self) -> None:
+        """Start what is held back."""
+        held, self.held = self.held or {}, None
+        for delivery in held.values():
+            self._start(delivery)
+        self.held = {}
+
+    # What its progress asks of it
+
+    def is_over(self, status: Status) -> bool:
+        """Whether nothing more is to be done here."""
+        if status in ENDED:
+            return True
+        if self._draining.is_set():
+            return not self._workers.working
+        return status == "waiting" and not (self._stays or self._attempts)
+
+    def rests(self) -> None:
+        """Nothing is left to do but wait."""
+        self._publisher.idle()
+
+    def follow(self, source: Attempt | None, entry: Record, has_ended: bool) -> None:
+        """Act on a fact that is committed: start what is pending since."""
+        fact, delta = entry.fact, entry.delta
+        if not self._has_started and not has_ended:
+            self._start_pending()  # in the order of sending: before what the fact has brought
+        if source is not None:
+            self._finish(source, fact)
+        self._publisher.publish(fact)
+        if delta.unclaimed is not NOTHING:
+            self._publisher.unhandled(delta.unclaimed.put.values(), self._workers.idle)
+        if has_ended:
+            return
+        if self._limits is not NO_LIMITS and self._exceeds(entry):
+            return
+        if type(fact) is Completed and fact.changes:
+            self._state.commit(fact.delivery, fact.changes, entry.snapshot.state)
+        if delta.deliveries is not NOTHING:
+            for id_, delivery in delta.deliveries.put.items():
+                if id_ not in self._attempts:
+                    self._start(delivery)
+        if delta.waits is not NOTHING:
+            for wait in delta.waits.put.values():
+                if wait.answer is not None:
+                    self._answered(wait, entry.snapshot)
+
+    def _exceeds(self, entry: Record) -> bool:
+        """Whether the run has come to more than it may: then it is ended."""
+        over = self._limits.over(entry.seq, len(entry.snapshot.deliveries))
+        if over is not None:
+            self._progress.put(End("failed", over))
+        return over is not None
+
+    def _finish(self, attempt: Attempt, fact: Fact) -> None:
+        attempt.settle()
+        if type(fact) is Waiting:
+            self._waiting.begin(attempt, fact.wait)
+        if type(fact) in (Waiting, TimedOut):
+            return
+        self._publisher.step_ends(attempt.delivery, attempt.worker, fact)
+        del self._attempts[attempt.delivery.id]
+        self._waiting.rest(attempt)
+
+    def _answered(self, wait: Wait, snapshot: Snapshot) -> None:
+        attempt = self._attempts.get(wait.delivery)
+        if attempt is None:
+            self._start(snapshot.deliveries[wait.delivery])
+        else:
+            self._waiting.wake(attempt, wait)
+
+    # Executing a step
+
+    def _start(self, delivery: Delivery) -> None:
+        if self.held is not None:
+            self.held[delivery.id] = delivery
+            return
+        if delivery.step not in self._graph.steps:
+            error = WorkflowRuntimeError(f"{self._graph.lost(delivery)} Then rerun it.")
+            self._progress.put(End("failed", error, delivery.step))
+            return
+        attempt = self._attempts[delivery.id] = Attempt(delivery, self._parts, FIRST_TRY)
+        worker = self._workers.take(delivery.step)
+        if worker is not None:
+            self._begin(attempt, worker)
+        else:
+            self._workers.ask(delivery.step, delivery.id, partial(self._begin, attempt))
+            self._publisher.step_begins(delivery, None)
+
+    def _begin(self, attempt: Attempt, worker: int) -> None:
+        attempt.worker = worker
+        self._publisher.step_begins(attempt.delivery, worker)
+        executing, context = self._execute(attempt), self._progress.context.copy()
+        attempt.task = asyncio.get_running_loop().create_task(executing, context=context)
+
+    async def _execute(self, attempt: Attempt) -> None:
+        """Execute the step, and report what became of it."""
+        outcome: Outcome
+        try:
+            outcome = await attempt.execute()
+        except BaseException as error:  # whatever a step raises, it ends only its own run
+            if self._attempts.get(attempt.delivery.id) is not attempt:
+                return  # it was interrupted, and stays pending
+            try:
+                outcome, attempt = await retried(self._parts, attempt, error, self._draining)
+            except BaseException as stray:  # it ended the task between two attempts
+                under_way = self._attempts.get(attempt.delivery.id)
+                if under_way is None:
+                    return  # as above
+                attempt = under_way
+                outcome = after_burst(attempt.delivery.step, attempt.retry, stray)
+        attempt.is_over = True
+        news = outcome if isinstance(outcome, End) else (outcome, attempt, None)
+        self._progress.put_at_once(news)
+
+    # Ending
+
+    def _time_out(self, seconds: float) -> None:
+        error = WorkflowTimeoutError(f"The run took longer than {seconds:g} seconds.")
+        self._progress.put(End("failed", error))
+
+    async def _interrupt(self) -> None:
+        """Stop what is under way. It stays pending."""
+        tasks = {it.task for it in self._attempts.values() if it.task is not None}
+        self._attempts.clear()
+        self._progress.stop()
+        for task in tasks:
+            task.cancel()
+        if tasks:  # a step may refuse to be cancelled: it is not waited for any longer
+            await asyncio.wait(tasks, timeout=INTERRUPT_SECONDS)

@@ -1,0 +1,124 @@
+"""The context that a step is given, over the attempt that executes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from cairn.engine.core.snapshot import Delivery
+from cairn.engine.errors import ContextStateError
+from cairn.engine.language.behind import Behind
+from cairn.engine.language.context import Context
+from cairn.engine.language.events import Event
+from cairn.engine.language.retry import RetryInfo
+from cairn.engine.language.state_store import Cells
+
+
+class Executing(Protocol):
+    """An attempt, as far as the context of its step needs it."""
+
+    delivery: Delivery
+    retry: RetryInfo
+    is_over: bool
+
+    @property
+    def state(self) -> Cells:
+        """The state as the step sees it."""
+
+    def running_steps(self) -> list[str]:
+        """The names of the run's steps that are under way."""
+
+    def send(self, event: Event, step: str | None) -> None:
+        """Take the event as it is; it goes out later."""
+
+    def collect(
+        self, event: Event, expected: Sequence[type[Event]], buffer: str
+    ) -> list[Event] | None:
+        """Put the event by, and take what was expected if it is all there."""
+
+    async def wait(
+        self,
+        kind: type[Event],
+        question: Event | None,
+        waiter: str | None,
+        requirements: Mapping[str, Any],
+        timeout: float | None,
+    ) -> Event:
+        """Wait for an event that fits."""
+
+    def show(self, event: Event) -> None:
+        """Show the event to those who watch the run."""
+
+
+class StepContext(Context[Any]):
+    """The context of one attempt."""
+
+    def __init__(self, attempt: Executing, state_type: type[BaseModel]) -> None:
+        self._behind = BehindStep(attempt, state_type)
+
+
+class BehindStep(Behind):
+    """What stands behind the context of a step: its attempt, while that is under way."""
+
+    def __init__(self, attempt: Executing, state_type: type[BaseModel]) -> None:
+        self.attempt = attempt
+        self._state_type = state_type
+
+    @property
+    def state_type(self) -> type[BaseModel]:
+        """The type of the state that the steps' annotations name."""
+        return self._state_type
+
+    @property
+    def is_running(self) -> bool:
+        """Yes: the run of this step."""
+        return True
+
+    def cells(self) -> Cells:
+        """The state as this step sees it."""
+        return self._under_way("the state").state
+
+    async def running_steps(self) -> list[str]:
+        """The names of the run's steps that are under way."""
+        return self.attempt.running_steps()
+
+    def send(self, event: Event, step: str | None) -> None:
+        """Send an event, when the step completes or begins to wait."""
+        self._under_way("send_event").send(event, step)
+
+    def retry_info(self) -> RetryInfo:
+        """The attempts before this one."""
+        return self._under_way("retry_info").retry
+
+    def collect(
+        self, event: Event, expected: Sequence[type[Event]], buffer: str
+    ) -> list[Event] | None:
+        """Put the event by, and take what was expected if it is all there."""
+        attempt = self._under_way("collect_events")
+        return attempt.collect(event, expected, buffer) if expected else []
+
+    async def wait(
+        self,
+        kind: type[Event],
+        question: Event | None,
+        waiter: str | None,
+        requirements: Mapping[str, Any],
+        timeout: float | None,
+    ) -> Event:
+        """Wait for an event that fits."""
+        attempt = self._under_way("wait_for_event")
+        return await attempt.wait(kind, question, waiter, requirements, timeout)
+
+    def show(self, event: Event) -> None:
+        """Show the event, at once."""
+        self._under_way("write_event_to_stream").show(event)
+
+    def _under_way(self, what: str) -> Executing:
+        if self.attempt.is_over:
+            raise ContextStateError(
+                f"Step {self.attempt.delivery.step!r} has returned: {what} of its context can only "
+                "be used while it is under way."
+            )
+        return self.attempt

@@ -1,0 +1,64 @@
+"""Steps that are not coroutines, each in a thread of its own; and their calls on the loop."""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def in_thread(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """Call the function in a new thread, and wait for it without holding up the event loop.
+
+    The threads are daemons: one that does not end must not keep the process from ending, and what
+    it was doing is still pending and will be done again. A pool's threads would be waited for.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Any] = loop.create_future()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(result)
+        else:
+            done.set_exception(error)
+
+    def call() -> None:
+        result: Any = None
+        error: BaseException | None = None
+        try:
+            result = function(**arguments)
+        except StopIteration as stop:  # a future does not take this one
+            error = RuntimeError("The step raised StopIteration.")
+            error.__cause__ = stop
+        except BaseException as raised:  # handed on, to whoever awaits
+            error = raised
+        try:
+            loop.call_soon_threadsafe(settle, result, error)
+        except RuntimeError:  # the loop is gone: nobody waits any more
+            return
+
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(call,), daemon=True).start()
+    return await done
+
+
+class RunLoop:
+    """The event loop that a run is on, for calls from the threads of its steps."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.current_thread()
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call the function on the loop, from whichever thread, and wait for its result."""
+        if threading.current_thread() is self._thread:
+            return function()
+        return asyncio.run_coroutine_threadsafe(_as_coroutine(function), self._loop).result()
+
+
+async def _as_coroutine(function: Callable[[], T]) -> T:
+    return function()

@@ -3,6 +3,11 @@ run itself gives.
 
 Some plans are the same in every run of the tests, and some are drawn anew, by a seed that its
 header tells. To have these again, or others: `TEST_SEED=7 make test ARGS="-k any_workflow"`.
+
+The long form takes some 45 minutes of a core. The timer that shows where a test hangs must not go
+off meanwhile, since it can end the process that it looks into:
+
+    TEST_SEED=7 pytest -m slow -o faulthandler_timeout=0 tests/engine/test_any_workflow.py
 """
 
 import asyncio

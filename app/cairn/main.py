@@ -26,9 +26,9 @@ from cairn.catalog import Catalog
 from cairn.engine.runtime.limits import Limits
 from cairn.errors import Unavailable
 from cairn.executor import upkeep
-from cairn.executor.patrol import Patrol
+from cairn.executor.notifier import Notifier
+from cairn.executor.poller import Poller
 from cairn.executor.pulse import Pulse
-from cairn.executor.signal import Signal
 from cairn.executor.upkeep import Upkeep
 from cairn.executor.worker import Worker
 from cairn.service import Service
@@ -151,29 +151,29 @@ async def _driving(
     settings: Settings, database: Database, loaded: Catalog, pulse: Pulse
 ) -> AsyncIterator[tuple[Service, Callable[[], None]]]:
     """The service, and what stops it from starting anything more."""
-    signal = Signal(settings.max_waiters)
+    notifier = Notifier(settings.max_waiters)
     worker = Worker(
         database,
         loaded.workflows,
-        signal,
+        notifier,
         settings.max_active_runs,
         settings.max_recoveries,
         Limits(settings.max_steps, settings.max_pending, settings.max_seconds),
     )
-    patrol = Patrol(database, worker, signal, settings.lease_seconds)
-    keeper = Upkeep(database, _retention(settings), settings.prune_every_seconds)
+    poller = Poller(database, worker, notifier, settings.lease_seconds)
+    upkeep = Upkeep(database, _retention(settings), settings.prune_every_seconds)
 
     def stop() -> None:
-        patrol.stop()
-        keeper.stop()
+        poller.stop()
+        upkeep.stop()
         worker.stop()
 
     pulse.start(worker.who_is)
-    await patrol.start()
-    keeper.start()
+    await poller.start()
+    upkeep.start()
     log.info("ready", workflows=sorted(loaded.workflows), database=database.shown_url)
     try:
-        yield Service(database, loaded, worker, signal), stop
+        yield Service(database, loaded, worker, notifier), stop
     finally:
         stop()
         await worker.drain(settings.drain_seconds)

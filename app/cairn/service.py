@@ -29,16 +29,16 @@ from cairn.errors import (
     in_words,
 )
 from cairn.executor import upkeep
-from cairn.executor.signal import Signal
+from cairn.executor.notifier import Notifier
 from cairn.executor.worker import Worker
-from cairn.store import checkpoints, contexts, deleting, runs, seen, snapshots, tags
-from cairn.store.checkpoints import Listed, Whole
+from cairn.store import checkpoints, contexts, deleting, run_views, runs, snapshots, tags
+from cairn.store.checkpoints import CheckpointDetail, CheckpointSummary
 from cairn.store.database import Database
 from cairn.store.kinds import Filters
 from cairn.store.pages import Page
 from cairn.store.requests import Repeatable
+from cairn.store.run_views import RunView
 from cairn.store.runs import Origin
-from cairn.store.seen import Seen
 from cairn.store.tables import Context
 
 
@@ -46,12 +46,12 @@ class Service:
     """What Cairn does. Every refusal is a `Refusal`; what is accepted is committed."""
 
     def __init__(
-        self, database: Database, catalog: Catalog, worker: Worker, signal: Signal
+        self, database: Database, catalog: Catalog, worker: Worker, notifier: Notifier
     ) -> None:
         self.catalog = catalog
         self._database = database
         self._worker = worker
-        self._signal = signal
+        self._notifier = notifier
 
     def workflow(self, name: str) -> Workflow:
         """The workflow.
@@ -152,9 +152,9 @@ class Service:
 
     def patience(self, wait_seconds: float) -> float:
         """For how long one more request may wait for a run: not at all where too many do."""
-        return wait_seconds if self._signal.has_room else 0
+        return wait_seconds if self._notifier.has_room else 0
 
-    async def run(self, run_id: UUID, wait_seconds: float = 0, *, is_new: bool = False) -> Seen:
+    async def run(self, run_id: UUID, wait_seconds: float = 0, *, is_new: bool = False) -> RunView:
         """The run, as it stands; waited for that long, until it ends or begins to wait for an
         event from outside.
 
@@ -165,27 +165,27 @@ class Service:
             NotFound: there is none.
         """
         end = time.monotonic() + wait_seconds
-        ring = self._signal.expect(run_id)
+        notified = self._notifier.subscribe(run_id)
         try:
             run = self._worker.seen(run_id) or await self._find(run_id)
             waits_before = -1 if is_new or run.status != "waiting" else run.checkpoint_count
             while not _has_come_to(run, waits_before) and (left := end - time.monotonic()) > 0:
-                await asyncio.wait([ring], timeout=left)
-                if self._signal.closed or not ring.done():
+                await asyncio.wait([notified], timeout=left)
+                if self._notifier.closed or not notified.done():
                     return self._shown(await self._find(run_id))
-                shown = ring.result()
+                shown = notified.result()
                 if shown is not None and _has_come_to(shown, waits_before):
                     return self._shown(shown)
-                ring = self._signal.expect(run_id)  # before it is looked at
+                notified = self._notifier.subscribe(run_id)  # before it is looked at
                 run = self._worker.seen(run_id) or shown or await self._find(run_id)
             return self._shown(run)
         finally:
-            ring.cancel()
+            notified.cancel()
 
-    async def _find(self, run_id: UUID) -> Seen:
-        return await self._database.read(seen.find, run_id)
+    async def _find(self, run_id: UUID) -> RunView:
+        return await self._database.read(run_views.find, run_id)
 
-    def _shown(self, run: Seen) -> Seen:
+    def _shown(self, run: RunView) -> RunView:
         """The run with the types of the answers that it waits for, if its workflow is loaded."""
         workflow = self.catalog.workflows.get(run.workflow)
         if workflow is None or not run.waiting_for:
@@ -201,9 +201,11 @@ class Service:
         context_id: UUID | None,
         limit: int,
         before: str | None,
-    ) -> Page[Seen]:
+    ) -> Page[RunView]:
         """A page of runs, newest first."""
-        page = await self._database.read(seen.listed, workflow, status, context_id, limit, before)
+        page = await self._database.read(
+            run_views.listed, workflow, status, context_id, limit, before
+        )
         return Page([self._shown(run) for run in page.items], page.next_position)
 
     async def send_event(
@@ -216,7 +218,7 @@ class Service:
             Invalid: it is no event of the workflow's, or its fields do not fit.
             Conflict: the run has ended; or no step takes the event, and the run waits for others.
         """
-        run = await self._database.read(seen.find, run_id)
+        run = await self._database.read(run_views.find, run_id)
         workflow = self.workflow(run.workflow)
         kind = workflow.graph.event_type(type_)
         if kind is None or issubclass(kind, (StartEvent, StopEvent)):
@@ -262,11 +264,11 @@ class Service:
         with contextlib.suppress(Unavailable):
             await upkeep.sweep(self._database)
 
-    async def checkpoint(self, checkpoint_id: UUID) -> Whole:
+    async def checkpoint(self, checkpoint_id: UUID) -> CheckpointDetail:
         """One checkpoint, with its events and its snapshot; NotFound if there is none."""
         return await self._database.read(checkpoints.read, checkpoint_id)
 
-    async def tag(self, checkpoint_id: UUID, words: Sequence[str]) -> Listed:
+    async def tag(self, checkpoint_id: UUID, words: Sequence[str]) -> CheckpointSummary:
         """Give a checkpoint these tags, and no others; as long as it has any, its run is kept.
 
         Raises:
@@ -277,13 +279,13 @@ class Service:
 
     async def run_checkpoints(
         self, run_id: UUID, filters: Filters, events: bool, limit: int, after: str | None
-    ) -> Page[Listed]:
+    ) -> Page[CheckpointSummary]:
         """A page of a run's checkpoints, oldest first; NotFound if there is no such run."""
         return await self._database.read(checkpoints.of_run, run_id, filters, events, limit, after)
 
     async def context_checkpoints(
         self, context_id: UUID, filters: Filters, events: bool, limit: int, after: str | None
-    ) -> Page[Listed]:
+    ) -> Page[CheckpointSummary]:
         """A page of a context's checkpoints, oldest first; NotFound if there is no such context."""
         return await self._database.read(
             checkpoints.of_context, context_id, filters, events, limit, after
@@ -294,7 +296,7 @@ class Service:
         await self._database.ping()
 
 
-def _has_come_to(run: Seen, waits_before: int) -> bool:
+def _has_come_to(run: RunView, waits_before: int) -> bool:
     """Whether the run has ended, or waits for an event and has more checkpoints than when it
     waited before."""
     return run.status in ENDED or (run.status == "waiting" and run.checkpoint_count > waits_before)

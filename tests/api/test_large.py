@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from cairn import apart
-from cairn.api.answering import answered
+from cairn.api.responses import answered
 from tests.api import gates
 from tests.api.asking import Cairn, read, serving
 from tests.api.gates import BOUND

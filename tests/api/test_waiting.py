@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
-from cairn.store import claims, seen
+from cairn.store import claims, run_views
 from tests.api.asking import Cairn, serving
 from tests.api.files import Serve, serve
 
@@ -110,14 +110,14 @@ async def test_many_who_wait_for_a_waiting_run_read_it_once_each(
 ) -> None:
     run = await cairn.until(await cairn.start("approval", {"amount": 7}), "waiting")
     reads = 0
-    find = seen.find
+    find = run_views.find
 
     def counted(session: Session, *args: Any) -> Any:
         nonlocal reads
         reads += 1
         return find(session, *args)
 
-    monkeypatch.setattr(seen, "find", counted)
+    monkeypatch.setattr(run_views, "find", counted)
     path, patient = f"/runs/{run['id']}", {"Prefer": "wait=300"}
     waiting = [asyncio.create_task(cairn.http.get(path, headers=patient)) for _ in range(50)]
     await asyncio.wait(waiting, timeout=2.5)
@@ -180,6 +180,6 @@ async def test_nobody_takes_up_a_run_that_only_waits(database: str) -> None:
     async with serving(database) as cairn:
         app = cairn.http._transport.app  # type: ignore[attr-defined]
         reader = app.state.service._database
-        assert await reader.read(claims.nobodys, {"approval", "mid_step"}) == []
+        assert await reader.read(claims.orphaned, {"approval", "mid_step"}) == []
         await cairn.tell(run, "Verdict", approved=True)
         assert (await cairn.until(run, "completed"))["result"] == "2 paid"

@@ -88,7 +88,7 @@ def answers(plan: Plan) -> list[Told]:
     return sorted(told)
 
 
-def unheard(plan: Plan, records: Sequence[Record], pace: int) -> list[Told]:
+def unread(plan: Plan, records: Sequence[Record], pace: int) -> list[Told]:
     """The answers that the run has not heard in these checkpoints; at some paces all of them are
     there at once, and at others they come by and by."""
     heard = Counter(
@@ -122,7 +122,7 @@ async def rerun(
     """Rerun it from the checkpoint, at another pace."""
     workflow = Planned(plan, pace)
     handler = workflow.run_from(checkpoint, in_flight=in_flight, output_event=output_event)
-    return await _accompanied(workflow, handler, unheard(plan, before, pace))
+    return await _accompanied(workflow, handler, unread(plan, before, pace))
 
 
 async def failed(plan: Plan, piece: int) -> Life:
@@ -220,7 +220,7 @@ class Service:
         """Until the run ends."""
         if not self._disk.records:
             self._accept(Go())
-        told = unheard(self._plan, self._disk.records, self._pace)
+        told = unread(self._plan, self._disk.records, self._pace)
         for when, n in told:
             if not when:
                 self._accept(Answer(n=n))

@@ -77,11 +77,11 @@ async def test_steps_have_workers_by_number_and_wait_for_one() -> None:
 
 async def test_a_run_that_waits_says_so_and_an_event_that_nobody_takes_too() -> None:
     handler = Approving().run()
-    unheard: list[Event] = [Part(n=1)]
+    unread: list[Event] = [Part(n=1)]
     async with asyncio.timeout(BOUND):
         async for event in handler.stream_events(expose_internal=True):
-            if isinstance(event, WorkflowIdleEvent) and unheard:
-                handler.send_event(unheard.pop())
+            if isinstance(event, WorkflowIdleEvent) and unread:
+                handler.send_event(unread.pop())
             if isinstance(event, UnhandledEvent):
                 assert (event.event_type, event.idle) == ("Part", True)
                 handler.send_event(Answer(word="yes"))

@@ -184,7 +184,7 @@ async def test_a_member_that_nobody_takes_does_not_hold_its_batch_open() -> None
     class Ignored(Workflow):
         @step
         async def scatter(self, ev: StartEvent) -> list[Part | Word]:
-            return [Part(n=0), Word(word="unheard")]
+            return [Part(n=0), Word(word="unread")]
 
         @step
         async def work(self, ev: Part) -> Done:

@@ -16,7 +16,7 @@ from cairn.engine.ids import new_number
 from cairn.engine.runtime.journal import HeadMoved
 from cairn.engine.runtime.runner import Runner
 from cairn.engine.values.sealed import SealedEvent
-from cairn.store import checkpoints, claims, runs, seen, workers
+from cairn.store import checkpoints, claims, run_views, runs, workers
 from cairn.store.columns import now
 from cairn.store.database import Database
 from cairn.store.journal import RunJournal
@@ -65,7 +65,7 @@ async def _claimed(
     journal = RunJournal(database, claimed, workflow.graph.routes)
     standing = claimed.standing
     runner = Runner(workflow, journal, run_id, standing.snapshot, standing.head)
-    for said in claimed.unheard:
+    for said in claimed.unread:
         runner.tell(Received(Sent(said.event)), said.id)
     return runner, claimed
 
@@ -112,7 +112,7 @@ async def test_of_two_workers_with_one_run_one_writes_and_the_other_lets_go(
         await second.drive(stay=False)
     page = await database.read(checkpoints.of_run, run_id, Filters(), False, 50, None)
     assert [row.seq for row in page.items] == [1, 2]
-    assert (await database.read(seen.find, run_id)).status == "completed"
+    assert (await database.read(run_views.find, run_id)).status == "completed"
 
 
 async def test_nothing_is_written_for_a_worker_that_others_have_taken_for_dead(
@@ -124,10 +124,10 @@ async def test_nothing_is_written_for_a_worker_that_others_have_taken_for_dead(
     assert row.id == claimed.worker == database.worker
     assert not await other.write(workers.bury, row.id, row.beats - 1), "it has moved since"
     assert await other.write(workers.bury, row.id, row.beats)
-    assert await other.read(claims.nobodys, {"single"}) == [(run_id, "single")]
+    assert await other.read(claims.orphaned, {"single"}) == [(run_id, "single")]
     with pytest.raises(HeadMoved):
         await runner.drive(stay=False)
-    found = await database.read(seen.find, run_id)
+    found = await database.read(run_views.find, run_id)
     assert (found.status, found.checkpoint_count) == ("running", 0)
     assert database.worker not in (None, claimed.worker)
     taken_over, _ = await _claimed(other, run_id)
@@ -141,9 +141,9 @@ async def test_a_step_that_completes_in_a_worker_that_was_taken_for_dead_leaves_
     [row] = await other.read(workers.others, other.worker)
     assert await other.write(workers.bury, run.worker, row.beats)
     await run.loses()
-    assert (await database.read(seen.find, run.id)).checkpoint_count == 4
+    assert (await database.read(run_views.find, run.id)).checkpoint_count == 4
     await _goes_on(other, run.id)
-    assert (await database.read(seen.find, run.id)).checkpoint_count == 8
+    assert (await database.read(run_views.find, run.id)).checkpoint_count == 8
 
 
 async def test_a_worker_that_has_lost_count_of_its_commits_lets_go_and_begins_anew(
@@ -155,7 +155,7 @@ async def test_a_worker_that_has_lost_count_of_its_commits_lets_go_and_begins_an
     await other.write(lambda session: session.connection().execute(late).rowcount)
     await run.loses()
     assert database.worker not in (None, run.worker)
-    assert (await database.read(seen.find, run.id)).checkpoint_count == 4
+    assert (await database.read(run_views.find, run.id)).checkpoint_count == 4
 
 
 async def test_a_step_that_completes_in_a_run_that_has_moved_on_leaves_nothing(
@@ -194,7 +194,7 @@ async def test_a_worker_that_has_lost_a_run_can_leave_no_checkpoint(database: Da
     run = await _stopped(database)
     await _taken_away(database, run.id, status="cancelled")
     await run.loses()
-    assert (await database.read(seen.find, run.id)).checkpoint_count == 4
+    assert (await database.read(run_views.find, run.id)).checkpoint_count == 4
 
 
 async def test_of_a_group_only_those_who_have_lost_their_runs_let_go(database: Database) -> None:
@@ -225,7 +225,7 @@ async def test_work_that_fails_takes_none_of_its_group_along(database: Database)
     results = await asyncio.gather(*works, return_exceptions=True)
     assert all(isinstance(result, KeyError) for result in results[1::2])
     assert len(set(results[::2])) == 20
-    page = await database.read(seen.listed, None, None, None, 50, None)
+    page = await database.read(run_views.listed, None, None, None, 50, None)
     assert {run.id for run in page.items} == set(results[::2])
 
 

@@ -1,4 +1,4 @@
-"""A round of the patrol looks at no run that has ended, nor at one that only waits."""
+"""A round of the poller looks at no run that has ended, nor at one that only waits."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ LOADED = ("joke", "order")
 @pytest.mark.parametrize(
     ("look", "indexes"),
     [
-        (claims.nobodys, ["runs_of_nobody", "runs_to_wake", "runs_of_nobody", "runs_"]),
+        (claims.orphaned, ["runs_of_nobody", "runs_to_wake", "runs_of_nobody", "runs_"]),
         (claims.keeping, ["runs_keeping"]),
         (lambda session, loaded: claims.suspects(session, None, loaded), ["runs_suspected"]),
     ],

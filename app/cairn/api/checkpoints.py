@@ -4,9 +4,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from cairn.api.answering import ACCEPTED, accepted, answered
-from cairn.api.asking import Asked, Key, Prefer, wait_seconds
 from cairn.api.problems import WITH_BODY, refuses
+from cairn.api.requests import ApiRequest, Key, Prefer, wait_seconds
+from cairn.api.responses import ACCEPTED, accepted, answered
 from cairn.api.schemas import (
     CheckpointOut,
     CheckpointWhole,
@@ -26,10 +26,10 @@ router = APIRouter(tags=["checkpoints"], route_class=StrictRoute)
     response_model=CheckpointWhole,
     responses=refuses("not-found", "damaged"),
 )
-async def get_checkpoint(asked: Asked, checkpoint_id: UUID) -> Response:
+async def get_checkpoint(request: ApiRequest, checkpoint_id: UUID) -> Response:
     """One checkpoint, with its events and what the context held."""
-    found = await asked.service.checkpoint(checkpoint_id)
-    workflow = asked.service.catalog.workflows.get(found.listed.workflow)
+    found = await request.service.checkpoint(checkpoint_id)
+    workflow = request.service.catalog.workflows.get(found.listed.workflow)
     steps = () if workflow is None else workflow.graph.steps
     return await answered(
         (found.listed.input_event, found.listed.output_event, found.snapshot, found.trail),
@@ -38,9 +38,9 @@ async def get_checkpoint(asked: Asked, checkpoint_id: UUID) -> Response:
 
 
 @router.put("/checkpoints/{checkpoint_id}/tags", responses=refuses("not-found", *WITH_BODY))
-async def put_tags(asked: Asked, checkpoint_id: UUID, body: TagsIn) -> CheckpointOut:
+async def put_tags(request: ApiRequest, checkpoint_id: UUID, body: TagsIn) -> CheckpointOut:
     """Give a checkpoint these tags, and no others. While it has any, its run cannot be deleted."""
-    tagged = await asked.service.tag(checkpoint_id, sorted(set(body.tags)))
+    tagged = await request.service.tag(checkpoint_id, sorted(set(body.tags)))
     return checkpoint_out(tagged, events=False)
 
 
@@ -60,7 +60,7 @@ async def put_tags(asked: Asked, checkpoint_id: UUID, body: TagsIn) -> Checkpoin
     ),
 )
 async def rerun(
-    asked: Asked,
+    request: ApiRequest,
     checkpoint_id: UUID,
     key: Key = None,
     prefer: Prefer = None,
@@ -71,5 +71,5 @@ async def rerun(
     Completed steps are not executed again. With `Prefer: wait=N` the answer is 200 if the run has
     ended by then.
     """
-    run_id = await asked.service.rerun(checkpoint_id, await asked.repeatable(key))
-    return await accepted(asked.service, run_id, wait_seconds(prefer))
+    run_id = await request.service.rerun(checkpoint_id, await request.repeatable(key))
+    return await accepted(request.service, run_id, wait_seconds(prefer))

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from cairn.api.asking import ID, Asked, Key
 from cairn.api.headers import LOCATION
 from cairn.api.listing import CheckpointList, CheckpointQuery, checkpoints_answered
 from cairn.api.problems import WITH_BODY, refuses
+from cairn.api.requests import ID, ApiRequest, Key
 from cairn.api.schemas import ContextIn, ContextOut
 from cairn.api.strict import StrictRoute
 
@@ -22,18 +22,18 @@ router = APIRouter(tags=["contexts"], route_class=StrictRoute)
     | {201: {"headers": LOCATION}},
 )
 async def create_context(
-    asked: Asked, body: ContextIn, response: Response, key: Key = None
+    request: ApiRequest, body: ContextIn, response: Response, key: Key = None
 ) -> ContextOut:
     """Make a context: state that the runs started in it share."""
-    context = await asked.service.create_context(body.workflow, await asked.repeatable(key))
+    context = await request.service.create_context(body.workflow, await request.repeatable(key))
     response.headers["Location"] = f"/contexts/{context.id}"
     return ContextOut(id=context.id, workflow=context.workflow, created_at=context.created_at)
 
 
 @router.get("/contexts/{context_id}", responses=refuses("not-found"))
-async def get_context(asked: Asked, context_id: UUID) -> ContextOut:
+async def get_context(request: ApiRequest, context_id: UUID) -> ContextOut:
     """One context."""
-    context = await asked.service.context(context_id)
+    context = await request.service.context(context_id)
     return ContextOut(id=context.id, workflow=context.workflow, created_at=context.created_at)
 
 
@@ -42,12 +42,12 @@ async def get_context(asked: Asked, context_id: UUID) -> ContextOut:
     status_code=204,
     responses=refuses("not-found", "run-under-way", "checkpoint-tagged"),
 )
-async def delete_context(asked: Asked, context_id: UUID) -> None:
+async def delete_context(request: ApiRequest, context_id: UUID) -> None:
     """Delete a context with all its runs, which must have ended.
 
     It is refused while a checkpoint in it is tagged.
     """
-    await asked.service.delete_context(context_id)
+    await request.service.delete_context(context_id)
 
 
 @router.get(
@@ -56,10 +56,10 @@ async def delete_context(asked: Asked, context_id: UUID) -> None:
     responses=refuses("not-found", "invalid-cursor"),
 )
 async def list_context_checkpoints(
-    asked: Asked, context_id: UUID, query: Annotated[CheckpointQuery, Query()]
+    request: ApiRequest, context_id: UUID, query: Annotated[CheckpointQuery, Query()]
 ) -> Response:
     """The checkpoints of all the runs in a context, newest last."""
-    page = await asked.service.context_checkpoints(
+    page = await request.service.context_checkpoints(
         context_id, query.filters(), query.events, query.limit, query.position(ID)
     )
     return await checkpoints_answered(page, query)

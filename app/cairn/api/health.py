@@ -6,8 +6,8 @@ import structlog
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from cairn.api.asking import Asked
 from cairn.api.problems import refuses
+from cairn.api.requests import ApiRequest
 from cairn.api.strict import StrictRoute
 from cairn.errors import Unavailable
 
@@ -31,10 +31,10 @@ async def live() -> Health:
 
 @router.head("/ready", include_in_schema=False)
 @router.get("/ready", responses=refuses())
-async def ready(asked: Asked) -> Health:
+async def ready(request: ApiRequest) -> Health:
     """The database answers, and runs are carried forward."""
     try:
-        await asked.service.ping()
+        await request.service.ping()
     except Unavailable:
         raise  # the log says why
     except Exception as error:

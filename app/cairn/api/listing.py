@@ -5,10 +5,10 @@ from typing import Literal
 from fastapi import Response
 from pydantic import Field
 
-from cairn.api.answering import answered
-from cairn.api.asking import Paged, cursor
+from cairn.api.requests import Paged, cursor
+from cairn.api.responses import answered
 from cairn.api.schemas import CheckpointOut, CheckpointWithEvents, List, checkpoint_out
-from cairn.store.checkpoints import Listed
+from cairn.store.checkpoints import CheckpointSummary
 from cairn.store.kinds import Filters
 from cairn.store.pages import Page
 
@@ -35,7 +35,7 @@ class CheckpointQuery(Paged):
         return Filters(self.last_completed_step, self.input_event_type, self.output_event_type)
 
 
-async def checkpoints_answered(page: Page[Listed], query: CheckpointQuery) -> Response:
+async def checkpoints_answered(page: Page[CheckpointSummary], query: CheckpointQuery) -> Response:
     """The page as it was asked for."""
     return await answered(
         [(listed.input_event, listed.output_event) for listed in page.items],

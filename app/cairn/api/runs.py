@@ -5,11 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from cairn.api.answering import ACCEPTED, accepted, answered, applied, run_answered
-from cairn.api.asking import ID, NUMBER, Asked, Key, Paged, Prefer, cursor, wait_seconds
 from cairn.api.headers import LOCATION, PREFERENCE_APPLIED
 from cairn.api.listing import CheckpointList, CheckpointQuery, checkpoints_answered
 from cairn.api.problems import WITH_BODY, refuses
+from cairn.api.requests import ID, NUMBER, ApiRequest, Key, Paged, Prefer, cursor, wait_seconds
+from cairn.api.responses import ACCEPTED, accepted, answered, applied, run_answered
 from cairn.api.schemas import EventIn, RunIn, RunList, RunOut
 from cairn.api.strict import StrictRoute
 from cairn.engine.core.records import Status
@@ -42,26 +42,28 @@ class RunQuery(Paged):
         *WITH_BODY,
     ),
 )
-async def start_run(asked: Asked, body: RunIn, key: Key = None, prefer: Prefer = None) -> Response:
+async def start_run(
+    request: ApiRequest, body: RunIn, key: Key = None, prefer: Prefer = None
+) -> Response:
     """Start a run in the background: 202 means that it is committed, and survives a crash.
 
     With `Prefer: wait=N` the answer is 200 if the run has ended by then. It comes as soon as the
     run begins to wait for an event from outside, which `waiting_for` names.
     """
-    run_id = await asked.service.start_run(
+    run_id = await request.service.start_run(
         body.workflow,
         body.start_event,
         body.context_id,
         body.if_busy == "queue",
-        await asked.repeatable(key),
+        await request.repeatable(key),
     )
-    return await accepted(asked.service, run_id, wait_seconds(prefer))
+    return await accepted(request.service, run_id, wait_seconds(prefer))
 
 
 @router.get("/runs", response_model=RunList, responses=refuses("invalid-cursor"))
-async def list_runs(asked: Asked, query: Annotated[RunQuery, Query()]) -> Response:
+async def list_runs(request: ApiRequest, query: Annotated[RunQuery, Query()]) -> Response:
     """Runs, newest first."""
-    page = await asked.service.runs(
+    page = await request.service.runs(
         query.workflow, query.status, query.context_id, query.limit, query.position(ID)
     )
     return await answered(
@@ -77,12 +79,12 @@ async def list_runs(asked: Asked, query: Annotated[RunQuery, Query()]) -> Respon
     response_model=RunOut,
     responses=refuses("not-found") | {200: {"headers": PREFERENCE_APPLIED}},
 )
-async def get_run(asked: Asked, run_id: UUID, prefer: Prefer = None) -> Response:
+async def get_run(request: ApiRequest, run_id: UUID, prefer: Prefer = None) -> Response:
     """One run, as it stands; with `Prefer: wait=N`, waited for until it ends or begins to wait for
     an event from outside."""
     wanted = wait_seconds(prefer)
-    wait = asked.service.patience(wanted)
-    run = await asked.service.run(run_id, wait)
+    wait = request.service.patience(wanted)
+    run = await request.service.run(run_id, wait)
     return await run_answered(run, headers=applied(wait) if wanted else None)
 
 
@@ -91,19 +93,19 @@ async def get_run(asked: Asked, run_id: UUID, prefer: Prefer = None) -> Response
     status_code=204,
     responses=refuses("not-found", "run-under-way", "checkpoint-tagged"),
 )
-async def delete_run(asked: Asked, run_id: UUID) -> None:
+async def delete_run(request: ApiRequest, run_id: UUID) -> None:
     """Delete a run that has ended, with its checkpoints. Reruns made from it stay.
 
     It is refused while a checkpoint of it is tagged.
     """
-    await asked.service.delete_run(run_id)
+    await request.service.delete_run(run_id)
 
 
 @router.post("/runs/{run_id}/cancel", response_model=RunOut, responses=refuses("not-found"))
-async def cancel_run(asked: Asked, run_id: UUID) -> Response:
+async def cancel_run(request: ApiRequest, run_id: UUID) -> Response:
     """End a run. Its checkpoints stay, with what was under way still pending: it can be rerun."""
-    await asked.service.cancel(run_id)
-    return await run_answered(await asked.service.run(run_id, CANCEL_SECONDS))
+    await request.service.cancel(run_id)
+    return await run_answered(await request.service.run(run_id, CANCEL_SECONDS))
 
 
 @router.post(
@@ -122,10 +124,10 @@ async def cancel_run(asked: Asked, run_id: UUID) -> Response:
     )
     | {202: {"headers": LOCATION}},
 )
-async def send_event(asked: Asked, run_id: UUID, body: EventIn, key: Key = None) -> Response:
+async def send_event(request: ApiRequest, run_id: UUID, body: EventIn, key: Key = None) -> Response:
     """Say something to a run: an answer it waits for, or an event for its steps."""
-    await asked.service.send_event(run_id, body.type, body.data, await asked.repeatable(key))
-    run = await asked.service.run(run_id)
+    await request.service.send_event(run_id, body.type, body.data, await request.repeatable(key))
+    run = await request.service.run(run_id)
     return await run_answered(run, 202, {"Location": f"/runs/{run_id}"})
 
 
@@ -135,10 +137,10 @@ async def send_event(asked: Asked, run_id: UUID, body: EventIn, key: Key = None)
     responses=refuses("not-found", "invalid-cursor"),
 )
 async def list_run_checkpoints(
-    asked: Asked, run_id: UUID, query: Annotated[CheckpointQuery, Query()]
+    request: ApiRequest, run_id: UUID, query: Annotated[CheckpointQuery, Query()]
 ) -> Response:
     """The checkpoints of a run, newest last."""
-    page = await asked.service.run_checkpoints(
+    page = await request.service.run_checkpoints(
         run_id, query.filters(), query.events, query.limit, query.position(NUMBER)
     )
     return await checkpoints_answered(page, query)

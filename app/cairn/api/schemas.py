@@ -15,9 +15,9 @@ from cairn.engine.drawing import all_possible_flows, mermaid
 from cairn.engine.language.ctx_state import ctx_state, shown
 from cairn.engine.values.extended_json import plain
 from cairn.engine.values.sealed import SealedEvent
-from cairn.store.checkpoints import Listed, Whole
+from cairn.store.checkpoints import CheckpointDetail, CheckpointSummary
 from cairn.store.questions import Asked
-from cairn.store.seen import Seen
+from cairn.store.run_views import RunView
 
 T = TypeVar("T")
 SCHEMAS: WeakKeyDictionary[type[BaseModel], dict[str, Any]] = WeakKeyDictionary()
@@ -232,7 +232,7 @@ class RunOut(BaseModel):
     )
 
     @classmethod
-    def of(cls, run: Seen) -> "RunOut":
+    def of(cls, run: RunView) -> "RunOut":
         """The run as it is shown."""
         error = None
         if run.error is not None:
@@ -290,24 +290,24 @@ class CheckpointWhole(CheckpointWithEvents):
     ctx_state: dict[str, Any]
 
 
-def checkpoint_out(listed: Listed, events: bool) -> CheckpointOut:
+def checkpoint_out(listed: CheckpointSummary, events: bool) -> CheckpointOut:
     """A checkpoint as it is shown in a list."""
     return (
         CheckpointWithEvents(**_with_events(listed)) if events else CheckpointOut(**_bare(listed))
     )
 
 
-def checkpoint_whole(found: Whole, steps: Iterable[str]) -> CheckpointWhole:
+def checkpoint_whole(found: CheckpointDetail, steps: Iterable[str]) -> CheckpointWhole:
     """A checkpoint as it is shown by itself; `steps` are its workflow's, where that is loaded."""
     state = ctx_state(steps, found.snapshot, found.trail)
     return CheckpointWhole(**_with_events(found.listed), ctx_state=state)
 
 
-def _bare(listed: Listed) -> dict[str, Any]:
+def _bare(listed: CheckpointSummary) -> dict[str, Any]:
     return {name: getattr(listed, name) for name in CheckpointOut.model_fields}
 
 
-def _with_events(listed: Listed) -> dict[str, Any]:
+def _with_events(listed: CheckpointSummary) -> dict[str, Any]:
     taken, given = listed.input_event, listed.output_event
     return _bare(listed) | {
         "input_event": None if taken is None else EventOut.of(taken),

@@ -8,14 +8,15 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from cairn.api.asking import Asked
+from cairn.api.requests import ApiRequest
 
 UNKNOWN = "there is no such parameter"
 REPEATED = "it is given more than once, and takes one value: give it once"
 
 
 class StrictRoute(APIRoute):
-    """A route whose endpoint is given an `Asked`; FastAPI's way of having another class of request.
+    """A route whose endpoint is given an `ApiRequest`: FastAPI's way of having another class of
+    request.
 
     Where no parameter of a query is known, any is refused, never ignored; and one that is given
     twice is refused, where the framework would take the last.
@@ -29,7 +30,7 @@ class StrictRoute(APIRoute):
         async def strict(request: Request) -> Response:
             if request.scope["query_string"] and (wrong := [*_wrong(request, takes_query)]):
                 raise RequestValidationError(wrong)
-            return await handle(Asked(request.scope, request.receive))
+            return await handle(ApiRequest(request.scope, request.receive))
 
         return strict
 

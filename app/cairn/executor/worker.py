@@ -18,14 +18,14 @@ from cairn.engine.runtime.limits import Limits
 from cairn.engine.runtime.runner import Runner
 from cairn.engine.values.sealed import SealedEvent
 from cairn.errors import NotFound, Unavailable
-from cairn.executor.signal import Signal
+from cairn.executor.notifier import Notifier
 from cairn.executor.slots import Slot, Slots
-from cairn.store import claims, runs, seen
+from cairn.store import claims, run_views, runs
 from cairn.store.columns import now
 from cairn.store.database import Database
 from cairn.store.journal import RunJournal
-from cairn.store.runs import Claimed, Said
-from cairn.store.seen import Seen
+from cairn.store.run_views import RunView
+from cairn.store.runs import Claimed, InboxMessage
 
 log = structlog.get_logger(__name__)
 
@@ -61,14 +61,14 @@ class Worker:
         self,
         database: Database,
         workflows: Mapping[str, Workflow],
-        signal: Signal,
+        notifier: Notifier,
         max_active_runs: int,
         max_recoveries: int,
         limits: Limits,
     ) -> None:
         self.workflows = workflows
         self._database = database
-        self._signal = signal
+        self._notifier = notifier
         self._slots = Slots(max_active_runs)
         self._max_recoveries = max_recoveries
         self._limits = limits
@@ -124,7 +124,7 @@ class Worker:
         driven.task = asyncio.create_task(self._drive(run_id, driven))
         driven.task.add_done_callback(lambda _: self._drop(run_id, driven))
 
-    def tell(self, run_id: UUID, workflow: str, said: Sequence[Said]) -> None:
+    def tell(self, run_id: UUID, workflow: str, said: Sequence[InboxMessage]) -> None:
         """Something was said to the run, and is committed."""
         driven = self._driven.get(run_id)
         if driven is not None and driven.runner is not None:
@@ -142,7 +142,7 @@ class Worker:
         """Whether the run is under way here, or about to be."""
         return run_id in self._driven
 
-    def seen(self, run_id: UUID) -> Seen | None:
+    def seen(self, run_id: UUID) -> RunView | None:
         """How the run stands, if it began here, in this process's life, and nobody has taken it."""
         driven = self._driven.get(run_id)
         if driven is None or driven.cancelled.is_set():
@@ -183,12 +183,12 @@ class Worker:
                 self.wake(run_id, driven.workflow)
             raise
         if status in ENDED:
-            self._signal.ring(run_id)
+            self._notifier.notify(run_id)
 
     def stop(self) -> None:
         """Start nothing more, in any run; who waits for a run is answered at once."""
         self._draining = True
-        self._signal.close()
+        self._notifier.close()
         for driven in self._driven.values():
             if driven.runner is not None:
                 driven.runner.drain()
@@ -284,8 +284,8 @@ class Worker:
             if driven.cancelled.is_set():
                 return  # who cancels it is about to end it
             if claimed is None:
-                if await self._database.read(seen.has_ended, run_id):
-                    self._signal.ring(run_id)
+                if await self._database.read(run_views.has_ended, run_id):
+                    self._notifier.notify(run_id)
                 return
             workflow = self.workflows[claimed.run.workflow]
             standing = claimed.standing.renamed(workflow.graph.renamed)
@@ -301,7 +301,7 @@ class Worker:
                 workflow, journal, run_id, standing.snapshot, standing.head, None, limits, left
             )
             driven.told.clear()
-            _tell(runner, driven, claimed.unheard)
+            _tell(runner, driven, claimed.unread)
             driven.runner = runner
             status = await runner.drive(stay=False)
         finally:
@@ -317,7 +317,7 @@ class Worker:
                     status=status,
                     exc_info=runner.end.error,
                 )
-            self._signal.ring(run_id, journal.seen)
+            self._notifier.notify(run_id, journal.seen)
             if journal.following is not None:
                 self.wake(journal.following, driven.workflow)
 
@@ -325,12 +325,12 @@ class Worker:
         """What the run has come to is committed."""
         slot.follow(status)
         if status == "waiting" and driven.journal is not None:
-            self._signal.ring(driven.journal.run_id, driven.journal.seen)
+            self._notifier.notify(driven.journal.run_id, driven.journal.seen)
         if driven.accepted is not None and not driven.accepted.done():
             driven.accepted.set_result(None)
 
 
-def _end(run: Seen, limits: Limits) -> datetime | None:
+def _end(run: RunView, limits: Limits) -> datetime | None:
     """When the run must have ended, if it must."""
     if limits.seconds is None:
         return None
@@ -364,7 +364,7 @@ def _not_accepted(error: Exception) -> Exception:
     return error
 
 
-def _tell(runner: Runner, driven: _Driven, said: Sequence[Said]) -> None:
+def _tell(runner: Runner, driven: _Driven, said: Sequence[InboxMessage]) -> None:
     for message in said:
         if message.id not in driven.told:
             driven.told.add(message.id)

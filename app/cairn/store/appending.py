@@ -25,7 +25,7 @@ from cairn.engine.runtime.journal import HeadMoved
 from cairn.store import blobs, kinds, statements
 from cairn.store.kinds import Traits
 from cairn.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY, run_row
-from cairn.store.seen import Seen
+from cairn.store.run_views import RunView
 from cairn.store.workers import BEAT, WORKERS
 
 LONGEST_MESSAGE = 10_000  # characters of an error's message
@@ -83,7 +83,7 @@ LEAVE = (
 _LOST = "The run is driven by another worker, or has ended."
 
 
-class End(NamedTuple):
+class RunEnding(NamedTuple):
     """What is written of a run when it has ended."""
 
     stop_event: bytes | None
@@ -103,10 +103,10 @@ NO_WAITS = Waits()
 
 
 @dataclass(slots=True)
-class Facts:
+class RunCommit:
     """Facts of one run, as they are written: all together, or not at all."""
 
-    run: Seen
+    run: RunView
     worker: UUID
     rows: list[dict[str, Any]]
     heard: list[UUID]
@@ -118,7 +118,7 @@ class Facts:
     waits: Waits
     start_event: bytes | None  # of a run that is not stored yet, nor is its context
     began: datetime | None
-    end: End | None
+    end: RunEnding | None
     moment: datetime
 
     @property
@@ -134,7 +134,7 @@ class Facts:
         )
 
 
-def by_itself(connection: Connection, worker: UUID, beats: int, facts: Facts) -> bool:
+def by_itself(connection: Connection, worker: UUID, beats: int, facts: RunCommit) -> bool:
     """Commit one checkpoint, and beat, by a single statement: a step of a run that goes on alone
     takes PostgreSQL half as long as with a transaction of four. SQLite knows no such statement.
 
@@ -151,7 +151,7 @@ def by_itself(connection: Connection, worker: UUID, beats: int, facts: Facts) ->
 
 
 def append(
-    connection: Connection, worker: UUID | None, facts: Sequence[Facts]
+    connection: Connection, worker: UUID | None, facts: Sequence[RunCommit]
 ) -> list[UUID | HeadMoved | None]:
     """Commit facts of several runs, each a run's that the worker drives.
 
@@ -181,7 +181,7 @@ def append(
     ]
 
 
-def _add_checkpoints(connection: Connection, facts: Sequence[Facts]) -> None:
+def _add_checkpoints(connection: Connection, facts: Sequence[RunCommit]) -> None:
     """Insert the checkpoints, if all the runs are the worker's: it may have lost one, and not know
     it yet.
 
@@ -208,7 +208,7 @@ def _all_own(number: int, wanted: Sequence[object]) -> None:
         raise HeadMoved(_LOST)
 
 
-def _owned(facts: Iterable[Facts]) -> dict[UUID, dict[bytes, bytes]]:
+def _owned(facts: Iterable[RunCommit]) -> dict[UUID, dict[bytes, bytes]]:
     owned: dict[UUID, dict[bytes, bytes]] = {}
     for it in facts:
         if it.blobs:
@@ -216,7 +216,7 @@ def _owned(facts: Iterable[Facts]) -> dict[UUID, dict[bytes, bytes]]:
     return owned
 
 
-def _update_runs(connection: Connection, facts: Iterable[Facts]) -> None:
+def _update_runs(connection: Connection, facts: Iterable[RunCommit]) -> None:
     """Write how the runs stand now, and what those that have ended leave; in the order of their
     ids, since two transactions that take rows in different orders can lock each other out."""
     changed = sorted((it for it in facts if it.has_changed), key=lambda it: it.run.id)
@@ -237,13 +237,13 @@ def leave_states(connection: Connection, states: Mapping[UUID, bytes]) -> None:
     blobs.use_only(connection, {it: blobs.digests_in([state]) for it, state in states.items()})
 
 
-def _context(facts: Facts) -> dict[str, Any]:
+def _context(facts: RunCommit) -> dict[str, Any]:
     run = facts.run
     moment = run.created_at
     return {"id": run.context_id, "workflow": run.workflow, "state": None, "created_at": moment}
 
 
-def _new_run(facts: Facts) -> dict[str, Any]:
+def _new_run(facts: RunCommit) -> dict[str, Any]:
     run = facts.run
     return run_row(
         run.id,
@@ -257,7 +257,7 @@ def _new_run(facts: Facts) -> dict[str, Any]:
     )
 
 
-def _standing(facts: Facts) -> dict[str, Any]:
+def _standing(facts: RunCommit) -> dict[str, Any]:
     return {
         "run": facts.run.id,
         "own": facts.worker,
@@ -270,7 +270,7 @@ def _standing(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _ending(facts: Facts, end: End) -> dict[str, Any]:
+def _ending(facts: RunCommit, end: RunEnding) -> dict[str, Any]:
     failure = end.failure
     return {
         "ended": facts.moment,

@@ -35,7 +35,7 @@ EVENTS: tuple[Any, ...] = (col(Checkpoint.input_event), col(Checkpoint.output_ev
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class CheckpointSummary:
     """A checkpoint in a list; its events only where they were asked for."""
 
     id: UUID
@@ -54,17 +54,17 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class CheckpointDetail:
     """A checkpoint with all there is to it."""
 
-    listed: Listed
+    listed: CheckpointSummary
     snapshot: Snapshot
     trail: list[tuple[str | None, str | None, Delta]]
 
 
 def of_run(
     session: Session, run_id: UUID, filters: Filters, events: bool, limit: int, after: str | None
-) -> Page[Listed]:
+) -> Page[CheckpointSummary]:
     """A page of a run's checkpoints, oldest first.
 
     Args:
@@ -91,7 +91,7 @@ def of_context(
     events: bool,
     limit: int,
     after: str | None,
-) -> Page[Listed]:
+) -> Page[CheckpointSummary]:
     """A page of the checkpoints of all the runs in a context, oldest first.
 
     Args:
@@ -109,7 +109,7 @@ def of_context(
     return Page(found, str(found[-1].id) if has_more else None)
 
 
-def read(session: Session, checkpoint_id: UUID) -> Whole:
+def read(session: Session, checkpoint_id: UUID) -> CheckpointDetail:
     """One checkpoint, whole.
 
     Raises:
@@ -118,10 +118,14 @@ def read(session: Session, checkpoint_id: UUID) -> Whole:
     """
     row = find(session, checkpoint_id)
     listed = summary(session, checkpoint_id, *EVENTS)
-    return Whole(listed, snapshots.at(session, row.run_id, row.seq), snapshots.trail(session, row))
+    return CheckpointDetail(
+        listed, snapshots.at(session, row.run_id, row.seq), snapshots.trail(session, row)
+    )
 
 
-def summary(session: Session, checkpoint_id: UUID, *events: ColumnElement[Any]) -> Listed:
+def summary(
+    session: Session, checkpoint_id: UUID, *events: ColumnElement[Any]
+) -> CheckpointSummary:
     """One checkpoint as it stands in lists.
 
     Raises:
@@ -154,7 +158,7 @@ def _found(
     order: Mapped[Any],
     limit: int,
     events: bool,
-) -> tuple[list[Listed], bool]:
+) -> tuple[list[CheckpointSummary], bool]:
     """The first checkpoints in that order, of those that match the filters, as many as fit on a
     page; and whether there are more.
 
@@ -187,7 +191,7 @@ def _found(
     return _listed(session, rows[:fit]), len(rows) > fit
 
 
-def _listed(session: Session, rows: Sequence[Any]) -> list[Listed]:
+def _listed(session: Session, rows: Sequence[Any]) -> list[CheckpointSummary]:
     tagged = tags.of(session, [row[0] for row in rows])
     payloads = [_events(row) for row in rows]
     unpacker = Unpacker(session, (payload for both in payloads for payload in both))
@@ -202,7 +206,7 @@ def _events(row: Any) -> Sequence[bytes | None]:
     return tuple(row[len(SUMMARY) :])
 
 
-def _made(row: Any, tags: Sequence[str], events: Iterable[SealedEvent | None]) -> Listed:
+def _made(row: Any, tags: Sequence[str], events: Iterable[SealedEvent | None]) -> CheckpointSummary:
     taken, given = (*events, None, None)[:2]
     named = zip(NAMES, row, strict=False)
-    return Listed(**dict(named), tags=tags, input_event=taken, output_event=given)
+    return CheckpointSummary(**dict(named), tags=tags, input_event=taken, output_event=given)

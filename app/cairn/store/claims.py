@@ -16,8 +16,8 @@ from cairn.store import questions, runs, snapshots, workers
 from cairn.store.blobs import Unpacker
 from cairn.store.columns import now
 from cairn.store.rows import UNDER_WAY
-from cairn.store.runs import Claimed, Said
-from cairn.store.seen import as_new
+from cairn.store.run_views import as_new
+from cairn.store.runs import Claimed, InboxMessage
 from cairn.store.tables import INNOCENT, KEEPING, SUSPECTED, UNFINISHED, Message, Run
 
 log = structlog.get_logger(__name__)
@@ -73,7 +73,7 @@ def claim(
     try:
         standing = snapshots.start(session, run)
         has_begun = standing.head.checkpoint is not None
-        said = unheard(session, run, heard=has_begun)
+        said = unread(session, run, heard=has_begun)
         asked = questions.read(session, run.waiting_for)
     except Damaged as damage:
         runs.end(session, run, "failed", type(damage).__name__, str(damage))
@@ -104,7 +104,7 @@ def _give_up(session: Session, run: Run, snapshot: Snapshot) -> None:
     runs.leave(session, run, snapshot)
 
 
-def unheard(session: Session, run: Run, *, heard: bool = True) -> list[Said]:
+def unread(session: Session, run: Run, *, heard: bool = True) -> list[InboxMessage]:
     """What has been said to the run and has not become a checkpoint, in order.
 
     Args:
@@ -114,11 +114,11 @@ def unheard(session: Session, run: Run, *, heard: bool = True) -> list[Said]:
         select(Message).where(Message.run_id == run.id).order_by(col(Message.id))
     ).all()
     unpacker = Unpacker(session, (run.start_event, *(message.event for message in messages)))
-    said = [] if heard else [Said(run.id, unpacker.event(run.start_event))]
-    return said + [Said(message.id, unpacker.event(message.event)) for message in messages]
+    said = [] if heard else [InboxMessage(run.id, unpacker.event(run.start_event))]
+    return said + [InboxMessage(message.id, unpacker.event(message.event)) for message in messages]
 
 
-def nobodys(session: Session, loaded: Collection[str], worker: UUID | None = None) -> list[Found]:
+def orphaned(session: Session, loaded: Collection[str], worker: UUID | None = None) -> list[Found]:
     """The runs that have something to do, and that nobody drives, oldest first. A run that waits
     for its turn, or for an event from outside, is not among them; nor is one that is suspected.
 
@@ -188,13 +188,13 @@ def told(session: Session, worker: UUID) -> dict[Found, list[UUID]]:
     return messages
 
 
-def messages(session: Session, ids: Sequence[UUID]) -> list[Said]:
+def messages(session: Session, ids: Sequence[UUID]) -> list[InboxMessage]:
     """These messages, in order."""
     found = session.exec(
         select(Message).where(col(Message.id).in_(ids)).order_by(col(Message.id))
     ).all()
     unpacker = Unpacker(session, (message.event for message in found))
-    return [Said(message.id, unpacker.event(message.event)) for message in found]
+    return [InboxMessage(message.id, unpacker.event(message.event)) for message in found]
 
 
 def to_cancel(session: Session, worker: UUID) -> list[UUID]:

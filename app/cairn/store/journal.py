@@ -14,14 +14,14 @@ from cairn.engine.core.routes import Routes
 from cairn.engine.core.snapshot import whole
 from cairn.engine.values.sealed import SealedEvent
 from cairn.store import appending, kinds, questions
-from cairn.store.appending import NO_WAITS, End, Facts, Waits, storable
+from cairn.store.appending import NO_WAITS, RunCommit, RunEnding, Waits, storable
 from cairn.store.blobs import Packer
 from cairn.store.columns import now
 from cairn.store.database import Database
 from cairn.store.kinds import Traits
 from cairn.store.questions import Asked
+from cairn.store.run_views import Error, RunView
 from cairn.store.runs import Claimed
-from cairn.store.seen import Error, Seen
 
 WHOLE_EVERY = 200
 """How many checkpoints stand between two whole snapshots at least, and at most where the deltas
@@ -103,7 +103,7 @@ class RunJournal:
         commit.add_done_callback(partial(self._appended, facts, failure))
         return commit
 
-    def _appended(self, facts: Facts, failure: Failure | None, commit: Future[Any]) -> None:
+    def _appended(self, facts: RunCommit, failure: Failure | None, commit: Future[Any]) -> None:
         if commit.cancelled() or commit.exception() is not None:
             return
         self.following = commit.result()
@@ -123,7 +123,7 @@ class RunJournal:
         return self._run.id
 
     @property
-    def seen(self) -> Seen | None:
+    def seen(self) -> RunView | None:
         """How the run stands, as whoever asks for it sees it; `None` if it had begun before."""
         if self._run.start_event is None:
             return None
@@ -141,7 +141,9 @@ class RunJournal:
             else Error(failure.type, storable(failure.message), failure.step),
         )
 
-    def _facts(self, records: Sequence[Record], status: Status, failure: Failure | None) -> Facts:
+    def _facts(
+        self, records: Sequence[Record], status: Status, failure: Failure | None
+    ) -> RunCommit:
         run, packer = self._run, self._packer
         moment = now()
         new_kinds: list[Traits] = []
@@ -151,7 +153,7 @@ class RunJournal:
         begins = bool(records) or status == "running"
         recoveries = 0 if records else self._recoveries
         waits = self._waits(moment) if status == "waiting" else NO_WAITS
-        return Facts(
+        return RunCommit(
             run,
             self.worker,
             rows,
@@ -181,10 +183,10 @@ class RunJournal:
         first = min((it for it in until if it is not None), default=None)
         return Waits(first, questions.write(self._packer, open_), keeps)
 
-    def _end(self, failure: Failure | None) -> End:
+    def _end(self, failure: Failure | None) -> RunEnding:
         snapshot = self._snapshot
         stopped = None if snapshot.stopped is None else self._packer.event(snapshot.stopped)
-        return End(stopped, failure, self._packer.state(snapshot.state))
+        return RunEnding(stopped, failure, self._packer.state(snapshot.state))
 
     def _row(self, record: Record, moment: datetime, new_kinds: list[Traits]) -> dict[str, Any]:
         packer, taken, given = self._packer, record.input_event, record.output_event
@@ -237,6 +239,6 @@ class RunJournal:
         return written
 
 
-def _start_event(run: Seen) -> SealedEvent:
+def _start_event(run: RunView) -> SealedEvent:
     assert run.start_event is not None  # a run that is not stored has yet to hear it
     return run.start_event

@@ -27,13 +27,13 @@ from cairn.store.columns import now
 from cairn.store.questions import Asked
 from cairn.store.requests import Repeatable
 from cairn.store.rows import UNDER_WAY, run_row
-from cairn.store.seen import Seen, as_new
+from cairn.store.run_views import RunView, as_new
 from cairn.store.snapshots import Standing
 from cairn.store.tables import Context, Message, Run
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class InboxMessage:
     """Something that was said to a run: its start event, under the run's own id, or a message."""
 
     id: UUID
@@ -51,10 +51,10 @@ class Claimed:
         recoveries: how many workers have died driving it since its last checkpoint.
     """
 
-    run: Seen
+    run: RunView
     worker: UUID
     standing: Standing
-    unheard: list[Said]
+    unread: list[InboxMessage]
     asked: Sequence[Asked] = ()
     recoveries: int = 0
     is_stored: bool = True
@@ -63,7 +63,7 @@ class Claimed:
 def fresh(workflow: str, event: SealedEvent, worker: UUID) -> Claimed:
     """A run in a context of its own, which is to be stored with its first fact."""
     run_id = new_id()
-    run = Seen(
+    run = RunView(
         id=run_id,
         workflow=workflow,
         status="queued",
@@ -72,7 +72,7 @@ def fresh(workflow: str, event: SealedEvent, worker: UUID) -> Claimed:
         root_run_id=run_id,
         created_at=now(),
     )
-    said = [Said(run_id, event)]
+    said = [InboxMessage(run_id, event)]
     return Claimed(run, worker, Standing(Snapshot(), Head()), said, is_stored=False)
 
 
@@ -202,7 +202,7 @@ def tell(
     event: SealedEvent,
     request: Repeatable | None,
     graph: Graph,
-) -> Said | None:
+) -> InboxMessage | None:
     """Say something to a run.
 
     Args:
@@ -230,7 +230,7 @@ def tell(
     if run.status == "waiting" and not graph.routes[event.type].starts:
         _check_wanted(session, run, event.type, graph)
     packer = Packer()
-    said = Said(new_id(), event)
+    said = InboxMessage(new_id(), event)
     session.add(Message(id=said.id, run_id=run_id, event=packer.event(event)))
     session.flush()
     blobs.store(session.connection(), {run_id: packer.gathered()})

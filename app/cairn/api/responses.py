@@ -13,7 +13,7 @@ from cairn.api.headers import LOCATION, PREFERENCE_APPLIED
 from cairn.api.schemas import RunOut
 from cairn.engine.core.records import ENDED
 from cairn.service import Service
-from cairn.store.seen import Seen
+from cairn.store.run_views import RunView
 
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     200: {
@@ -43,7 +43,7 @@ async def answered(
 
 
 async def run_answered(
-    run: Seen, status: int = 200, headers: Mapping[str, str] | None = None
+    run: RunView, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The run as it stands."""
     payload = (run.start_event, run.stop_event, [it.question for it in run.waiting_for])

@@ -1,21 +1,21 @@
-"""Signal: how whoever waits for a run is woken when it has moved."""
+"""Notifier: wakes those who wait for a run when it has moved."""
 
 import asyncio
 from collections import defaultdict
 from uuid import UUID
 
-from cairn.store.seen import Seen
+from cairn.store.run_views import RunView
 
-Ring = asyncio.Future[Seen | None]
+Notified = asyncio.Future[RunView | None]
 
 
-class Signal:
+class Notifier:
     """Wakes by run: who waits for one is not woken for another."""
 
     def __init__(self, max_waiters: int) -> None:
         self.closed = False
         self._max_waiters = max_waiters
-        self._waiting: defaultdict[UUID, set[Ring]] = defaultdict(set)
+        self._waiting: defaultdict[UUID, set[Notified]] = defaultdict(set)
         self._waiters = 0
 
     @property
@@ -28,8 +28,11 @@ class Signal:
         """The runs that somebody waits for."""
         return list(self._waiting)
 
-    def expect(self, run_id: UUID) -> Ring:
-        """What is done at the next ring for the run; made before looking whether to wait."""
+    def subscribe(self, run_id: UUID) -> Notified:
+        """A future that the next `notify` of the run resolves: to how the run stands, if known.
+
+        Subscribe before reading the run: a notification in between would be lost.
+        """
         waiting = asyncio.get_running_loop().create_future()
         if self.closed:
             waiting.set_result(None)
@@ -39,8 +42,12 @@ class Signal:
             waiting.add_done_callback(lambda it: self._forget(run_id, it))
         return waiting
 
-    def ring(self, run_id: UUID, seen: Seen | None = None) -> None:
-        """Wake all who wait for the run; they need not look at it where they are shown it."""
+    def notify(self, run_id: UUID, seen: RunView | None = None) -> None:
+        """Resolve the futures of all who wait for the run.
+
+        Args:
+            seen: how the run stands, if that is known; they read it otherwise.
+        """
         for waiting in list(self._waiting.get(run_id, ())):
             if not waiting.done():
                 waiting.set_result(seen)
@@ -49,9 +56,9 @@ class Signal:
         """Wake everybody, and let nobody wait any more."""
         self.closed = True
         for run_id in list(self._waiting):
-            self.ring(run_id)
+            self.notify(run_id)
 
-    def _forget(self, run_id: UUID, waiting: Ring) -> None:
+    def _forget(self, run_id: UUID, waiting: Notified) -> None:
         others = self._waiting[run_id]
         others.discard(waiting)
         self._waiters -= 1

@@ -31,7 +31,7 @@ class Error:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class RunView:
     """A run as whoever asks for it sees it."""
 
     id: UUID
@@ -55,7 +55,7 @@ class Seen:
 PAYLOADS = ("start_event", "stop_event", "waiting_for")
 
 
-def find(session: Session, run_id: UUID) -> Seen:
+def find(session: Session, run_id: UUID) -> RunView:
     """The run.
 
     Raises:
@@ -67,7 +67,7 @@ def find(session: Session, run_id: UUID) -> Seen:
     return _seen(session, [run], [()])[0]
 
 
-def several(session: Session, ids: Sequence[UUID]) -> list[Seen]:
+def several(session: Session, ids: Sequence[UUID]) -> list[RunView]:
     """Those of the runs that there are."""
     runs = session.exec(select(Run).where(col(Run.id).in_(ids))).all()
     return _seen(session, runs, [()] * len(runs))
@@ -93,7 +93,7 @@ def listed(
     context_id: UUID | None,
     limit: int,
     before: str | None,
-) -> Page[Seen]:
+) -> Page[RunView]:
     """A page of runs, newest first; `None` matches any. Large events are omitted, and not read.
 
     Args:
@@ -128,7 +128,7 @@ def _fitting(session: Session, runs: Sequence[Run]) -> tuple[Sequence[Run], list
     return runs[:fit], omitted[:fit]
 
 
-def _seen(session: Session, runs: Sequence[Run], omitted: Sequence[Sequence[str]]) -> list[Seen]:
+def _seen(session: Session, runs: Sequence[Run], omitted: Sequence[Sequence[str]]) -> list[RunView]:
     """The runs as they are seen, each without those of its payloads that are omitted."""
     counts = _counts(session, [run.id for run in runs])
     payloads = [
@@ -159,9 +159,9 @@ def _counts(session: Session, ids: Sequence[UUID]) -> dict[UUID, int]:
     return dict(session.execute(theirs).all())
 
 
-def as_new(run: Run, start_event: SealedEvent | None) -> Seen:
+def as_new(run: Run, start_event: SealedEvent | None) -> RunView:
     """A run that nothing has come of so far."""
-    return Seen(
+    return RunView(
         id=run.id,
         workflow=run.workflow,
         status=run.status,

@@ -20,7 +20,7 @@ ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # what cursors of lists stand
 NUMBER = r"\d{1,18}"
 
 
-class Asked(Request):
+class ApiRequest(Request):
     """A request as endpoints are given it: what can be had from it directly is no dependency, each
     of which would cost as much as reading the body."""
 

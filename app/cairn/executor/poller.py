@@ -1,4 +1,4 @@
-"""Patrol: looks for what this process is not told of, because another process has done it."""
+"""Poller: looks for what this process is not told of, because another process has done it."""
 
 import asyncio
 import os
@@ -9,12 +9,12 @@ from uuid import UUID
 import structlog
 
 from cairn.errors import Unavailable
-from cairn.executor.signal import Signal
+from cairn.executor.notifier import Notifier
 from cairn.executor.worker import Worker
-from cairn.store import claims, seen, workers
+from cairn.store import claims, run_views, workers
 from cairn.store.claims import Found
 from cairn.store.database import Database
-from cairn.store.seen import Stand
+from cairn.store.run_views import Stand
 from cairn.store.tables import Worker as Row
 
 log = structlog.get_logger(__name__)
@@ -22,16 +22,16 @@ log = structlog.get_logger(__name__)
 ROUND_SECONDS = 1.0
 
 
-class Patrol:
+class Poller:
     """Goes round once a second, for what other processes leave behind: dead workers' runs,
     messages to runs that are driven here, cancels, and how runs stand that are waited for here."""
 
     def __init__(
-        self, database: Database, worker: Worker, signal: Signal, lease_seconds: float
+        self, database: Database, worker: Worker, notifier: Notifier, lease_seconds: float
     ) -> None:
         self._database = database
         self._worker = worker
-        self._signal = signal
+        self._notifier = notifier
         self._lease_seconds = lease_seconds
         self._seen: dict[UUID, tuple[int, float]] = {}  # beats, and since when
         self._stood: dict[UUID, Stand] = {}  # the runs that are waited for, at the last round
@@ -83,7 +83,7 @@ class Patrol:
     async def _take_up(self, own: UUID) -> None:
         """Drive what nobody drives; and where there is nothing else, what is suspected."""
         loaded = self._worker.workflows.keys()
-        found = await self._database.read(claims.nobodys, loaded, own)
+        found = await self._database.read(claims.orphaned, loaded, own)
         found += await self._keeping(loaded)
         runs = [it for it in found if not self._worker.drives(it.id)]
         for run in runs or await self._suspect(own, loaded):
@@ -120,12 +120,12 @@ class Patrol:
 
     async def _ring(self) -> None:
         """Wake who waits for a run that is not driven here, and that has moved."""
-        elsewhere = [it for it in self._signal.expected if not self._worker.drives(it)]
-        stand = await self._database.read(seen.stands, elsewhere) if elsewhere else {}
+        elsewhere = [it for it in self._notifier.expected if not self._worker.drives(it)]
+        stand = await self._database.read(run_views.stands, elsewhere) if elsewhere else {}
         moved = [it for it, now in stand.items() if self._stood.get(it) != now]
         self._stood = stand
-        for run in await self._database.read(seen.several, moved) if moved else ():
-            self._signal.ring(run.id, run)
+        for run in await self._database.read(run_views.several, moved) if moved else ():
+            self._notifier.notify(run.id, run)
 
     async def _tell(self, run: Found, messages: list[UUID]) -> None:
         untold = self._worker.untold(run.id, messages)

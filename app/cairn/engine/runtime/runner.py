@@ -11,7 +11,6 @@ from cairn.engine.core.facts import Completed, Fact, Received, Sent, TimedOut, W
 from cairn.engine.core.records import ENDED, End, Head, Record, Status
 from cairn.engine.core.snapshot import NOTHING, Delivery, Snapshot, Wait
 from cairn.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError, WorkflowTimeoutError
-from cairn.engine.language.graph import Graph
 from cairn.engine.language.retry import RetryInfo
 from cairn.engine.runtime.attempt import Attempt
 from cairn.engine.runtime.buffers import LiveBuffers
@@ -39,6 +38,9 @@ class Runner:
     after a crash and is rerun.
 
     Attributes:
+        program: the workflow.
+        graph: its steps, and where events go.
+        state: the state as the steps under way see it.
         held: what is pending and not started, of a run that goes step by step; otherwise `None`.
     """
 
@@ -73,9 +75,9 @@ class Runner:
         self._progress: Progress[Attempt] = Progress(
             journal, graph.routes, run, snapshot, head, workers, self
         )
-        self._graph = graph
+        self.graph = graph
         self._workers = workers
-        self._state = LiveState(snapshot.state)
+        self.state = LiveState(snapshot.state)
         self._waiting = WaitingSteps(workers)
         self._publisher = publisher or Publisher(graph)
         self._attempts: dict[int, Attempt] = {}
@@ -83,7 +85,7 @@ class Runner:
             program,
             graph,
             self._progress,
-            self._state,
+            self.state,
             LiveBuffers(snapshot),
             self._waiting,
             self._publisher,
@@ -117,16 +119,6 @@ class Runner:
     def end(self) -> End | None:
         """Why the run ended, unless it completed."""
         return self._progress.end
-
-    @property
-    def graph(self) -> Graph:
-        """The steps of its workflow, and where events go."""
-        return self._graph
-
-    @property
-    def state(self) -> LiveState:
-        """The state as the steps under way see it."""
-        return self._state
 
     def running_steps(self) -> list[str]:
         """The names of the steps under way, those that wait in their middle left out."""
@@ -206,7 +198,7 @@ class Runner:
         """Give events that no step took when they came to the steps that take them now: the code
         may have changed since."""
         for id_, event in sorted(self.snapshot.unclaimed.items(), key=itemgetter(0)):
-            route = self._graph.routes[event.type]
+            route = self.graph.routes[event.type]
             if route.starts and not route.asks:
                 self._progress.put((Received(Sent(event), id_), None, None))
 
@@ -246,7 +238,7 @@ class Runner:
         if self._limits is not NO_LIMITS and self._exceeds(entry):
             return
         if type(fact) is Completed and fact.changes:
-            self._state.commit(fact.delivery, fact.changes, entry.snapshot.state)
+            self.state.commit(fact.delivery, fact.changes, entry.snapshot.state)
         if delta.deliveries is not NOTHING:
             for id_, delivery in delta.deliveries.put.items():
                 if id_ not in self._attempts:
@@ -286,8 +278,8 @@ class Runner:
         if self.held is not None:
             self.held[delivery.id] = delivery
             return
-        if delivery.step not in self._graph.steps:
-            error = WorkflowRuntimeError(f"{self._graph.lost(delivery)} Then rerun it.")
+        if delivery.step not in self.graph.steps:
+            error = WorkflowRuntimeError(f"{self.graph.lost(delivery)} Then rerun it.")
             self._progress.put(End("failed", error, delivery.step))
             return
         attempt = self._attempts[delivery.id] = Attempt(delivery, self._parts, FIRST_TRY)

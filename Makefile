@@ -8,7 +8,7 @@ ifneq "$(shell test -x .venv/bin/python && cat .venv/.ready 2>/dev/null)" "$(CUR
 .PHONY: .venv/.ready
 endif
 
-.PHONY: help setup demo serve test bench check client format openapi lock clean
+.PHONY: help setup demo serve test bench check client docs format openapi lock clean
 
 help: ## List the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ check: setup ## Lint, formatting, types and architecture
 
 client: ## Lint the OpenAPI schema, and compile a client made from it (skipped where npm is missing)
 	@sh openapi/check/run
+
+docs: setup ## Build the pages of docs/ into build/docs
+	@report=$$(NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict 2>&1) || { echo "$$report"; exit 1; }
+	@echo "docs: build/docs/index.html"
 
 format: setup ## Format the code and mend what ruff can
 	@.venv/bin/ruff check --quiet --fix-only

@@ -34,9 +34,9 @@ def test_every_setting_is_shown_with_its_default(here: Command, folder: Path) ->
     assert {origin for _, origin in shown.values()} == {"default"}
 
 
-def test_readme_names_every_setting() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert [f for f in Settings.model_fields if f"| `{variable(f)}` |" not in readme] == []
+def test_the_page_on_deploying_names_every_setting() -> None:
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    assert [f for f in Settings.model_fields if f"| `{variable(f)}` |" not in page] == []
 
 
 def test_where_a_setting_comes_from_is_shown(

@@ -17,6 +17,7 @@ from cairn.engine.core.snapshot import Snapshot
 from cairn.engine.ids import new_id
 from cairn.engine.language.ctx_state import shown
 from cairn.engine.language.events import outcome
+from cairn.engine.runtime.journal import committed
 from cairn.engine.runtime.publisher import Publisher
 from cairn.engine.runtime.runner import Runner
 
@@ -77,13 +78,18 @@ class _Shown:
         self.waits = asyncio.Event()
         self.failure: Failure | None = None
 
+    @property
+    def commits_at_once(self) -> bool:
+        """True: nothing is kept."""
+        return True
+
     def append(
         self,
         records: Sequence[Record],
         status: Status,
         failure: Failure | None = None,
-    ) -> None:
-        """Print the checkpoints."""
+    ) -> asyncio.Future[None]:
+        """Print the checkpoints; the future is done."""
         self.failure = failure
         for record in records:
             given = "" if record.output_event is None else f" → {record.output_event.type}"
@@ -93,6 +99,7 @@ class _Shown:
                     out.print(f"    {field}: {value}", style="dim", markup=False)
         if status == "waiting":
             self.waits.set()
+        return committed()
 
 
 def _ask(workflow: Workflow, snapshot: Snapshot) -> Received:

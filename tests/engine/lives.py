@@ -162,6 +162,11 @@ class Disk:
     def __init__(self, records: Sequence[Record]) -> None:
         self.records = list(records)
 
+    @property
+    def commits_at_once(self) -> bool:
+        """False: a disk takes its time."""
+        return False
+
     def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None
     ) -> asyncio.Future[None]:

@@ -34,6 +34,10 @@ class SlowJournal:
         self.records: list[Record] = []
         self.failure: Failure | None = None
 
+    @property
+    def commits_at_once(self) -> bool:
+        return False
+
     def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None
     ) -> asyncio.Future[None]:

@@ -156,6 +156,7 @@ class Database:
         *,
         is_patient: bool,
         by_itself: ByItself[Item] | None = None,
+        committed: Callable[[Any], None] | None = None,
     ) -> asyncio.Future[Any]:
         """Commit the item, together with others' items.
 
@@ -165,6 +166,7 @@ class Database:
             is_patient: whether it waits for a database that is out of reach, and behind however
                 much there is to write.
             by_itself: as in `Work`.
+            committed: as in `Work`.
 
         Returns:
             The outcome for the item, once it is committed; or `Unavailable`, where the database
@@ -180,7 +182,7 @@ class Database:
         if not is_patient and self._writer.queued >= QUEUE:
             raise Unavailable("There is more to write than can be written. Try again soon.", 1)
         done = asyncio.get_running_loop().create_future()
-        self._writer.put(Work(function, item, weight, is_patient, done, by_itself))
+        self._writer.put(Work(function, item, weight, is_patient, done, by_itself, committed))
         return done
 
     async def compact(self) -> None:

@@ -91,22 +91,19 @@ class RunJournal:
         if records:
             self._snapshot = records[-1].snapshot
         facts = self._facts(records, status, failure)
-        commit = self._database.commit(
+        return self._database.commit(
             appending.append,
             facts,
             facts.weight,
-            # Whoever has asked for a new run still waits to hear that it is accepted.
+            # A client still waits to hear that its new run is accepted.
             is_patient=self._is_stored,
             by_itself=appending.by_itself if facts.is_only_a_checkpoint else None,
+            committed=partial(self._appended, facts, failure),
         )
-        # Before all others who want to know: the next facts build on this.
-        commit.add_done_callback(partial(self._appended, facts, failure))
-        return commit
 
-    def _appended(self, facts: RunCommit, failure: Failure | None, commit: Future[Any]) -> None:
-        if commit.cancelled() or commit.exception() is not None:
-            return
-        self.following = commit.result()
+    def _appended(self, facts: RunCommit, failure: Failure | None, following: UUID | None) -> None:
+        """Take note of a commit, before the run moves on: the next facts build on this."""
+        self.following = following
         self._status, self._is_stored = facts.status, True
         self._recoveries = facts.recoveries
         self._packer.stored(facts.blobs)
@@ -116,6 +113,11 @@ class RunJournal:
         if facts.end is not None:
             self._ended = facts.moment, self._snapshot.stopped, failure
         self._report(facts.status)
+
+    @property
+    def commits_at_once(self) -> bool:
+        """False: a commit takes its time, and is shared."""
+        return False
 
     @property
     def run_id(self) -> UUID:

@@ -46,6 +46,8 @@ class Work:
         is_patient: whether it waits for a database that is out of reach.
         by_itself: commits it, where it comes alone, by one statement that beats, too; given how
             often the worker has committed before. Returns whether it did.
+        committed: called in the event loop with the outcome of a commit, unless that is an
+            exception, or `done` was cancelled; `done` is resolved after that.
     """
 
     function: "Function[Any]"
@@ -54,6 +56,7 @@ class Work:
     is_patient: bool
     done: "asyncio.Future[Any]"
     by_itself: "ByItself[Any] | None" = None
+    committed: Callable[[Any], None] | None = None
 
 
 class Writer:
@@ -332,5 +335,11 @@ def _resolve(done: Sequence[tuple[Work, Outcome]]) -> None:
             continue
         if isinstance(outcome, BaseException):
             work.done.set_exception(outcome)
+            continue
+        try:
+            if work.committed is not None:
+                work.committed(outcome)
+        except Exception as error:  # of one work, whose group goes on
+            work.done.set_exception(error)
         else:
             work.done.set_result(outcome)

@@ -1,5 +1,6 @@
 """MemoryJournal: the checkpoints of a context in this process's memory, for use as a library."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,7 @@ from cairn.engine.core.advance import advance
 from cairn.engine.core.records import Failure, Record, Status
 from cairn.engine.core.routes import Routes
 from cairn.engine.core.snapshot import Snapshot
+from cairn.engine.runtime.journal import committed
 
 
 class MemoryJournal:
@@ -26,20 +28,29 @@ class MemoryJournal:
         ] = []  # records without what follows, of which nobody asked
         self._made: list[Record] = []
         self._stands: dict[UUID, Snapshot] = {}  # how each run stands after what is made
+        self._committed: asyncio.Future[None] | None = None  # one for all commits
+
+    @property
+    def commits_at_once(self) -> bool:
+        """True: what is appended is kept when `append` returns."""
+        return True
 
     def append(
         self,
         records: Sequence[Record],
         status: Status,  # noqa: ARG002  # a handler knows how its run stands
         failure: Failure | None = None,  # noqa: ARG002
-    ) -> None:
-        """Keep the records."""
+    ) -> asyncio.Future[None]:
+        """Keep the records; the future is done."""
         for record in records:
             if record.run in self._routes:
                 self._facts.append(record[:-2])
             else:  # from its first one on, the others follow
                 self._routes[record.run] = self._find_routes()
                 self._facts.append(record)
+        if self._committed is None:
+            self._committed = committed()
+        return self._committed
 
     @property
     def records(self) -> list[Record]:

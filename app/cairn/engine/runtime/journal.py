@@ -1,5 +1,6 @@
-"""The port: what a run asks of storage."""
+"""The port to storage: a journal keeps the facts of runs."""
 
+import asyncio
 from asyncio import Future
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -8,22 +9,44 @@ from cairn.engine.core.records import Failure, Record, Status
 
 
 class HeadMoved(Exception):
-    """Somebody else has moved the run on: whoever gets this lets go of it."""
+    """Another process has moved the run on, or has ended it: this process lets go of the run."""
 
 
 class Journal(Protocol):
-    """Where a run's facts are kept."""
+    """The store of the facts of one run, or of all the runs in a context.
+
+    `cairn.engine.runtime.progress.Progress` calls `append` with one commit under way at a time.
+    """
+
+    @property
+    def commits_at_once(self) -> bool:
+        """True if the future that `append` returns is always done. A run does not collect the
+        facts of one turn of the event loop for such a journal: each has a commit of its own."""
 
     def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None
-    ) -> Future[Any] | None:
-        """Commit the checkpoints and the status after them, all together.
+    ) -> Future[Any]:
+        """Commit checkpoints, and the status of the run after the last of them, all or nothing.
+
+        Args:
+            records: the checkpoints, in the order of `seq`; all of one run. None, if the status
+                alone changes.
+            status: the status of the run after the checkpoints.
+            failure: the reason, if the status is `failed` or `cancelled`.
 
         Returns:
-            What is done once that is committed; `None` where it is. It comes to `HeadMoved` if the
-            run already has a checkpoint with such a `seq`, or has ended. Cancelled, it may be
-            committed nevertheless.
+            A future that is done once the commit has taken place. Its exception is `HeadMoved` if
+            the run has a checkpoint with such a `seq` already, has ended, or belongs to another
+            process; any other exception means that the commit may or may not have taken place.
+            Cancelling the future takes the commit back only if the commit has not begun.
 
         Raises:
-            Exception: it cannot be committed; the run is not moved on.
+            Exception: the commit is impossible. The run stays as it was.
         """
+
+
+def committed() -> Future[None]:
+    """A future that is done: the answer of a journal that commits within `append`."""
+    done: Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done

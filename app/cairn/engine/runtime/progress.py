@@ -75,7 +75,7 @@ class Progress(Generic[S]):
         self._follower: Follower[S] | None = follower
         self._news: list[News[S] | End] = []
         self._is_moving = True  # nobody may move it before it has begun
-        self._commit: asyncio.Future[Any] | None = None  # the newest, unless it was done at once
+        self._commit: asyncio.Future[Any] | None = None  # the newest
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._rested: list[asyncio.Future[None]] = []
@@ -90,8 +90,11 @@ class Progress(Generic[S]):
             await asyncio.wait([rested, self._over], return_when=asyncio.FIRST_COMPLETED)
 
     def nudge(self, *, at_once: bool = False) -> None:
-        """Something has changed: look at it, soon or at once. Whoever has news before that is
-        done leaves them to it."""
+        """Move the run on, in the next turn of the event loop or at once.
+
+        A call does nothing while a turn is due, or a commit is under way: the news of all calls
+        until then are committed together.
+        """
         if self._is_moving or self._over.done():
             return
         self._is_moving = True
@@ -105,16 +108,15 @@ class Progress(Generic[S]):
         """Whether something is queued that is not committed."""
         return bool(self._news)
 
-    def put(self, news: News[S] | End) -> None:
-        """Something has happened: it is committed soon."""
-        self._news.append(news)
-        self.nudge()
+    def put(self, news: News[S] | End, *, at_once: bool = False) -> None:
+        """Queue news, which are committed soon.
 
-    def put_at_once(self, news: News[S] | End) -> None:
-        """As `put`, but within this call where the journal answers at once. Where commits take
-        their time, what comes in one turn of the event loop shares one."""
+        Args:
+            at_once: commit within this call, if the journal does so. News that come in one turn
+                of the event loop share a commit otherwise.
+        """
         self._news.append(news)
-        self.nudge(at_once=self._commit is None)
+        self.nudge(at_once=at_once and self._journal.commits_at_once)
 
     async def begin(self) -> None:
         """Move the run on until nothing more is to be done here.
@@ -145,10 +147,11 @@ class Progress(Generic[S]):
                 records, status, end = self._draw_up(news, stands)
                 failure = None if end is None else end.failure
                 self._commit = self._journal.append(records, status, failure)
-                if self._commit is not None:
+                if not self._commit.done():
                     committed = partial(self._committed, news, records, status, end)
                     self._commit.add_done_callback(committed, context=self.context)
                     return
+                self._commit.result()
                 self._moved(news, records, status, end)
         except BaseException as error:
             self._break_off(error)

@@ -314,7 +314,7 @@ class Runner:
                 outcome = after_burst(attempt.delivery.step, attempt.retry, stray)
         attempt.is_over = True
         news = outcome if isinstance(outcome, End) else (outcome, attempt, None)
-        self._progress.put_at_once(news)
+        self._progress.put(news, at_once=True)
 
     # Ending
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.engine.shapes import SHAPES, Shape
+from tests.engine.flows.sending import SHAPES, Shape
 
 
 @pytest.fixture(params=SHAPES, ids=lambda shape: shape.workflow.__name__)

@@ -14,18 +14,7 @@ from cairn import (
     WorkflowRuntimeError,
     step,
 )
-from tests.engine.runs import (
-    completed,
-    ended,
-    own,
-    rerun_everywhere,
-    shown,
-    state,
-    through_json,
-    until_true,
-    waiting,
-)
-from tests.engine.shapes import (
+from tests.engine.flows.sending import (
     SHAPES,
     Answer,
     Approving,
@@ -39,6 +28,17 @@ from tests.engine.shapes import (
     Part,
     Question,
     Shape,
+)
+from tests.engine.tools.runs import (
+    completed,
+    ended,
+    own,
+    rerun_everywhere,
+    shown,
+    state,
+    through_json,
+    until_true,
+    waiting,
 )
 
 Carried = Callable[[Workflow, Checkpoint], Checkpoint]

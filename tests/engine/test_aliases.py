@@ -16,7 +16,8 @@ from cairn import (
     Workflow,
     step,
 )
-from tests.engine.flows.sending import Chain, Question
+from tests.engine.flows.asking import Question
+from tests.engine.flows.sending import Chain
 from tests.engine.tools.runs import ended, own, shown, state
 
 Kept = list[Any]

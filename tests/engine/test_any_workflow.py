@@ -24,17 +24,9 @@ from cairn.engine.core.records import Record
 from cairn.engine.library.rerun import beginning
 from cairn.engine.runtime.retrying import log
 from tests.conftest import SEED_VARIABLE
+from tests.engine.planned.crashes import killed, taken_up
 from tests.engine.planned.expected import Expected
-from tests.engine.planned.lives import (
-    Life,
-    check,
-    check_outcome,
-    failed,
-    killed,
-    rerun,
-    run,
-    taken_up,
-)
+from tests.engine.planned.lives import Life, check, check_outcome, failed, rerun, run
 from tests.engine.planned.plan import Add, Piece, Plan
 from tests.engine.planned.plans_that_failed import FOUND
 from tests.engine.planned.random_plans import plans

@@ -9,7 +9,8 @@ from cairn import (
     Workflow,
     step,
 )
-from tests.engine.flows.sending import Chain, Number, Part, Scatter, Shape
+from tests.engine.flows.sending import Chain, Number, Part, Scatter
+from tests.engine.flows.shapes import Shape
 from tests.engine.tools.runs import ended, own, state, through_json, until
 
 

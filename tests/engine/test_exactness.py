@@ -14,21 +14,9 @@ from cairn import (
     WorkflowRuntimeError,
     step,
 )
-from tests.engine.flows.sending import (
-    SHAPES,
-    Answer,
-    Approving,
-    Asking,
-    Chain,
-    Counting,
-    Done,
-    Equals,
-    FanOut,
-    Loop,
-    Part,
-    Question,
-    Shape,
-)
+from tests.engine.flows.asking import Answer, Approving, Asking, Question
+from tests.engine.flows.sending import Chain, Counting, Done, Equals, FanOut, Loop, Part
+from tests.engine.flows.shapes import SHAPES, Shape
 from tests.engine.tools.runs import (
     completed,
     ended,

@@ -12,7 +12,7 @@ from cairn import (
     WorkflowRuntimeError,
     step,
 )
-from tests.engine.flows.sending import Answer, Approving, Question
+from tests.engine.flows.asking import Answer, Approving, Question
 from tests.engine.tools.runs import ended, own, shown
 
 

@@ -19,7 +19,9 @@ from cairn import (
 )
 from cairn.engine.drawing import all_possible_flows, mermaid, most_recent_execution, page, svg
 from cairn.engine.drawing.layout import lay_out
-from tests.engine.flows.sending import Approving, Chain, Loop, Shape
+from tests.engine.flows.asking import Approving
+from tests.engine.flows.sending import Chain, Loop
+from tests.engine.flows.shapes import Shape
 from tests.engine.tools.runs import ended
 from tests.engine.tools.svg_reader import shown_in
 

@@ -19,7 +19,8 @@ from cairn import (
     step,
 )
 from cairn.engine.drawing import mermaid, most_recent_execution, page
-from tests.engine.flows.sending import Chain, FanOut, Loop, Number, Part, Shape
+from tests.engine.flows.sending import Chain, FanOut, Loop, Number, Part
+from tests.engine.flows.shapes import Shape
 from tests.engine.tools.runs import completed, ended, own, through_json, waiting
 from tests.engine.tools.svg_reader import shown_in
 

@@ -1,4 +1,4 @@
-"""A workflow that fails as it is told to, with exceptions of all kinds."""
+"""A workflow whose step fails with a given exception, and whose handler catches the failure."""
 
 from cairn import (
     ConstantDelayRetryPolicy,
@@ -16,7 +16,7 @@ NO_DELAY = ConstantDelayRetryPolicy(maximum_attempts=3, delay=0)
 
 
 class NotFound(Exception):
-    """A workflow's own, which is made of two things."""
+    """An exception of a workflow's own, made of two arguments."""
 
     def __init__(self, what: str, code: int) -> None:
         super().__init__(what, code)
@@ -27,14 +27,14 @@ class NotFound(Exception):
 
 
 class Mute(Exception):
-    """Has no text that could be read."""
+    """An exception whose text cannot be read."""
 
     def __str__(self) -> str:
         raise RuntimeError("no text")
 
 
 class Failing(Workflow):
-    """Its second step raises what it is told to, and says what its handler was given."""
+    """The second step raises the given error; `given` holds the failures that were caught."""
 
     def __init__(self, error: Exception | None = None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Workflows of which some steps are under way while another one completes."""
+"""Workflows that have steps under way while another step completes."""
 
 import asyncio
 from collections import Counter
@@ -31,13 +31,13 @@ class Slow(Event):
 
 
 class Beside(Workflow):
-    """A quick step completes, and slow ones, which have begun before it, go on after that.
+    """A quick step completes; slow steps begin before and go on afterwards.
 
     Attributes:
-        begins: what the run begins with, besides the quick step's event.
-        executed: how many times each step that counts itself was started.
-        held: what keeps the quick step from completing.
-        opened: what lets the slow ones go on.
+        begins: the events that the run begins with, besides the quick step's event.
+        executed: the number of starts of each step that counts its starts.
+        held: the quick step completes once this is set.
+        opened: the slow steps go on once this is set.
     """
 
     begins: tuple[Event, ...] = ()
@@ -70,7 +70,7 @@ def amid(source: Handler) -> Checkpoint:
 
 
 class Members(Workflow):
-    """Works on three parts of a list at once, of which the first is soon done."""
+    """Works on three parts of a list at once; the first part is done before the others."""
 
     def __init__(self) -> None:
         super().__init__()

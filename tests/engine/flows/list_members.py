@@ -1,4 +1,4 @@
-"""Workflows whose lists have members that wait, fail, send or stop; and a row of all with lists."""
+"""Workflows whose lists have members that ask a person, fail, send or end the run."""
 
 from typing import Annotated
 
@@ -16,29 +16,18 @@ from cairn import (
 )
 from tests.engine.flows.lists import (
     Answer,
-    Backwards,
-    BatchesAtOnce,
     Done,
-    FewerThanTaken,
-    FirstTwo,
     Group,
-    Halving,
-    JoinedMembers,
-    Nested,
-    Nothing,
     Part,
     Question,
     Total,
-    TwoCollectors,
-    TwoKinds,
     Word,
     turns,
 )
-from tests.engine.flows.sending import Shape
 
 
 class AskingMember(Workflow):
-    """Two members wait for a person in their middle, having written and sent."""
+    """Two members write, send, and then wait for a person."""
 
     @step
     async def scatter(self, ev: StartEvent) -> list[Part]:
@@ -65,7 +54,7 @@ class AskingMember(Workflow):
 
 
 class CaughtMember(Workflow):
-    """One member fails for good, after retries; another step gives what it should have given."""
+    """One member fails for good, after retries; a handler gives the missing result."""
 
     @step
     async def scatter(self, ev: StartEvent) -> list[Part]:
@@ -118,7 +107,7 @@ class FlakyMember(Workflow):
 
 
 class SendingMember(Workflow):
-    """A member sends what the collecting step would take, had it been returned."""
+    """A member sends an event of the collected type, instead of returning the event."""
 
     @step
     async def scatter(self, ev: StartEvent) -> list[Part]:
@@ -168,22 +157,3 @@ class StoppingEarly(Workflow):
     @step
     async def gather_all(self, ev: list[Total]) -> StopEvent:
         return StopEvent(result="never")
-
-
-LISTS = [
-    Shape(Backwards, [0, 1, 2, 3]),
-    Shape(FirstTwo, 32),
-    Shape(FewerThanTaken, [1, 3]),
-    Shape(Nothing, 0),
-    Shape(TwoKinds, [0, "one", 2, "three"]),
-    Shape(TwoCollectors, (2, 4)),
-    Shape(BatchesAtOnce, [[0, 1, 2], [10, 11, 12], [20, 21, 22]]),
-    Shape(Nested, [0, 10, 41]),
-    Shape(Halving, 15),
-    Shape(JoinedMembers, [10, 111, 212]),
-    Shape(AskingMember, ([10, 1, 12], 3), (Answer(n=0), Answer(n=2))),
-    Shape(CaughtMember, [0, 301, 2]),
-    Shape(FlakyMember, [0, 1, 2]),
-    Shape(SendingMember, (202, 3)),
-    Shape(StoppingEarly, 11),
-]

@@ -1,4 +1,4 @@
-"""Workflows whose steps return and take lists, in the shapes that a rerun has to get right."""
+"""Workflows whose steps return lists and collect lists."""
 
 import asyncio
 from typing import Annotated
@@ -58,7 +58,7 @@ class Width(StartEvent):
 
 
 async def turns(count: int) -> None:
-    """Let the others go on that many times: what takes longer than another, without a clock."""
+    """Let other tasks go on that many times: a duration without a clock."""
     for _ in range(count):
         await asyncio.sleep(0)
 
@@ -83,7 +83,7 @@ class Backwards(Workflow):
 
 
 class FirstTwo(Workflow):
-    """Takes the first two that arrive; the last two are done first."""
+    """Takes the first two results to arrive; the last two members are done first."""
 
     @step
     async def scatter(self, ev: StartEvent) -> list[Part]:
@@ -104,7 +104,7 @@ class FirstTwo(Workflow):
 
 
 class FewerThanTaken(Workflow):
-    """Would take five, and of four members two give nothing."""
+    """Would take five results, and of four members two give none."""
 
     @step
     async def scatter(self, ev: StartEvent) -> list[Part]:
@@ -120,7 +120,7 @@ class FewerThanTaken(Workflow):
 
 
 class Nothing(Workflow):
-    """An empty list is a list: it is collected."""
+    """An empty list is collected too."""
 
     @step
     async def scatter(self, ev: StartEvent) -> list[Part]:
@@ -157,7 +157,7 @@ class TwoKinds(Workflow):
 
 
 class TwoCollectors(Workflow):
-    """Two steps collect from one batch, and a third takes what both make of it."""
+    """Two steps collect from one batch, and a third takes the results of both."""
 
     @step
     async def scatter(self, ev: StartEvent) -> list[Part]:
@@ -181,7 +181,7 @@ class TwoCollectors(Workflow):
 
 
 class BatchesAtOnce(Workflow):
-    """Three batches of one step are open at once, and what came of each is told apart."""
+    """Three batches of one step are open at once, and the results of each stay apart."""
 
     @step
     async def begin(self, ctx: Context, ev: StartEvent) -> Group | None:
@@ -239,7 +239,7 @@ class Nested(Workflow):
 
 
 class Halving(Workflow):
-    """A step that collects returns a list, which it collects in turn: until one is left."""
+    """A step collects the list that the same step returned, until one event is left."""
 
     @step
     async def scatter(self, ev: StartEvent) -> list[Done]:
@@ -254,7 +254,7 @@ class Halving(Workflow):
 
 
 class JoinedMembers(Workflow):
-    """Each member is taken by two steps, and what they make of it is joined within the batch."""
+    """Two steps take each member, and their results are joined within the batch."""
 
     @step
     async def scatter(self, ev: StartEvent) -> list[Part]:

@@ -1,4 +1,4 @@
-"""Workflows that fail or stand still when they are told to."""
+"""Workflows whose second step raises a given error, or stands still until it is released."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from tests.engine.tools.runs import until
 
 
 class Raises(Workflow):
-    """Its second step raises what it is told to."""
+    """The second step raises the given error; without one, the run completes."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Raises(Workflow):
 
 
 class Standing(Workflow):
-    """Its second step stands still until it is told to go on."""
+    """The second step stands still until `go_on` is set."""
 
     def __init__(self, timeout: float | None = None) -> None:
         super().__init__(timeout=timeout)

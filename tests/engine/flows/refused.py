@@ -1,4 +1,4 @@
-"""Workflows that cannot run, each with what is said of it."""
+"""Workflows that validation refuses, each with the sentences that say why."""
 
 from pydantic import BaseModel
 
@@ -15,7 +15,7 @@ from tests.engine.flows.lists import Answer, Done, Odd, Part
 
 
 class Begins(Workflow):
-    """What is right in all that follows: it begins, and it ends."""
+    """A valid workflow, to which most of the others add a fault."""
 
     @step
     async def begin(self, ev: StartEvent) -> Part | StopEvent:

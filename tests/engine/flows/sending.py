@@ -1,14 +1,10 @@
-"""Workflows of the shapes that a rerun has to get right."""
+"""Workflows that ask no person: chains, loops, fan-outs and pairs."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any
 
 from cairn import (
     Context,
     Event,
-    HumanResponseEvent,
-    InputRequiredEvent,
     StartEvent,
     StopEvent,
     Workflow,
@@ -49,7 +45,7 @@ class Chain(Workflow):
 
 
 class Loop(Workflow):
-    """One step that goes round, and changes a list in place."""
+    """One step that returns the next event to itself, and changes a list in place."""
 
     @step
     async def begin(self, ctx: Context, ev: Number) -> Part:
@@ -64,7 +60,7 @@ class Loop(Workflow):
 
 
 class FanOut(Workflow):
-    """Sends three parts and returns nothing; gathers what was made of them."""
+    """Sends three parts and returns `None`; gathers the three results."""
 
     @step
     async def scatter(self, ctx: Context, ev: Number) -> Part | None:
@@ -95,7 +91,7 @@ class Scatter(Event):
 
 
 class SlowFanOut(Workflow):
-    """A step that sends three parts is still running when another one completes."""
+    """A step that sends three parts is still running when another step completes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,7 +129,7 @@ class SlowFanOut(Workflow):
 
 
 class Counting(Workflow):
-    """Three steps at once have all read a counter before any of them adds to it."""
+    """Three executions at once have all read a counter before the first adds to the counter."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -229,7 +225,7 @@ class Right(Event):
 
 
 class Diamond(Workflow):
-    """One event is taken by two steps, and what they make of it is joined."""
+    """Two steps take one event, and a third collects both results."""
 
     @step
     async def begin(self, ev: Number) -> Part:
@@ -249,135 +245,3 @@ class Diamond(Workflow):
     async def join(self, ctx: Context, ev: Left | Right) -> StopEvent | None:
         both = ctx.collect_events(ev, [Left, Right])
         return None if both is None else StopEvent(result=[e.get("n") for e in both])
-
-
-class Question(InputRequiredEvent):
-    pass
-
-
-class Answer(HumanResponseEvent):
-    word: str
-
-
-class Asking(Workflow):
-    """A step sends, waits for a person, and sends on."""
-
-    @step
-    async def ask(self, ctx: Context, ev: StartEvent) -> Part | None:
-        ctx.send_event(Part(n=0))
-        ctx.send_event(Part(n=1))
-        answer = await ctx.wait_for_event(Answer, waiter_event=Question())
-        await ctx.set("word", answer.word)
-        return Part(n=2)
-
-    @step
-    async def work(self, ctx: Context, ev: Part) -> Done:
-        await ctx.set("worked", await ctx.get("worked", default=0) + 1)
-        return Done(n=ev.n)
-
-    @step
-    async def gather(self, ctx: Context, ev: Done) -> StopEvent | None:
-        done = ctx.collect_events(ev, [Done] * 3)
-        if done is None:
-            return None
-        return StopEvent(result=[await ctx.get("word"), *sorted(d.get("n") for d in done)])
-
-
-class AskingTwice(Workflow):
-    """A step sends before, between and after two waits."""
-
-    @step
-    async def ask(self, ctx: Context, ev: StartEvent) -> Part | None:
-        ctx.send_event(Part(n=0))
-        await ctx.wait_for_event(Answer, waiter_event=Question(n=1), requirements={"n": 1})
-        ctx.send_event(Part(n=1))
-        await ctx.wait_for_event(Answer, waiter_event=Question(n=2), requirements={"n": 2})
-        return Part(n=2)
-
-    @step
-    async def gather(self, ctx: Context, ev: Part) -> StopEvent | None:
-        parts = ctx.collect_events(ev, [Part] * 3)
-        return None if parts is None else StopEvent(result=[p.get("n") for p in parts])
-
-
-class CollectingAndAsking(Workflow):
-    """The step that has collected everything waits before it goes on."""
-
-    @step
-    async def scatter(self, ctx: Context, ev: StartEvent) -> Part | None:
-        for n in range(3):
-            ctx.send_event(Part(n=n))
-        return None
-
-    @step
-    async def gather(self, ctx: Context, ev: Part) -> StopEvent | None:
-        parts = ctx.collect_events(ev, [Part] * 3)
-        if parts is None:
-            return None
-        answer = await ctx.wait_for_event(Answer, waiter_event=Question())
-        return StopEvent(result=(answer.word, [p.get("n") for p in parts]))
-
-
-class WritingAndAsking(Workflow):
-    """A step has written before it waits; meanwhile others add to what it wrote."""
-
-    @step
-    async def begin(self, ctx: Context, ev: StartEvent) -> Scatter | Part | None:
-        ctx.send_event(Scatter())
-        for n in range(3):
-            ctx.send_event(Part(n=n))
-        return None
-
-    @step
-    async def ask(self, ctx: Context, ev: Scatter) -> Done:
-        await ctx.set("count", await ctx.get("count", default=0) + 1)
-        await ctx.wait_for_event(Answer, waiter_event=Question())
-        return Done(n=0)
-
-    @step
-    async def add(self, ctx: Context, ev: Part) -> Done:
-        await ctx.set("count", await ctx.get("count", default=0) + 1)
-        return Done(n=ev.n)
-
-    @step
-    async def gather(self, ctx: Context, ev: Done) -> StopEvent | None:
-        if ctx.collect_events(ev, [Done] * 4) is None:
-            return None
-        return StopEvent(result=await ctx.get("count"))
-
-
-class Approving(Workflow):
-    """A step asks a person by what it returns; another one takes the answer."""
-
-    @step
-    async def ask(self, ctx: Context, ev: StartEvent) -> Question:
-        await ctx.set("asked", True)
-        return Question()
-
-    @step
-    async def hear(self, ctx: Context, ev: Answer) -> StopEvent:
-        return StopEvent(result=(await ctx.get("asked"), ev.word))
-
-
-@dataclass(frozen=True)
-class Shape:
-    workflow: type[Workflow]
-    result: Any
-    answers: tuple[Event, ...] = ()
-
-
-SHAPES = [
-    Shape(Chain, (6, ["begin", "double", "end"])),
-    Shape(Loop, [3, 2, 1, 0]),
-    Shape(FanOut, [0, 1, 2]),
-    Shape(SlowFanOut, [0, 1, 2]),
-    Shape(Counting, 3),
-    Shape(Pairing, [(1, 1), (2, 2)]),
-    Shape(Equals, 2),
-    Shape(Diamond, [4, 5]),
-    Shape(Asking, ["yes", 0, 1, 2], (Answer(word="yes"),)),
-    Shape(AskingTwice, [0, 1, 2], (Answer(word="a", n=1), Answer(word="b", n=2))),
-    Shape(CollectingAndAsking, ("yes", [0, 1, 2]), (Answer(word="yes"),)),
-    Shape(WritingAndAsking, 4, (Answer(word="yes"),)),
-    Shape(Approving, (True, "yes"), (Answer(word="yes"),)),
-]

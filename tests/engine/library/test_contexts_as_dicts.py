@@ -20,8 +20,9 @@ from cairn import (
     WorkflowRuntimeError,
     step,
 )
+from tests.engine.flows.asking import Answer, Asking
 from tests.engine.flows.raising_or_standing import Standing
-from tests.engine.flows.sending import Answer, Asking, Chain, Part, SlowFanOut
+from tests.engine.flows.sending import Chain, Part, SlowFanOut
 from tests.engine.tools.runs import ended, own, until_true, waiting
 
 

@@ -14,8 +14,10 @@ from cairn import (
     catch_error,
     step,
 )
+from tests.engine.flows.asking import Answer, Question
 from tests.engine.flows.in_flight import Beside, Members, Slow, Ticked, amid, first_worked, numbers
-from tests.engine.flows.sending import Answer, Done, Part, Question, Shape
+from tests.engine.flows.sending import Done, Part
+from tests.engine.flows.shapes import Shape
 from tests.engine.tools.runs import (
     completed,
     ended,

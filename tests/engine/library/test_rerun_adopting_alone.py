@@ -13,8 +13,9 @@ from cairn import (
     catch_error,
     step,
 )
+from tests.engine.flows.asking import Answer, Question
 from tests.engine.flows.in_flight import Beside, Slow, amid, numbers
-from tests.engine.flows.sending import Answer, Done, Part, Question, Scatter
+from tests.engine.flows.sending import Done, Part, Scatter
 from tests.engine.tools.runs import ended, own, shown, state, until, until_true
 
 

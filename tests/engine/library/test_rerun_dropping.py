@@ -15,8 +15,9 @@ from cairn import (
     WorkflowRuntimeError,
     step,
 )
+from tests.engine.flows.asking import Answer, Question
 from tests.engine.flows.in_flight import Beside, Members, Slow, Ticked, amid, first_worked, numbers
-from tests.engine.flows.sending import Answer, Chain, Done, Loop, Part, Question
+from tests.engine.flows.sending import Chain, Done, Loop, Part
 from tests.engine.tools.runs import (
     BOUND,
     ended,

@@ -12,20 +12,9 @@ from cairn import (
     WorkflowRuntimeError,
     step,
 )
+from tests.engine.flows.asking import Answer, Approving, Asking, Question
 from tests.engine.flows.in_flight import Members
-from tests.engine.flows.sending import (
-    Answer,
-    Approving,
-    Asking,
-    Chain,
-    Done,
-    FanOut,
-    Left,
-    Number,
-    Part,
-    Question,
-    Right,
-)
+from tests.engine.flows.sending import Chain, Done, FanOut, Left, Number, Part, Right
 from tests.engine.tools.runs import ended, own, shown, through_json, waiting
 
 Carried = Callable[[Workflow, Checkpoint], Checkpoint]

@@ -12,8 +12,9 @@ from cairn import (
     WorkflowRuntimeError,
     step,
 )
+from tests.engine.flows.asking import Answer, Question
 from tests.engine.flows.in_flight import Slow, numbers
-from tests.engine.flows.sending import Answer, Chain, Done, Part, Question, Scatter
+from tests.engine.flows.sending import Chain, Done, Part, Scatter
 from tests.engine.tools.runs import ended, own, shown, until, until_true
 
 

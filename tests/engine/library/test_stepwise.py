@@ -3,8 +3,9 @@
 import pytest
 
 from cairn import Context, Event, StartEvent, StopEvent, Workflow, WorkflowRuntimeError, step
+from tests.engine.flows.asking import Answer, Approving, Question
 from tests.engine.flows.raising_or_standing import Raises
-from tests.engine.flows.sending import Answer, Approving, Chain, Done, FanOut, Part, Question
+from tests.engine.flows.sending import Chain, Done, FanOut, Part
 from tests.engine.tools.runs import ended
 
 

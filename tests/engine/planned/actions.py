@@ -1,4 +1,4 @@
-"""What the steps of a planned workflow do to the state, and how they wait."""
+"""The actions of a plan: adding to the state, and waiting for an answer."""
 
 import asyncio
 from collections import Counter
@@ -9,27 +9,26 @@ from tests.engine.planned.events import Answer, Execution, Question
 from tests.engine.planned.plan import Add, Ask, Plan
 
 LONG = 1e6
-"""Seconds that nobody waits for."""
+"""Seconds of a timeout that never runs out."""
 
 START = 10
-"""What a counter that nobody has set begins with."""
-
+"""The value of a counter before the first addition."""
 
 PAUSES = ((0, 0), (0, 0), (0, 0), (1, 0), (1, 0), (2, 0), (0, 1), (0, 2))
-"""By ticks: how many turns of the loop, then how many seconds."""
+"""Pauses by ticks: turns of the loop, then seconds."""
 
 SEEDS: dict[str, Any] = {"list": [], "set": set(), "map": {}, "edited": 0}
-"""What a seeded plan sets first."""
+"""The state that the first step of a seeded plan sets."""
 
 
 class Acting(Workflow):
-    """Acts as the plan says, and counts what it does outside of the run.
+    """Acts as the plan says, and counts executions outside of the run.
 
     Attributes:
-        pace: 0 sleeps as the plan says, others otherwise.
-        breaks: the piece whose step fails, if any does.
-        started: the executions that have begun, every attempt.
-        ended: those that have come to their end.
+        pace: 0 pauses as the plan says; every other number pauses otherwise.
+        breaks: the piece whose step fails the run; none if `None`.
+        started: the attempts that have begun, by execution.
+        ended: the attempts that have come to their end, by execution.
     """
 
     def __init__(self, plan: Plan, pace: int = 0, breaks: int | None = None) -> None:
@@ -87,8 +86,11 @@ class Acting(Workflow):
             state[key] = more(add, state.get(key, start))
 
     async def _pause(self, ticks: int) -> None:
-        """Nothing, some turns of the loop, or some seconds. At another pace than 0 even equal
-        events have unequal pauses: a step that is overtaken here overtakes there."""
+        """Pause for no time, some turns of the loop, or some seconds.
+
+        At a pace other than 0, equal events have unequal pauses: a step that is overtaken in one
+        run overtakes in another.
+        """
         self._pauses += 1
         turns, seconds = PAUSES[(ticks + self.pace * (self.pace + self._pauses)) % len(PAUSES)]
         for _ in range(turns):
@@ -98,15 +100,18 @@ class Acting(Workflow):
 
 
 def cell(add: Add) -> tuple[str, int | None]:
-    """The key, and what its counter begins with: to whoever merges the default that a step has
-    read with is known, but not one that it puts in by itself, as an edit must."""
+    """The key, and the start of its counter; `None` where the key holds no counter.
+
+    A merge knows the default that `get` was given, and no default that an edit puts in itself. So
+    edits count under a key of their own, which begins at 0.
+    """
     if add.key != "count":
         return add.key, None
     return ("edited", 0) if add.how == "edit" else ("count", START)
 
 
 def more(add: Add, found: Any) -> Any:
-    """What was found, and the weight; changed in place where the plan says so."""
+    """The value found with the weight added: added in place where the plan says so."""
     if add.key == "count":
         return found + add.weight
     empty: Any = {"list": [], "set": set(), "map": {}}[add.key]

@@ -1,4 +1,4 @@
-"""The events of planned workflows, and how their executions are counted."""
+"""The events and failures of planned workflows, and the executions that tests count."""
 
 from typing import Any
 
@@ -14,12 +14,14 @@ from cairn.engine.core.records import Record
 from cairn.engine.values.sealed import BATCH, SealedEvent
 
 Execution = tuple[str, str, int, int]
-"""The step, and the type and the two numbers of its event: equal events are equal here too. Of a
-list, the first one's first number, and how many there are."""
+"""The step, and the type and the two numbers of its event: executions of equal events are equal.
+
+For a list of events, the numbers are `n` of its first event, and its length.
+"""
 
 
 class Numbered(Event):
-    """Piece, row or list `n` of the plan; `left` is how many rounds, or what it holds."""
+    """For piece, row or list `n` of the plan; `left` is the number of rounds left, or a value."""
 
     n: int
     left: int = 0
@@ -51,7 +53,7 @@ class Bolt(Numbered):
 
 
 class Left(Numbered):
-    """Joined with one from the right."""
+    """Joined with an event from the right."""
 
 
 class Right(Numbered):
@@ -59,7 +61,7 @@ class Right(Numbered):
 
 
 class Spread(Numbered):
-    """Becomes a list, of which all that is made is taken together."""
+    """Becomes a list, whose results are all collected."""
 
 
 class Member(Numbered):
@@ -71,7 +73,7 @@ class Made(Numbered):
 
 
 class Toss(Numbered):
-    """Becomes a list, of which the first few are taken together."""
+    """Becomes a list, of whose results the first few are collected."""
 
 
 class Coin(Numbered):
@@ -83,7 +85,7 @@ class Found(Numbered):
 
 
 class Reply(Numbered):
-    """To answer piece `n`."""
+    """Asks for the answer to piece `n`."""
 
 
 class Done(Numbered):
@@ -99,19 +101,19 @@ class Answer(HumanResponseEvent):
 
 
 class Again(Exception):
-    """This attempt is one of those that fail."""
+    """An attempt fails; a later attempt succeeds."""
 
 
 class Lost(Exception):
-    """This step fails for good, and another catches it."""
+    """A step fails for good, and a handler catches the failure."""
 
 
 class Broken(Exception):
-    """This step fails for good, and the run with it."""
+    """A step fails for good, and the run with the step."""
 
 
 def execution(name: str, *events: Event) -> Execution:
-    """What the step does with the event, or with the list, as it is counted."""
+    """The execution of the step with one event, or with several."""
     event = events[0] if events else None
     if len(events) == 1 and event is not None:
         of = event.input_event if isinstance(event, StepFailedEvent) else event
@@ -120,12 +122,12 @@ def execution(name: str, *events: Event) -> Execution:
 
 
 def listed(name: str, events: list[Any]) -> Execution:
-    """As `execution`, of a list of any length."""
+    """As `execution`, for a list of any length."""
     return name, BATCH, events[0].n if events else -1, len(events)
 
 
 def recorded(record: Record) -> Execution | None:
-    """The execution that has left this checkpoint, if one has: a failure that is caught, too."""
+    """The execution that the record completes, or whose failure it catches; `None` for others."""
     event, name = record.input_event, record.last_completed_step
     if event is None or (name is None and not isinstance(record.fact, Caught)):
         return None

@@ -1,4 +1,4 @@
-"""What a run of a plan must come to, worked out without running anything."""
+"""The outcome that every run of a plan must have, computed without a run."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ from tests.engine.planned.plan import LOST, MENDED, TAKEN, Add, Listed, Piece, P
 
 @dataclass(frozen=True)
 class Expected:
-    """What the plan must come to, whatever the interleaving."""
+    """The outcome of a plan, which no interleaving of its steps changes."""
 
     plan: Plan
 
     @cached_property
     def result(self) -> tuple[list[int], int]:
-        """Who is done, and the counter."""
+        """The result: the number in each `Done`, sorted, and the counter."""
         done = {n: count for (name, _, n, _), count in self.ended.items() if name == "gather"}
         return sorted(Counter(done).elements()), self.state.get("count", START)
 
     @cached_property
     def ended(self) -> Counter[Execution]:
-        """How often each step comes to its end, for each event."""
+        """The number of times that each step comes to its end, for each event."""
         plan, executions = self.plan, Counter[Execution]({("begin", "Go", 0, 0): 1})
         for n, piece in enumerate(plan.pieces):
             for left in range(piece.loops + 1):
@@ -48,7 +48,7 @@ class Expected:
         return +(executions + done)
 
     def _word(self, execution: Execution) -> int | None:
-        """What number the word has that it is done, if it sends it."""
+        """The number in the `Done` of the execution; `None` if the execution sends no `Done`."""
         name, kind, n, left = execution
         match name:
             case "begin":
@@ -62,7 +62,7 @@ class Expected:
         return n if kind == "Reply" or not (left or self.plan.goes_on[n + 1]) else None
 
     def started(self, ended: Counter[Execution]) -> Counter[Execution]:
-        """How many attempts there must have been for so many ends."""
+        """The number of attempts that so many ends have taken."""
         return Counter({each: count * self._attempts(each) for each, count in ended.items()})
 
     def _attempts(self, execution: Execution) -> int:
@@ -77,7 +77,7 @@ class Expected:
 
     @cached_property
     def state(self) -> dict[str, Any]:
-        """The state in the end; the lists in it are sorted."""
+        """The state in the end, its lists sorted."""
         state: dict[str, Any] = {}
         if self.plan.seeded:
             state |= deepcopy(SEEDS)
@@ -107,7 +107,7 @@ class Expected:
 
 
 def in_order(state: dict[str, Any]) -> dict[str, Any]:
-    """The state with its lists sorted: who came first is nobody's business."""
+    """The state with its lists sorted: the order of their items depends on the interleaving."""
     return {
         key: sorted(value, key=repr) if isinstance(value, list) else value
         for key, value in state.items()

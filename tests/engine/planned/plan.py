@@ -1,11 +1,11 @@
-"""Plans of workflows: what their steps do, and what goes from one to another.
+"""Plans of workflows: the actions of steps, and the events that go from step to step.
 
-A plan is flat, each piece naming the one that sends it: so it shrinks well.
+A plan is flat: each piece names its sender, so that a plan shrinks well.
 
-What a run of a plan comes to does not depend on the order in which its steps happen to go on:
-counters add, lists are compared as bags, sets and mappings unite, a plain value has writers who
-all write the same. So every interleaving must give it, and a rerun may sleep otherwise than the
-run did. Only `collect_events` has an order of its own, that of sending; see `Row`.
+The outcome of a plan does not depend on the order in which its steps happen to go on: counters add,
+lists are compared as bags, sets and mappings unite, and all writers of a plain value write the same
+value. So every interleaving must give the same outcome, and a rerun may pause where its source did
+not. Only `collect_events` has an order, the order of sending; see `Row`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,15 +22,15 @@ Kind = Literal["Nut", "Bolt"]
 Order = Literal["in order", "loose", "joined"]
 
 TAKEN = 2
-"""How many are taken of a list that is not taken whole."""
+"""The number of results collected from a list that is not taken whole."""
 
 LOST, MENDED = 2, 12
-"""What fails for good where it is in a list, and what another step makes of that."""
+"""The item of a list that fails for good, and the item that the handler puts in its place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """Read what is under a key, stay for a while, and add to it."""
+    """Read the value under a key, pause, and add to the value."""
 
     key: Key
     how: How
@@ -40,8 +40,13 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Wait for an answer: sent before it is asked for, or later, from outside or by another step,
-    or never, until the time is up. One that is `timed` has a time, too, though more than enough."""
+    """Wait for an answer.
+
+    Attributes:
+        answered: whether the answer comes from outside before the question, from outside after
+            the question, from another step, or never, so that the wait times out.
+        timed: whether a wait that is answered has a timeout, longer than any run.
+    """
 
     answered: Answered
     ticks: int
@@ -50,18 +55,18 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of work: an event, and what the step does that takes it.
+    """A piece of work: an event, and the actions of the step that takes the event.
 
     Attributes:
-        parent: who sends it: 0 is the first step, and 1 the first piece.
-        goes: whether it is sent before its parent acts (which may wait then, so that it goes out
-            from a step that is still running), after that, or is returned.
-        route: the step that it goes to: one that takes several at a time, one that does not, two
+        parent: the sender: 0 is the first step, and 1 the first piece.
+        goes: whether the event is sent before its parent acts (a parent that waits then has sent
+            the event from a step that is still running), sent after that, or returned.
+        route: the step that takes the event: a step with several workers, a step with one, two
             steps at once, or one of those two, named.
-        copies: how many equal ones are sent.
-        rounds: how often the step gives it back to itself.
-        fails: how many attempts fail, after all that they did.
-        quiet: whether it sends the word that it is done, and returns `None`.
+        copies: the number of equal events sent.
+        rounds: the number of times that the step gives the event back to itself.
+        fails: the number of attempts that fail, each after all its actions.
+        quiet: whether the step sends its `Done`, and returns `None`.
     """
 
     parent: int
@@ -76,19 +81,24 @@ class Piece:
 
     @property
     def loops(self) -> int:
-        """How often it goes round: what is returned goes to all that take it, never to one named,
-        and two steps at once would be four after one round."""
+        """The number of rounds, where the route allows any.
+
+        A returned event goes to every step that takes its type, never to a named step; and two
+        steps at once would be four after one round.
+        """
         return self.rounds if self.route in ("work", "narrow") else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Events sent in a row, which are collected in groups of a pattern; the surplus is left.
+    """Events sent in a row, and collected in groups of a pattern; the surplus is left.
 
-    A step that collects first thing does so in the order of sending, whatever else happens: then
-    the groups are known one by one. One that is `loose` sleeps first: then their number is. Those
-    of a `joined` row start a step with several parameters, and pair in the order of sending, too;
-    these are not told apart by row, so only the first such row is one.
+    Attributes:
+        how: `in order`: the step collects before any pause, so in the order of sending, and the
+            content of each group is known. `loose`: the step pauses first, and only the number of
+            groups is known. `joined`: the events start a step with several parameters, and pair
+            in the order of sending. Joined events are not told apart by row: only the first such
+            row of a plan is joined.
     """
 
     parent: int
@@ -101,8 +111,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A returned list, each of whose events is worked on; what is made of them is taken together:
-    the `whole` of it in the order of the list, or the first few, whichever these are."""
+    """A returned list: a step works on each event, and another collects the results.
+
+    Attributes:
+        whole: whether all results are collected, in the order of the list, or the first few to
+            arrive.
+    """
 
     parent: int
     items: tuple[int, ...]
@@ -113,7 +127,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class Plan:
-    """A workflow; `seeded` is whether its first step sets lists, sets and mappings."""
+    """A workflow; the first step of a `seeded` plan sets lists, sets and mappings."""
 
     pieces: tuple[Piece, ...]
     rows: tuple[Row, ...]
@@ -122,12 +136,12 @@ class Plan:
 
     @cached_property
     def parents(self) -> tuple[int, ...]:
-        """Of each piece, who sends it: one before it."""
+        """The sender of each piece: the first step, or an earlier piece."""
         return tuple(piece.parent % (n + 1) for n, piece in enumerate(self.pieces))
 
     @cached_property
     def children(self) -> tuple[tuple[int, ...], ...]:
-        """What each sends: the first step, then the pieces."""
+        """The pieces that each sender sends: the first step, then the pieces."""
         return tuple(
             tuple(n for n, parent in enumerate(self.parents) if parent == sender)
             for sender in range(len(self.pieces) + 1)
@@ -135,12 +149,12 @@ class Plan:
 
     @cached_property
     def rows_of(self) -> tuple[tuple[int, ...], ...]:
-        """The rows that each sends."""
+        """The rows that each sender sends."""
         return self._sent_by(self.rows)
 
     @cached_property
     def lists_of(self) -> tuple[tuple[int, ...], ...]:
-        """The lists that each sends for."""
+        """The lists that each sender starts."""
         return self._sent_by(self.lists)
 
     def _sent_by(self, sent: Sequence[Row | Listed]) -> tuple[tuple[int, ...], ...]:
@@ -152,18 +166,18 @@ class Plan:
 
     @cached_property
     def joined(self) -> int | None:
-        """The row that is joined."""
+        """The number of the joined row; `None` if no row is joined."""
         return next((n for n, row in enumerate(self.rows) if row.how == "joined"), None)
 
     def fits(self, n: int) -> list[list[int]]:
-        """The groups that the row comes to, however often it is sent."""
+        """The groups of the row's events, over every time that the row is sent."""
         row = self.rows[n]
         pattern: Sequence[Kind] = ("Nut", "Bolt") if n == self.joined else row.pattern
         return list(_first_in_first_out(row.items * self.row_times[n], pattern))
 
     @cached_property
     def times(self) -> tuple[int, ...]:
-        """How often each sends what it sends: the first step, then the pieces."""
+        """The number of times that each sender sends: the first step, then the pieces."""
         times = [1]
         for piece, parent in zip(self.pieces, self.parents, strict=True):
             steps = 2 if piece.route == "both" else 1
@@ -172,17 +186,17 @@ class Plan:
 
     @cached_property
     def row_times(self) -> tuple[int, ...]:
-        """How often each row is sent."""
+        """The number of times that each row is sent."""
         return tuple(self.times[row.parent % len(self.times)] for row in self.rows)
 
     @cached_property
     def list_times(self) -> tuple[int, ...]:
-        """How often each list is sent for."""
+        """The number of times that each list is started."""
         return tuple(self.times[each.parent % len(self.times)] for each in self.lists)
 
     @cached_property
     def executions(self) -> tuple[int, ...]:
-        """How many executions of a step each piece comes to."""
+        """The number of executions of a step that each piece comes to."""
         return tuple(
             times * (piece.loops + 1)
             for piece, times in zip(self.pieces, self.times[1:], strict=True)
@@ -190,7 +204,7 @@ class Plan:
 
     @cached_property
     def size(self) -> int:
-        """How many executions the whole comes to, but for those of the first and the last step."""
+        """The number of executions of all steps but the first and the last."""
         rows = zip(self.rows, self.row_times, strict=True)
         lists = zip(self.lists, self.list_times, strict=True)
         return (
@@ -201,7 +215,7 @@ class Plan:
 
     @cached_property
     def asked(self) -> tuple[tuple[int, Ask, int], ...]:
-        """What pieces wait for, and how often."""
+        """The waits: the number of the piece, the wait, and the number of times."""
         return tuple(
             (n, action, times)
             for n, (piece, times) in enumerate(zip(self.pieces, self.executions, strict=True))
@@ -210,23 +224,25 @@ class Plan:
         )
 
     def is_last(self, n: int, ask: Ask) -> bool:
-        """Whether it is surely the last time that somebody waits for the answers to a piece: so
-        there is none left."""
+        """True if this wait is surely the last for answers to the piece, so that none is left."""
         asks = [action for action in self.pieces[n].does if isinstance(action, Ask)]
         return self.executions[n] == 1 and asks[-1] is ask
 
     @cached_property
     def replies(self) -> tuple[int, ...]:
-        """The pieces that are answered from inside, once for each answer."""
+        """The pieces that another step answers, once for each answer."""
         return tuple(
             n for n, ask, times in self.asked if ask.answered == "inside" for _ in range(times)
         )
 
     @cached_property
     def goes_on(self) -> tuple[bool, ...]:
-        """Whether something goes out when the step completes, the first or a piece's: if not, it
-        sends word that it is done. The last step waits for every such word, and so for all."""
-        # What is joined may find nothing to be joined with, and leads nowhere then.
+        """True where an event goes out as the step completes: the first step, then the pieces.
+
+        A step from which no event goes out sends a `Done`. The last step waits for every `Done`,
+        and so for all steps.
+        """
+        # An event of a joined row may find no partner, and leads nowhere then.
         sends = [
             bool(set(rows) - {self.joined} or lists)
             or any(self.pieces[n].goes != "first" for n in children)
@@ -239,7 +255,7 @@ class Plan:
 
     @cached_property
     def words(self) -> int:
-        """How many such words there are."""
+        """The number of `Done` events."""
         done = sum(
             times for times, goes_on in zip(self.times, self.goes_on, strict=True) if not goes_on
         )
@@ -250,7 +266,7 @@ class Plan:
         return done + len(self.replies)
 
     def no_larger_than(self, size: int) -> "Plan":
-        """The plan, without what would make it larger."""
+        """The plan, without the parts that would exceed the size."""
         plan = Plan((), (), (), self.seeded)
         for piece in self.pieces:
             for fewer in (piece, replace(piece, rounds=0), replace(piece, copies=1, rounds=0)):
@@ -270,7 +286,7 @@ class Plan:
 def _first_in_first_out(
     items: Sequence[tuple[Kind, int]], pattern: Sequence[Kind]
 ) -> Iterator[list[int]]:
-    """What is collected in groups of the pattern; the surplus stays for the next time."""
+    """The groups of the pattern; the surplus stays for the next group."""
     waiting: dict[Kind, list[int]] = {"Nut": [], "Bolt": []}
     for kind, value in items:
         waiting[kind].append(value)

@@ -1,4 +1,4 @@
-"""Plans on which the property once failed, cut down: each is tried in every run of the tests."""
+"""Plans that once failed the property, cut down; every run of the tests tries each."""
 
 from tests.engine.planned.plan import Add, Ask, Piece, Plan
 

@@ -1,4 +1,4 @@
-"""Plans, drawn at random."""
+"""Strategies that draw plans at random."""
 
 from hypothesis import strategies as st
 
@@ -12,7 +12,7 @@ SELDOMER = st.sampled_from((0, 0, 0, 0, 0, 1, 2))
 
 
 def adds(how: How) -> st.SearchStrategy[Add]:
-    """Adding to the state in this way."""
+    """Additions to the state in this way."""
     keys = ("count", "list", "set", "map", "deep", "plain", "tally")
     return st.builds(Add, st.sampled_from(keys), st.just(how), WEIGHTS, TICKS)
 
@@ -52,7 +52,7 @@ LISTS = st.builds(
 
 
 def plans(*sizes: int) -> st.SearchStrategy[Plan]:
-    """Plans of no more executions than one of these."""
+    """Plans of a limited size, each limit drawn from these."""
     drawn = st.builds(
         Plan,
         st.lists(PIECES, max_size=6).map(tuple),

@@ -1,4 +1,4 @@
-"""The workflow that does what a plan says."""
+"""The workflow that a plan becomes."""
 
 from typing import Annotated, Any
 
@@ -45,14 +45,14 @@ Piecework = Work | Narrow | Shared
 
 
 class Patient:
-    """Tries again at once, then after a while, and never gives up."""
+    """Tries again after 0, 1, 2 ... seconds, and never gives up on `Again`."""
 
     def next(self, elapsed_time: float, attempts: int, error: Exception) -> float | None:
         return float(attempts - 1) if isinstance(error, Again) else None
 
 
 class Planned(Acting):
-    """Does what the plan says."""
+    """Begins, works, collects and gathers as the plan says."""
 
     types = (Question,)
 
@@ -78,7 +78,7 @@ class Planned(Acting):
     async def narrow(
         self, ctx: Context, ev: Narrow | Reply
     ) -> Work | Narrow | Shared | Done | Answer | None:
-        # Both: who waits for an answer must not stand in the way of who gives it.
+        # One step for both: a piece that waits for an answer must not keep the answer from coming.
         if isinstance(ev, Narrow):
             return await self._piece("narrow", ctx, ev)
         self.started[execution("narrow", ev)] += 1
@@ -197,7 +197,7 @@ class Planned(Acting):
         return Done(n=ev.n)
 
     def _send(self, ctx: Context, sender: int, goes: tuple[str, ...]) -> Piecework | None:
-        """Send what goes now; what is to be returned, returned here once, goes with the last."""
+        """Send all that goes now; return one event that is to be returned, and send its copies."""
         returned: Piecework | None = None
         for n in self.plan.children[sender]:
             piece = self.plan.pieces[n]
@@ -256,6 +256,6 @@ def again(event: Piecework) -> Piecework:
 
 
 def fail(ctx: Context, times: int) -> None:
-    """Fail so many times."""
+    """Fail in the first attempts, so many of them."""
     if ctx.retry_info().retry_number < times:
         raise Again

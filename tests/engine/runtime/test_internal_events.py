@@ -19,8 +19,9 @@ from cairn import (
     WorkflowTimedOutEvent,
     step,
 )
+from tests.engine.flows.asking import Answer, Approving
 from tests.engine.flows.raising_or_standing import Standing
-from tests.engine.flows.sending import Answer, Approving, Chain, Part
+from tests.engine.flows.sending import Chain, Part
 from tests.engine.tools.runs import BOUND, ended
 
 

@@ -23,7 +23,8 @@ from cairn.engine.core.snapshot import Snapshot
 from cairn.engine.ids import new_id
 from cairn.engine.runtime.runner import Runner
 from cairn.engine.values.sealed import SealedEvent
-from tests.engine.flows.sending import Answer, Done, Part, Question
+from tests.engine.flows.asking import Answer, Question
+from tests.engine.flows.sending import Done, Part
 from tests.engine.tools.runs import BOUND, completed, ended, own, waiting
 
 

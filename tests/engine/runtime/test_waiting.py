@@ -15,7 +15,8 @@ from cairn import (
     Workflow,
     step,
 )
-from tests.engine.flows.sending import Answer, Asking, Left, Part, Question
+from tests.engine.flows.asking import Answer, Asking, Question
+from tests.engine.flows.sending import Left, Part
 from tests.engine.tools.runs import completed, ended, own, rerun_everywhere, shown, state, waiting
 
 

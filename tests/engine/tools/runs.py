@@ -1,4 +1,4 @@
-"""What is asked of a run under way and of what it leaves; and reruns from every checkpoint."""
+"""A run's result, stream and checkpoints, awaited with a bound; and reruns from everywhere."""
 
 import asyncio
 from collections import Counter
@@ -15,11 +15,11 @@ from cairn import (
 from cairn.engine.library.rerun import InFlight
 
 BOUND = 10.0
-"""Seconds that a test waits for what it is sure to come."""
+"""The most seconds that a test waits for a result, an event or a condition."""
 
 
 async def ended(handler: Handler) -> Any:
-    """What the run came to."""
+    """The result of the run."""
     async with asyncio.timeout(BOUND):
         return await handler
 
@@ -31,7 +31,7 @@ async def until(event: asyncio.Event) -> None:
 
 
 async def until_true(condition: Callable[[], bool]) -> None:
-    """Let the others go on until the condition holds."""
+    """Let other tasks go on until the condition holds."""
     for _ in range(100_000):
         if condition():
             return
@@ -40,7 +40,7 @@ async def until_true(condition: Callable[[], bool]) -> None:
 
 
 async def waiting(handler: Handler) -> Checkpoint:
-    """The checkpoint that the run leaves as a step of it begins to wait, having asked."""
+    """The checkpoint that the run leaves as a step asks, and begins to wait."""
 
     def asked() -> list[Checkpoint]:
         return [
@@ -68,17 +68,17 @@ def own(handler: Handler) -> list[Checkpoint]:
 
 
 def state(checkpoint: Checkpoint) -> Any:
-    """What the checkpoint holds of the state, by key."""
+    """The state in the checkpoint, by key."""
     return checkpoint.ctx_state["globals"]
 
 
 def completed(checkpoints: list[Checkpoint]) -> Counter[str]:
-    """How many times each step has completed."""
+    """The number of times that each step has completed."""
     return Counter(c.last_completed_step for c in checkpoints if c.last_completed_step)
 
 
 def through_json(workflow: Workflow, checkpoint: Checkpoint) -> Checkpoint:
-    """The checkpoint, written and read."""
+    """The checkpoint, written as JSON and read back."""
     return Checkpoint.model_validate_json(
         checkpoint.model_dump_json(), context={"workflow": workflow}
     )
@@ -93,8 +93,9 @@ async def rerun_everywhere(
 ) -> None:
     """Rerun from every checkpoint but the StopEvent's, and compare with the run itself.
 
-    Result and final state are the same, and every step completes as many times as it had not yet
-    completed at the checkpoint. A rerun is told the answers that the run had not yet heard there.
+    The rerun has the same result and the same final state. Each step completes in the rerun as many
+    times as in the run after the checkpoint. The rerun is told the answers that the run heard later
+    than the checkpoint.
     """
     result = await ended(source)
     checkpoints = own(source)

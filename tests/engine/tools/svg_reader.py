@@ -1,4 +1,4 @@
-"""What a drawing shows, read back from its SVG."""
+"""The nodes, edges and numbers of a drawing, read back from its SVG."""
 
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -9,7 +9,7 @@ NS = "{http://www.w3.org/2000/svg}"
 
 
 class Shown(NamedTuple):
-    """The names of the nodes by kind, in the order they stand in, and the edges by those names."""
+    """The nodes as kind and name, in their order; the edges and the numbers by those names."""
 
     nodes: list[tuple[str, str]]
     edges: set[tuple[str, str]]
@@ -20,7 +20,7 @@ class Shown(NamedTuple):
 
 
 def shown_in(picture: Picture) -> Shown:
-    """What the picture's SVG shows; names are the first line of what a node says of itself."""
+    """Read the picture's SVG; a node's name is the first line of its title."""
     return read(svg(picture))
 
 

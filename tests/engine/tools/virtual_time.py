@@ -1,4 +1,4 @@
-"""An event loop whose time jumps to the next timer: whole lives of runs in no time."""
+"""An event loop whose clock jumps to the next timer, so that no test sleeps."""
 
 import asyncio
 import selectors
@@ -8,17 +8,17 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 MOST_TURNS = 1_000_000
-"""Turns of the loop after which a run is taken to go round and round."""
+"""The most turns of the loop before a run counts as endless."""
 
 
 class Stuck(Exception):
-    """Everybody waits, and nothing will ever happen; or something happens without end."""
+    """All tasks wait and no timer is set; or tasks go on without end."""
 
 
 class _Jump(selectors.SelectSelector):
-    """Does not sleep until the next timer: says that its time has come.
+    """Jumps to the next timer instead of sleeping.
 
-    No file is looked at: nothing in this loop may wait for another thread or process.
+    Files are not polled: no task in this loop may wait for another thread or process.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class _Jump(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop on a clock of its own, which begins at 0."""
+    """A loop on a clock of its own, which begins at 0 seconds."""
 
     def __init__(self) -> None:
         self._clock = _Jump()
@@ -48,10 +48,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def in_virtual_time(main: Coroutine[Any, Any, T]) -> T:
-    """What the coroutine returns, run on a loop of its own.
+    """Run the coroutine on a loop of its own, and return its result.
 
     Raises:
-        Stuck: it would never return.
+        Stuck: the coroutine would never return.
     """
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)

@@ -1,8 +1,8 @@
-"""The shapes of workflow, one after the other."""
+"""A fixture for all rooms: each workflow of `SHAPES` in turn."""
 
 import pytest
 
-from tests.engine.shapes import SHAPES, Shape
+from tests.engine.flows.shapes import SHAPES, Shape
 
 
 @pytest.fixture(params=SHAPES, ids=lambda shape: shape.workflow.__name__)

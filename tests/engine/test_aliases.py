@@ -16,8 +16,9 @@ from cairn import (
     Workflow,
     step,
 )
-from tests.engine.runs import ended, own, shown, state
-from tests.engine.shapes import Chain, Question
+from tests.engine.flows.asking import Question
+from tests.engine.flows.sending import Chain
+from tests.engine.tools.runs import ended, own, shown, state
 
 Kept = list[Any]
 

@@ -16,8 +16,8 @@ from cairn import (
     Workflow,
     step,
 )
-from tests.engine.runs import BOUND, ended, own, rerun_everywhere
-from tests.engine.shapes import Done
+from tests.engine.flows.sending import Done
+from tests.engine.tools.runs import BOUND, ended, own, rerun_everywhere
 
 
 class Plan(Event):

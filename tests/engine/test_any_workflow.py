@@ -24,13 +24,14 @@ from cairn.engine.core.records import Record
 from cairn.engine.library.rerun import beginning
 from cairn.engine.runtime.retrying import log
 from tests.conftest import SEED_VARIABLE
-from tests.engine.drawing import plans
-from tests.engine.expected import Expected
-from tests.engine.found import FOUND
-from tests.engine.lives import Life, check, check_outcome, failed, killed, rerun, run, taken_up
-from tests.engine.planned import Planned
-from tests.engine.plans import Add, Piece, Plan
-from tests.engine.virtual_time import in_virtual_time
+from tests.engine.planned.crashes import killed, taken_up
+from tests.engine.planned.expected import Expected
+from tests.engine.planned.lives import Life, check, check_outcome, failed, rerun, run
+from tests.engine.planned.plan import Add, Piece, Plan
+from tests.engine.planned.plans_that_failed import FOUND
+from tests.engine.planned.random_plans import plans
+from tests.engine.planned.workflow import Planned
+from tests.engine.tools.virtual_time import in_virtual_time
 
 COMMON = settings(
     deadline=None,

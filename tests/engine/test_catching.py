@@ -15,9 +15,9 @@ from cairn import (
     catch_error,
     step,
 )
-from tests.engine.failing import Failing
-from tests.engine.lists import Answer, Done, Odd, Part, Question
-from tests.engine.runs import (
+from tests.engine.flows.catching import Failing
+from tests.engine.flows.lists import Answer, Done, Odd, Part, Question
+from tests.engine.tools.runs import (
     completed,
     ended,
     own,

@@ -9,20 +9,9 @@ from cairn import (
     Workflow,
     step,
 )
-from tests.engine.runs import (
-    ended,
-    own,
-    state,
-    through_json,
-    until,
-)
-from tests.engine.shapes import (
-    Chain,
-    Number,
-    Part,
-    Scatter,
-    Shape,
-)
+from tests.engine.flows.sending import Chain, Number, Part, Scatter
+from tests.engine.flows.shapes import Shape
+from tests.engine.tools.runs import ended, own, state, through_json, until
 
 
 async def test_a_rerun_leaves_the_checkpoints_of_its_source_as_they_are() -> None:

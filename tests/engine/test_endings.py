@@ -19,9 +19,9 @@ from cairn import (
     WorkflowTimeoutError,
     step,
 )
-from tests.engine.runs import BOUND, completed, ended, own, until
-from tests.engine.shapes import Chain, Loop, Part
-from tests.engine.stops import Raises, Standing
+from tests.engine.flows.raising_or_standing import Raises, Standing
+from tests.engine.flows.sending import Chain, Loop, Part
+from tests.engine.tools.runs import BOUND, completed, ended, own, until
 
 
 class Own(Exception):

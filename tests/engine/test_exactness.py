@@ -14,7 +14,10 @@ from cairn import (
     WorkflowRuntimeError,
     step,
 )
-from tests.engine.runs import (
+from tests.engine.flows.asking import Answer, Approving, Asking, Question
+from tests.engine.flows.sending import Chain, Counting, Done, Equals, FanOut, Loop, Part
+from tests.engine.flows.shapes import SHAPES, Shape
+from tests.engine.tools.runs import (
     completed,
     ended,
     own,
@@ -24,21 +27,6 @@ from tests.engine.runs import (
     through_json,
     until_true,
     waiting,
-)
-from tests.engine.shapes import (
-    SHAPES,
-    Answer,
-    Approving,
-    Asking,
-    Chain,
-    Counting,
-    Done,
-    Equals,
-    FanOut,
-    Loop,
-    Part,
-    Question,
-    Shape,
 )
 
 Carried = Callable[[Workflow, Checkpoint], Checkpoint]

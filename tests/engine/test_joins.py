@@ -16,8 +16,15 @@ from cairn import (
     WorkflowRuntimeError,
     step,
 )
-from tests.engine.lists import Done, Group, Odd, Part, Total, Word, turns
-from tests.engine.runs import completed, ended, own, rerun_everywhere, through_json, until_true
+from tests.engine.flows.lists import Done, Group, Odd, Part, Total, Word, turns
+from tests.engine.tools.runs import (
+    completed,
+    ended,
+    own,
+    rerun_everywhere,
+    through_json,
+    until_true,
+)
 
 
 class Triple(Workflow):

@@ -15,24 +15,18 @@ from cairn import (
 )
 from cairn.engine.core.delta_json import to_json
 from cairn.engine.library.held_context import held
-from tests.engine.lists import (
-    Answer,
-    Backwards,
-    Done,
-    Part,
-    Total,
-    Width,
-    Word,
+from tests.engine.flows.list_members import AskingMember, CaughtMember, FlakyMember, StoppingEarly
+from tests.engine.flows.lists import Answer, Backwards, Done, Part, Total, Width, Word
+from tests.engine.flows.shapes import LISTS, Shape
+from tests.engine.tools.runs import (
+    completed,
+    ended,
+    own,
+    rerun_everywhere,
+    state,
+    through_json,
+    waiting,
 )
-from tests.engine.members import (
-    LISTS,
-    AskingMember,
-    CaughtMember,
-    FlakyMember,
-    StoppingEarly,
-)
-from tests.engine.runs import completed, ended, own, rerun_everywhere, state, through_json, waiting
-from tests.engine.shapes import Shape
 
 
 async def answered(shape: Shape) -> tuple[Workflow, Handler]:

@@ -3,7 +3,7 @@
 import pytest
 
 from cairn import Checkpoint, Context, Event, StartEvent, StopEvent, Workflow, step
-from tests.engine.runs import ended, through_json
+from tests.engine.tools.runs import ended, through_json
 
 
 class JokeEvent(Event):

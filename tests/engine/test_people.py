@@ -12,8 +12,8 @@ from cairn import (
     WorkflowRuntimeError,
     step,
 )
-from tests.engine.runs import ended, own, shown
-from tests.engine.shapes import Answer, Approving, Question
+from tests.engine.flows.asking import Answer, Approving, Question
+from tests.engine.tools.runs import ended, own, shown
 
 
 class Approval(Workflow):

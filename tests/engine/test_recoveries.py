@@ -11,8 +11,8 @@ from cairn import (
     catch_error,
     step,
 )
-from tests.engine.lists import Done, Group, Odd, Part, Total, turns
-from tests.engine.runs import completed, ended, own, rerun_everywhere, through_json
+from tests.engine.flows.lists import Done, Group, Odd, Part, Total, turns
+from tests.engine.tools.runs import completed, ended, own, rerun_everywhere, through_json
 
 
 class Around(Workflow):

@@ -14,7 +14,7 @@ from cairn import (
     WorkflowValidationError,
     step,
 )
-from tests.engine.runs import ended, own, through_json
+from tests.engine.tools.runs import ended, own, through_json
 
 
 class Left(Event):

@@ -16,9 +16,9 @@ from cairn import (
     catch_error,
     step,
 )
-from tests.engine.lists import Answer, Done, Nested, Part, Question, Total, Word
-from tests.engine.members import AskingMember
-from tests.engine.runs import completed, ended, own, rerun_everywhere, until_true
+from tests.engine.flows.list_members import AskingMember
+from tests.engine.flows.lists import Answer, Done, Nested, Part, Question, Total, Word
+from tests.engine.tools.runs import completed, ended, own, rerun_everywhere, until_true
 
 
 class Choosing(Workflow):

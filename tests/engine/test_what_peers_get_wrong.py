@@ -27,8 +27,17 @@ from cairn import (
     step,
 )
 from cairn.engine.library.rerun import InFlight
-from tests.engine.runs import completed, ended, own, through_json, until, until_true
-from tests.engine.shapes import Chain, Counting, Done, Number, Pairing, Part, SlowFanOut, Tick
+from tests.engine.flows.sending import (
+    Chain,
+    Counting,
+    Done,
+    Number,
+    Pairing,
+    Part,
+    SlowFanOut,
+    Tick,
+)
+from tests.engine.tools.runs import completed, ended, own, through_json, until, until_true
 
 # Rerun or resume while a step that sends 3 events is under way
 

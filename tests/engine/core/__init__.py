@@ -1,0 +1,1 @@
+"""Tests of the heart: what each fact makes of a snapshot."""

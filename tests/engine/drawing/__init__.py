@@ -1,0 +1,1 @@
+"""Tests of drawings: of workflows, and of what their runs did."""

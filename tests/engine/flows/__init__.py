@@ -1,0 +1,1 @@
+"""Workflows under test, by what their steps do: send, wait, take lists, fail or do not fit."""

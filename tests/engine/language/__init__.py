@@ -1,0 +1,1 @@
+"""Tests of the language: events, steps, retry policies, resources, and how steps and events fit."""

@@ -1,0 +1,1 @@
+"""Tests of values: as JSON and back, exactly."""

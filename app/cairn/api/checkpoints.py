@@ -64,7 +64,7 @@ async def rerun(
     checkpoint_id: UUID,
     key: Key = None,
     prefer: Prefer = None,
-    body: RerunIn | None = None,  # noqa: ARG001  # so that what is not known is refused
+    body: RerunIn | None = None,  # noqa: ARG001  # validated: unknown fields are refused
 ) -> Response:
     """Start a new run where the checkpoint stands, in the same context.
 

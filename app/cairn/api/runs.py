@@ -14,13 +14,13 @@ from cairn.api.schemas import EventIn, RunIn, RunList, RunOut
 from cairn.api.strict import StrictRoute
 from cairn.engine.core.records import Status
 
-CANCEL_SECONDS = 5.0  # that are waited for another process to cancel a run that it drives
+CANCEL_SECONDS = 5.0  # to wait for the cancellation by the process that drives the run
 
 router = APIRouter(tags=["runs"], route_class=StrictRoute)
 
 
 class RunQuery(Paged):
-    """Which runs; a filter that is left out matches any."""
+    """Query parameters of the list of runs; a filter left out matches any run."""
 
     workflow: str | None = None
     status: Status | None = None
@@ -81,7 +81,8 @@ async def list_runs(request: ApiRequest, query: Annotated[RunQuery, Query()]) ->
 )
 async def get_run(request: ApiRequest, run_id: UUID, prefer: Prefer = None) -> Response:
     """One run, as it stands; with `Prefer: wait=N`, waited for until it ends or begins to wait for
-    an event from outside."""
+    an event from outside.
+    """  # noqa: D205  # in the OpenAPI schema as it is
     wanted = wait_seconds(prefer)
     wait = request.service.patience(wanted)
     run = await request.service.run(run_id, wait)

@@ -87,8 +87,11 @@ class Acting(Workflow):
             state[key] = more(add, state.get(key, start))
 
     async def _pause(self, ticks: int) -> None:
-        """Nothing, some turns of the loop, or some seconds. At another pace than 0 even equal
-        events have unequal pauses: a step that is overtaken here overtakes there."""
+        """Pause for nothing, for some turns of the loop, or for some seconds.
+
+        At a pace other than 0 even equal events have unequal pauses: a step that is overtaken here
+        overtakes there.
+        """
         self._pauses += 1
         turns, seconds = PAUSES[(ticks + self.pace * (self.pace + self._pauses)) % len(PAUSES)]
         for _ in range(turns):
@@ -98,8 +101,11 @@ class Acting(Workflow):
 
 
 def cell(add: Add) -> tuple[str, int | None]:
-    """The key, and what its counter begins with: to whoever merges the default that a step has
-    read with is known, but not one that it puts in by itself, as an edit must."""
+    """The key, and the start of its counter.
+
+    Merging knows the default that a step has read with, but not one that a step puts in by itself,
+    as an edit must.
+    """
     if add.key != "count":
         return add.key, None
     return ("edited", 0) if add.how == "edit" else ("count", START)

@@ -72,8 +72,11 @@ def check(expected: Expected, life: Life, before: Sequence[Record], where: str) 
 
 
 def check_outcome(expected: Expected, life: Life, before: Sequence[Record], where: str) -> None:
-    """It came to what the plan comes to, though steps may have been left out whose results are
-    known; each has completed as often as it was pending."""
+    """Check that the life came to the outcome of the plan.
+
+    Steps with known results may have been left out; each step has completed as often as it was
+    pending.
+    """
     assert life.result == expected.result, where
     assert life.state == expected.state, where
     assert completed(before) + completed(life.records) == expected.ended, where
@@ -89,8 +92,10 @@ def answers(plan: Plan) -> list[Told]:
 
 
 def unread(plan: Plan, records: Sequence[Record], pace: int) -> list[Told]:
-    """The answers that the run has not heard in these checkpoints; at some paces all of them are
-    there at once, and at others they come by and by."""
+    """The answers that the run has not received in these checkpoints.
+
+    At some paces all come at once, at others one by one.
+    """
     heard = Counter(
         r.output_event.data["n"]
         for r in records
@@ -165,8 +170,10 @@ class Disk:
     def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None
     ) -> asyncio.Future[None]:
-        """As `Journal.append`: done soon, or once something has come meanwhile; and written before
-        that, or at the last moment, if it is not cancelled before."""
+        """As `Journal.append`: done at once, or after a while.
+
+        The records are written at once, or at the last moment unless cancelled before.
+        """
         assert failure is None, failure
         commit: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         number = len(self.records)
@@ -202,9 +209,11 @@ class Disk:
 
 
 class Service:
-    """A process that carries one run, as the executor's worker does: it takes the run up from
-    where it stands, tells it what it has not heard, and lets go of it whenever it has nothing to
-    do but wait."""
+    """A process that carries one run, as the executor's worker does.
+
+    The process takes the run up at its head, delivers unread messages, and lets go of the run
+    whenever there is nothing to do but wait.
+    """
 
     def __init__(self, plan: Plan, pace: int, disk: Disk) -> None:
         self.workflow = Planned(plan, pace)
@@ -268,8 +277,11 @@ async def taken_up(plan: Plan, records: Sequence[Record], pace: int) -> Life:
 
 
 async def killed(plan: Plan, records: Sequence[Record], pace: int, after: int) -> list[Record]:
-    """What is on disk of a run taken up from these checkpoints, and killed after so many seconds
-    and turns of the loop; nothing more where it has ended by then."""
+    """The records on disk of a run taken up from these checkpoints, and killed.
+
+    The kill comes after `after // 2` seconds and `after` turns of the loop. A run that has ended by
+    then adds nothing.
+    """
     disk = Disk(records)
     process = asyncio.create_task(Service(plan, pace, disk).carry())
     await asyncio.wait([process], timeout=after // 2)

@@ -40,8 +40,10 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Wait for an answer: sent before it is asked for, or later, from outside or by another step,
-    or never, until the time is up. One that is `timed` has a time, too, though more than enough."""
+    """Wait for an answer: early or late, from outside or from another step, or none in time.
+
+    One that is `timed` has a time, too, though more than enough.
+    """
 
     answered: Answered
     ticks: int
@@ -76,8 +78,11 @@ class Piece:
 
     @property
     def loops(self) -> int:
-        """How often it goes round: what is returned goes to all that take it, never to one named,
-        and two steps at once would be four after one round."""
+        """The number of rounds.
+
+        A returned event goes to all steps that take it, never to one named: two steps at once would
+        be four after one round.
+        """
         return self.rounds if self.route in ("work", "narrow") else 0
 
 
@@ -101,8 +106,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A returned list, each of whose events is worked on; what is made of them is taken together:
-    the `whole` of it in the order of the list, or the first few, whichever these are."""
+    """A returned list: each event is worked on, and the results are taken together.
+
+    The results are the `whole` in the order of the list, or the first few, whichever these are.
+    """
 
     parent: int
     items: tuple[int, ...]
@@ -210,8 +217,7 @@ class Plan:
         )
 
     def is_last(self, n: int, ask: Ask) -> bool:
-        """Whether it is surely the last time that somebody waits for the answers to a piece: so
-        there is none left."""
+        """True if no later step waits for the answers to the piece: none is left over."""
         asks = [action for action in self.pieces[n].does if isinstance(action, Ask)]
         return self.executions[n] == 1 and asks[-1] is ask
 
@@ -224,8 +230,11 @@ class Plan:
 
     @cached_property
     def goes_on(self) -> tuple[bool, ...]:
-        """Whether something goes out when the step completes, the first or a piece's: if not, it
-        sends word that it is done. The last step waits for every such word, and so for all."""
+        """For the first step and each piece's, whether the step sends events as it completes.
+
+        A step without events sends word that it is done. The last step waits for every such word,
+        and so for all steps.
+        """
         # What is joined may find nothing to be joined with, and leads nowhere then.
         sends = [
             bool(set(rows) - {self.joined} or lists)

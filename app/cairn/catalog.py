@@ -104,7 +104,7 @@ def load(folder: Path, seconds: float) -> Catalog:
             )
         except BaseException as error:
             log.error("workflow file not loaded", file=path.name, exc_info=error)
-            catalog.report(path.name, _described(error) + _moved(error, path))
+            catalog.report(path.name, _described(error) + _import_hint(error, path))
     return catalog
 
 
@@ -157,7 +157,7 @@ def _described(error: BaseException) -> str:
     return f"{type(error).__name__}: {re.sub(PATH, _name_alone, message_of(error))}"
 
 
-def _moved(error: BaseException, file: Path) -> str:
+def _import_hint(error: BaseException, file: Path) -> str:
     """A hint for a file that imports the language by the package's earlier name, else ""."""
     is_missing = isinstance(error, ModuleNotFoundError) and error.name in EARLIER
     if not is_missing or EARLIER[-1] not in file.read_text(errors="replace"):

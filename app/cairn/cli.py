@@ -104,7 +104,7 @@ def run(
     """Run a workflow in this process, showing each step as it completes."""
     from cairn.terminal import run_here
 
-    fields = _object(input)
+    fields = _json_object(input)
     chosen = _settings(workflows=workflows)
     logs.configure("critical", chosen.log_format)  # errors are printed at the end
     try:
@@ -268,7 +268,7 @@ def _settings(**given: Any) -> Settings:
         raise _stop(str(error)) from None
 
 
-def _object(text: str) -> dict[str, Any]:
+def _json_object(text: str) -> dict[str, Any]:
     try:
         fields = orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -44,7 +44,7 @@ def application(
     Args:
         lifespan: sets `app.state.service`, and ends the service at the end of the application.
         max_body_bytes: as in `BodyLimit`.
-        max_body_values: as in `bodies.parsed`.
+        max_body_values: as in `bodies.parse`.
         hosts: as in `Guard`.
         origins: as in `Guard`; CORS lets scripts of these origins read the answers.
     """

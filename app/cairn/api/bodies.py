@@ -58,7 +58,7 @@ STRICTLY = json.JSONDecoder(
 )  # Python's own reader also takes NaN and Infinity, and makes infinity of 1e400
 
 
-def parsed(body: bytes, most_values: int) -> Any:
+def parse(body: bytes, most_values: int) -> Any:
     """Parse a request body.
 
     Args:

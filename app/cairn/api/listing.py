@@ -6,7 +6,7 @@ from fastapi import Response
 from pydantic import Field
 
 from cairn.api.requests import Paged, cursor
-from cairn.api.responses import answered
+from cairn.api.responses import json_response
 from cairn.api.schemas import CheckpointOut, CheckpointWithEvents, List, checkpoint_out
 from cairn.store.checkpoints import CheckpointSummary
 from cairn.store.kinds import Filters
@@ -35,9 +35,9 @@ class CheckpointQuery(Paged):
         return Filters(self.last_completed_step, self.input_event_type, self.output_event_type)
 
 
-async def checkpoints_answered(page: Page[CheckpointSummary], query: CheckpointQuery) -> Response:
+async def checkpoints_response(page: Page[CheckpointSummary], query: CheckpointQuery) -> Response:
     """The response with a page of checkpoints, with events if the query includes them."""
-    return await answered(
+    return await json_response(
         [(listed.input_event, listed.output_event) for listed in page.items],
         lambda: CheckpointList(
             items=[checkpoint_out(listed, query.events) for listed in page.items],

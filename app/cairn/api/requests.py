@@ -43,8 +43,8 @@ class ApiRequest(Request):
         """
         body, most_values = await self.body(), self.app.state.max_body_values
         if len(body) > apart.LARGE_BYTES:
-            return await apart.do(bodies.parsed, body, most_values)
-        return bodies.parsed(body, most_values)
+            return await apart.do(bodies.parse, body, most_values)
+        return bodies.parse(body, most_values)
 
     async def repeatable(self, key: str | None) -> Repeatable | None:
         """The identity of a request with an idempotency key; `None` without a key."""

@@ -27,7 +27,7 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def answered(
+async def json_response(
     payload: Any,
     model: Callable[[], BaseModel],
     status: int = 200,
@@ -47,16 +47,16 @@ async def answered(
     return Response(content, status, headers, media_type="application/json")
 
 
-async def run_answered(
+async def run_response(
     run: RunView, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The response with a run."""
     questions = [awaited.question for awaited in run.waiting_for]
     payload = (run.start_event, run.stop_event, questions)
-    return await answered(payload, lambda: RunOut.of(run), status, headers)
+    return await json_response(payload, lambda: RunOut.of(run), status, headers)
 
 
-async def accepted(service: Service, run_id: UUID, wait: float) -> Response:
+async def accepted_response(service: Service, run_id: UUID, wait: float) -> Response:
     """The response to a request that starts a run: 202, or 200 if the run ends within the wait.
 
     The response comes early if the run begins to wait for an event.
@@ -72,11 +72,11 @@ async def accepted(service: Service, run_id: UUID, wait: float) -> Response:
     headers = {"Location": f"/runs/{run_id}"}
     if wait:
         wait = service.patience(wait)
-        headers |= applied(wait)
+        headers |= preference_applied(wait)
     run = await service.run(run_id, wait, is_new=True)
-    return await run_answered(run, 200 if wait and run.status in ENDED else 202, headers)
+    return await run_response(run, 200 if wait and run.status in ENDED else 202, headers)
 
 
-def applied(wait: float) -> dict[str, str]:
+def preference_applied(wait: float) -> dict[str, str]:
     """The header for an applied preference to wait, in seconds (RFC 7240, section 3)."""
     return {"Preference-Applied": f"wait={wait:g}"}

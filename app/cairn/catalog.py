@@ -109,7 +109,7 @@ def load(folder: Path, seconds: float) -> Catalog:
 
 
 def checked(folder: Path) -> Path:
-    """Return the folder.
+    """Return the folder, which must exist.
 
     Raises:
         ValueError: there is no such folder.

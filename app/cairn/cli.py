@@ -223,7 +223,7 @@ def config(
     workflows: Workflows = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Print every setting as it holds, and where it comes from; secrets are masked."""
+    """Print every setting in force, and its origin; secrets are masked."""
     from cairn.configuration import lines
 
     given = {"host": host, "port": port, "workflows": workflows, "database_url": database_url}

@@ -94,7 +94,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._enter("head")
 
     def on_headers_complete(self) -> None:
-        """Begin the body; a head that is too long gets 431, after the answers to earlier ones."""
+        """Begin the body. Answer a head that is too long with 431, after earlier requests."""
         self._is_unfinished = False
         if self._unfinished + self._read > HEAD_BYTES and self._head_bytes() > HEAD_BYTES:
             self._answer_with(431, TOO_LONG)

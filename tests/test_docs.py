@@ -303,8 +303,10 @@ def test_the_commands_of_a_page_run_and_give_what_the_page_shows(
 
 
 def commands_of(block: Block) -> Iterator[Command]:
-    """The commands of the block: all of a script, or those behind a `$` with their outputs; for a
-    file, one that writes it."""
+    """The commands of the block: all of a script, or those behind a `$` with their outputs.
+
+    For a block that is a file, one command that writes the file.
+    """
     if block.file is not None:
         folder = Path(block.file).parent
         yield Command(block, f"mkdir -p {folder}; cat >{block.file} <<'@'\n{block.text}@", None)

@@ -1,5 +1,7 @@
-"""Runs are many, and leave nothing for the garbage collector: it would stop everybody. What steps
-have raised is left to it: an exception refers to where it was raised."""
+"""Runs leave nothing for the garbage collector, except for the exceptions that steps raised.
+
+A collection would stop every run. An exception refers to the frames that it was raised in.
+"""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""A person decides: the run waits, for as long as it takes, and goes on with the answer."""
+"""A decision by a person: the run waits, however long, and goes on with the answer."""
 
 from cairn import (
     HumanResponseEvent,
@@ -11,7 +11,7 @@ from cairn import (
 
 
 class Request(StartEvent):
-    """What is asked for."""
+    """A request for a payment."""
 
     amount: int
     reason: str = ""
@@ -32,7 +32,7 @@ class Decision(HumanResponseEvent):
 
 
 class ApprovalFlow(Workflow):
-    """Asks a person to approve a payment, unless it is a small one."""
+    """Asks a person to approve a payment; small amounts need no approval."""
 
     @step
     async def ask(self, ev: Request) -> ApprovalRequired | StopEvent:

@@ -1,4 +1,4 @@
-"""The notebook's JokeFlow: a language model writes a joke, then criticises it."""
+"""The notebook's JokeFlow: a language model writes a joke, then a critique."""
 
 from cairn import Event, StartEvent, StopEvent, Workflow, step
 from cairn.llm import complete

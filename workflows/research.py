@@ -1,11 +1,10 @@
-"""One question in parts, worked on in parallel: fan-out with `send_event`, fan-in with
-`collect_events`."""
+"""A question in parts: fan-out with `send_event`, fan-in with `collect_events`."""
 
 from cairn import Context, Event, StartEvent, StopEvent, Workflow, step
 
 
 class Question(StartEvent):
-    """What to find out: several parts, with `and` or commas between them."""
+    """A question of several parts, joined by `and` or commas."""
 
     question: str
 
@@ -18,7 +17,7 @@ class Part(Event):
 
 
 class Finding(Event):
-    """What was found about a part."""
+    """The finding about a part."""
 
     number: int
     text: str
@@ -32,7 +31,7 @@ class Answer(StopEvent):
 
 
 class ResearchFlow(Workflow):
-    """Splits a question into parts, works on them in parallel, and puts the findings together."""
+    """Splits a question into parts, works on the parts in parallel, and joins the findings."""
 
     @step
     async def split(self, ctx: Context, ev: Question) -> Part | None:

@@ -2,7 +2,7 @@
 
     from cairn import Context, Event, StartEvent, StopEvent, Workflow, step
 
-The language is imported when one of its names is first asked for: `cairn --version` needs none.
+The first use of one of these names imports the language; `cairn --version` does without.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -69,7 +69,7 @@ __all__ = [
     "step",
 ]
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of the language
+if not TYPE_CHECKING:  # a type checker would accept any name otherwise
 
     def __getattr__(name: str) -> Any:
         if name not in __all__:

@@ -1,4 +1,4 @@
-"""An alarm: code that does not come back is spoken of, and then interrupted where it stands."""
+"""Alarm: a warning about code that takes long, and an interruption once its time is up."""
 
 import signal
 import threading
@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-AGAIN_SECONDS = 0.5  # between two interruptions, should the code have taken one for an error
+AGAIN_SECONDS = 0.5  # between two interruptions: the code may have caught the first
 
 
 class StillRunning(BaseException):
-    """The time is up. No `Exception`, so that the code that is interrupted lets it pass.
+    """The time for executing a file is up.
+
+    Not an `Exception`: an `except Exception` in the interrupted code lets it pass.
 
     Attributes:
-        line: where the code stands in its own file; `None` if its file is left.
-        at: the function that it is in, and that function's line.
+        line: the line under way in the file; `None` if no frame of the stack is in that file.
+        at: the innermost function and the line there, as `name:line`; "" without a frame.
     """
 
     def __init__(self, file: str, frame: FrameType | None) -> None:
@@ -26,22 +28,23 @@ class StillRunning(BaseException):
 
 @contextmanager
 def alarm(
-    file: str, first: float, seconds: float, speak: Callable[[StillRunning], None]
+    file: str, first: float, seconds: float, warn: Callable[[StillRunning], None]
 ) -> Iterator[None]:
-    """Execute the code of a file within a time.
+    """Execute the code of a file within a time limit.
 
-    A signal interrupts the code in the main thread, where it belongs: what a file makes as it is
-    loaded (a connection, a handler of signals) may be bound to its thread. So nothing of it goes on
-    in the background. A call into another language is interrupted once it returns, or waits.
-    In another thread, and where there is no such signal, the code takes as long as it takes.
+    SIGALRM interrupts the code in the main thread, and leaves nothing running in the background.
+    A thread for the code would not do: a connection or a signal handler that a file makes while
+    loading may be bound to its thread. A call into native code is interrupted once the call returns
+    or waits. In any other thread, and on a system without SIGALRM, the time is not limited.
 
     Args:
-        file: the code's own file.
-        first: seconds until `speak` is told where the code stands; never, if that is too late.
-        seconds: until it is interrupted.
+        file: the path of the code's file, as code objects have it (`co_filename`).
+        first: seconds until the call of `warn`; no call unless `first` is less than `seconds`.
+        seconds: seconds until the interruption.
+        warn: called in the main thread, in the midst of the code, with the place reached.
 
     Raises:
-        StillRunning: the time was up.
+        StillRunning: the time is up.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
         yield
@@ -52,12 +55,12 @@ def alarm(
     def ring(_: int, frame: FrameType | None) -> None:
         if is_over:
             return
-        stands = StillRunning(file, frame)
+        place = StillRunning(file, frame)
         if left:
             signal.setitimer(signal.ITIMER_REAL, left.pop(), AGAIN_SECONDS)
-            speak(stands)
+            warn(place)
         else:
-            raise stands
+            raise place
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, min(first, seconds), AGAIN_SECONDS)
@@ -65,6 +68,6 @@ def alarm(
         yield
     finally:
         is_over = True
-        if signal.getsignal(signal.SIGALRM) is ring:  # else the code has one of its own
+        if signal.getsignal(signal.SIGALRM) is ring:  # else the code has set a handler of its own
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)

@@ -1,4 +1,4 @@
-"""The workflows there are: every `.py` file of a folder, loaded by its path."""
+"""Catalog: the workflows in the `.py` files of a folder, each file loaded by its path."""
 
 import importlib.util
 import re
@@ -19,14 +19,14 @@ from cairn.engine.values.exception_json import message_of
 log = structlog.get_logger(__name__)
 
 MODULE = "cairn_workflow_files"  # a name that no package has: `workflows` is a well-known library's
-SLOW_SECONDS = 5.0  # of loading a file, after which the log says where it stands
-EARLIER = ("app", "app.engine")  # where the language was, before the package was called cairn
+SLOW_SECONDS = 5.0  # of loading a file, until the log names the line under way
+EARLIER = ("app", "app.engine")  # the language's home before the package was called cairn
 PATH = re.compile(r"(?:/[\w.@+-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A file, or a workflow in it, that cannot be used, and why."""
+    """A file or a workflow that cannot be used, with the reason."""
 
     file: str
     error: str
@@ -34,13 +34,22 @@ class Broken:
 
 @dataclass(slots=True)
 class Catalog:
-    """The workflows by name, and what could not be loaded."""
+    """The workflows by name, and the files and workflows that could not be loaded."""
 
     workflows: dict[str, Workflow] = field(default_factory=dict)
     broken: list[Broken] = field(default_factory=list)
 
     def add(self, file: str, kind: type[Workflow]) -> None:
-        """Make the workflow, if it is whole and its name is free."""
+        """Make and validate a workflow of the class, and list the workflow under its name.
+
+        Report the class instead if this raises, or if the name is taken.
+
+        Args:
+            file: the name of the file that defines the class.
+
+        Raises:
+            StillRunning: the file's time is up.
+        """
         try:
             workflow = kind()
             workflow.validate()
@@ -51,7 +60,7 @@ class Catalog:
                 )
         except (KeyboardInterrupt, StillRunning):
             raise
-        except BaseException as error:  # whatever is wrong in a file, the others are served
+        except BaseException as error:  # no mistake in one file keeps the rest from being served
             self.report(file, f"{kind.__name__}: {_described(error)}")
             return
         if kind.name in self.workflows:
@@ -60,26 +69,27 @@ class Catalog:
             self.workflows[kind.name] = workflow
 
     def report(self, file: str, error: str) -> None:
-        """Note what cannot be used."""
+        """Log and list a file or a workflow that cannot be used."""
         log.error("workflow not loaded", file=file, error=error)
         self.broken.append(Broken(file, error))
 
 
 def load(folder: Path, seconds: float) -> Catalog:
-    """Load every workflow of the folder, file by file in the order of their names.
+    """Load the workflows of a folder, file by file in the order of the names.
 
-    A file that cannot be loaded is reported, and does not keep the others from being served; nor
-    does one that takes longer than it may. It is interrupted, and nothing of it is kept.
+    A file that raises, or is interrupted after `seconds`, is reported; the rest is served. Such a
+    file contributes nothing, except for workflows that were complete before an interruption.
 
     Args:
-        seconds: how long each file may take.
+        folder: the folder; the files of its subfolders are not loaded.
+        seconds: the time that each file may take.
 
     Raises:
         ValueError: there is no such folder.
     """
     catalog = Catalog()
     for path in sorted(checked(folder).glob("*.py")):
-        slow = partial(_say_slow, path.name)
+        slow = partial(_warn_slow, path.name)
         try:
             with alarm(str(path.absolute()), SLOW_SECONDS, seconds, slow):
                 for kind in _defined_in(_module(path)):
@@ -94,12 +104,16 @@ def load(folder: Path, seconds: float) -> Catalog:
             )
         except BaseException as error:
             log.error("workflow file not loaded", file=path.name, exc_info=error)
-            catalog.report(path.name, _described(error) + _moved(error, path))
+            catalog.report(path.name, _described(error) + _import_hint(error, path))
     return catalog
 
 
 def checked(folder: Path) -> Path:
-    """The folder; ValueError if there is none."""
+    """Return the folder, which must exist.
+
+    Raises:
+        ValueError: there is no such folder.
+    """
     if not folder.is_dir():
         raise ValueError(
             f"There is no folder {folder} with workflows. Name one with --workflows or in "
@@ -108,8 +122,8 @@ def checked(folder: Path) -> Path:
     return folder
 
 
-def _say_slow(file: str, stands: StillRunning) -> None:
-    log.warning("workflow file still loading", file=file, line=stands.line, at=stands.at)
+def _warn_slow(file: str, place: StillRunning) -> None:
+    log.warning("workflow file still loading", file=file, line=place.line, at=place.at)
 
 
 def _module(path: Path) -> ModuleType:
@@ -118,7 +132,7 @@ def _module(path: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # annotations kept as text, and models, look for their module there
+    sys.modules[name] = module  # models and postponed annotations look their module up here
     try:
         spec.loader.exec_module(module)
     except BaseException:
@@ -139,12 +153,12 @@ def _has_steps(kind: type) -> bool:
 
 
 def _described(error: BaseException) -> str:
-    """The error in a line that shows no path of this machine."""
+    """The type and message of the error, with paths of this machine cut to the last name."""
     return f"{type(error).__name__}: {re.sub(PATH, _name_alone, message_of(error))}"
 
 
-def _moved(error: BaseException, file: Path) -> str:
-    """The line that a file needs which imports the language by the package's earlier name."""
+def _import_hint(error: BaseException, file: Path) -> str:
+    """A hint for a file that imports the language by the package's earlier name, else ""."""
     is_missing = isinstance(error, ModuleNotFoundError) and error.name in EARLIER
     if not is_missing or EARLIER[-1] not in file.read_text(errors="replace"):
         return ""

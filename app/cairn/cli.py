@@ -41,8 +41,8 @@ Port = Annotated[int | None, typer.Option(help="The port; 0 finds one. [CAIRN_PO
 
 def main() -> None:
     """Run the command line."""
-    # A console script leaves the working folder out, where hosted files find their own modules.
-    # Last: nothing in it can stand in for a package that is installed.
+    # Hosted files import their own modules from the working folder, which a console script does not
+    # search. At the end of the path: no file there can hide an installed package.
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
     cli()
@@ -57,7 +57,7 @@ def _version(wanted: bool) -> None:
 @cli.callback()
 def root(
     context: typer.Context,
-    version: Annotated[  # noqa: ARG001  # its callback answers
+    version: Annotated[  # noqa: ARG001  # the callback prints it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
     ] = False,
 ) -> None:
@@ -104,9 +104,9 @@ def run(
     """Run a workflow in this process, showing each step as it completes."""
     from cairn.terminal import run_here
 
-    fields = _object(input)
+    fields = _json_object(input)
     chosen = _settings(workflows=workflows)
-    logs.configure("critical", chosen.log_format)  # what goes wrong is said at the end
+    logs.configure("critical", chosen.log_format)  # errors are printed at the end
     try:
         ending = run_here(chosen.workflows, chosen.load_seconds, name, fields)
         raise typer.Exit(asyncio.run(ending))
@@ -223,7 +223,7 @@ def config(
     workflows: Workflows = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Print every setting as it holds, and where it comes from; secrets are masked."""
+    """Print every setting in force, and its origin; secrets are masked."""
     from cairn.configuration import lines
 
     given = {"host": host, "port": port, "workflows": workflows, "database_url": database_url}
@@ -240,7 +240,7 @@ def openapi() -> None:
 
 @contextmanager
 def _database(url: str | None) -> Iterator["Schema"]:
-    """The tables of the database that is configured; what is wrong with it ends the command."""
+    """The schema of the configured database; a ValueError in the block ends the command."""
     from cairn.store.schema import Schema
 
     try:
@@ -261,14 +261,14 @@ def _reload(chosen: Settings, given: Mapping[str, Any], from_file: Collection[st
 
 
 def _settings(**given: Any) -> Settings:
-    """The settings of the environment, under what the command line gives."""
+    """Settings from these options, then the environment; a mistake ends the command."""
     try:
         return settings.read(**given)
     except ValueError as error:
         raise _stop(str(error)) from None
 
 
-def _object(text: str) -> dict[str, Any]:
+def _json_object(text: str) -> dict[str, Any]:
     try:
         fields = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -279,7 +279,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _stop(message: str, code: int = 2) -> typer.Exit:
-    errors.print(f"cairn: {message}", markup=False, soft_wrap=True)  # so that it can be copied
+    errors.print(f"cairn: {message}", markup=False, soft_wrap=True)  # unwrapped: easy to copy
     return typer.Exit(code)
 
 

@@ -1,4 +1,4 @@
-"""The configuration: every setting as it holds, where it comes from, and no secret."""
+"""The configuration in force: every setting with its origin, and no secret."""
 
 import os
 import re
@@ -20,10 +20,14 @@ IN_A_URL = (
 def lines(
     settings: Settings, given: Mapping[str, Any], from_file: Collection[str]
 ) -> Iterator[str]:
-    """A line for each setting, as the file `.env` takes it.
+    """Yield a line for each setting, in the form of the file `.env`.
+
+    A comment at the end names the origin. Secrets are masked; a setting without a value is
+    commented out.
 
     Args:
-        given: the options of the command line; `None` where there was none.
+        settings: the settings in force.
+        given: the options of the command line by setting; `None` for an option left out.
         from_file: the names of the variables that the file `.env` has set.
     """
     origins = {name.upper(): "environment" for name in os.environ}
@@ -32,8 +36,8 @@ def lines(
         name = variable(field)
         value = sorted(dumped) if isinstance(getattr(settings, field), frozenset) else dumped
         origin = "option" if given.get(field) is not None else origins.get(name, "default")
-        is_unset = "#" if value is None else ""
-        yield f"{is_unset}{name}={_masked(name, value)}  # {origin}"
+        mark = "#" if value is None else ""
+        yield f"{mark}{name}={_masked(name, value)}  # {origin}"
 
 
 def _masked(name: str, value: object) -> str:

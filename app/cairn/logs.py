@@ -1,7 +1,7 @@
-"""How the service says what happens: one line each, for people or as JSON.
+"""The log: one line for each event, for people or as JSON.
 
-Texts of errors come from anywhere. None can begin a line of its own, or is longer than it may be;
-and no format shows the values of variables, which hold keys and prompts.
+Texts of errors come from anywhere: no text can begin a line of its own, or exceed its limit. No
+format shows the values of variables, which may hold keys and prompts.
 """
 
 import logging
@@ -19,12 +19,12 @@ INDENT = "    "
 
 
 def configure(level: str, log_format: str) -> None:
-    """Set up structlog, and send the standard library's logging the same way.
+    """Set up structlog, and send the records of the standard library's `logging` the same way.
 
-    What a record of the standard library has been given as `extra` becomes fields of its line.
+    The `extra` of such a record becomes fields of the line.
 
     Args:
-        level: debug, info, warning or error.
+        level: the lowest level shown: debug, info, warning, error or critical.
         log_format: `console` for people, `json` for programs.
     """
     shared: list[Processor] = [
@@ -55,14 +55,14 @@ def configure(level: str, log_format: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    threading.excepthook = _thread_failed  # Python's own would print the text as it is
-    # These speak of every request to a model's server, every start, every changed file.
+    threading.excepthook = _thread_failed  # Python's own would print the text unescaped
+    # These log every request to a model's server, every start, every changed file.
     for talkative in ("httpx", "httpx2", "alembic", "watchfiles"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
 def _thread_failed(failed: threading.ExceptHookArgs) -> None:
-    """A thread of a step or a library has ended with an exception."""
+    """Log the exception that has ended a thread of a step or a library."""
     error = failed.exc_value
     name = None if failed.thread is None else failed.thread.name
     if not isinstance(error, SystemExit):
@@ -76,10 +76,12 @@ def _without_colours(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _traceback(exc_info: ExcInfo) -> str:
-    """The exception as Python prints it: no variables, the frames nearest to the error, and the
-    first and last lines where there are too many."""
-    told = traceback.TracebackException(*exc_info, limit=-MOST_FRAMES, compact=True)
-    lines = "".join(told.format()).splitlines()
+    """The traceback as Python prints it, without the values of variables.
+
+    Each exception has the frames nearest to the error; the middle of a long text is left out.
+    """
+    report = traceback.TracebackException(*exc_info, limit=-MOST_FRAMES, compact=True)
+    lines = "".join(report.format()).splitlines()
     half = MOST_LINES // 2
     if len(lines) > MOST_LINES:
         lines[half:-half] = [f"... {len(lines) - 2 * half:,} lines left out ..."]
@@ -87,7 +89,7 @@ def _traceback(exc_info: ExcInfo) -> str:
 
 
 def _bounded(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """The line with its values cut; a traceback has been already."""
+    """The line with long values cut, except the traceback, which has limits of its own."""
     for key, value in event.items():
         text = value if isinstance(value, str) else repr(value)
         if key != "exception" and len(text) > MOST_CHARACTERS:
@@ -96,7 +98,7 @@ def _bounded(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _on_one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """The line with line breaks and control characters shown, not sent; a traceback is indented."""
+    """The line with line breaks and control characters escaped, and the traceback indented."""
     for key, value in event.items():
         if key == "exception":
             lines = (f"{INDENT}{_escaped(line)}" for line in value.split("\n"))

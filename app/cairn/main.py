@@ -1,4 +1,4 @@
-"""The one place where the parts are put together."""
+"""The composition root: the service and the command `prune`, put together from their parts."""
 
 import asyncio
 import gc
@@ -38,9 +38,9 @@ from cairn.store.database import Database
 from cairn.store.pruning import Retention
 from cairn.store.schema import Schema
 
-LAST_ANSWERS_SECONDS = 5  # for requests under way when the service is told to stop
-COLLECTOR = (20_000, 20, 20)  # new objects before a collection, and collections before a larger one
-LAST_SECONDS = 2.0  # from the end of the service to that of its process
+LAST_ANSWERS_SECONDS = 5  # for open requests when a signal stops the service
+COLLECTOR = (20_000, 20, 20)  # new objects to a collection, and collections to a larger one
+LAST_SECONDS = 2.0  # from the end of the service to the end of the process
 
 log = structlog.get_logger(__name__)
 
@@ -48,8 +48,11 @@ log = structlog.get_logger(__name__)
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service as an ASGI application.
 
+    Args:
+        settings: the settings; by default those of the environment.
+
     Raises:
-        ValueError: a setting names something that is not there.
+        ValueError: the folder of workflows does not exist, or the database cannot be used.
     """
     settings = settings or Settings()
     loaded = catalog.load(settings.workflows, settings.load_seconds)
@@ -60,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with _driving(settings, database, loaded, pulse) as (service, stop):
             app.state.service = service
-            # For a signal's handler, which can interrupt anything.
+            # For the signal handler, which can interrupt any code.
             app.state.stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stop)
             yield
 
@@ -80,7 +83,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
     """The service in this process, driving runs, without HTTP.
 
     Raises:
-        ValueError: a setting names something that is not there.
+        ValueError: the folder of workflows does not exist, or the database cannot be used.
     """
     loaded = catalog.load(settings.workflows, settings.load_seconds)
     _spare_the_collector()
@@ -90,16 +93,17 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
 
 
 async def prune(settings: Settings, *, dry_run: bool) -> str:
-    """Delete the runs that are not to be kept.
+    """Delete the runs that the settings do not retain.
 
     Args:
-        dry_run: only look.
+        settings: the settings, with the retention.
+        dry_run: count the runs, and delete none.
 
     Returns:
-        What has gone, or would go, for people.
+        A sentence for people: the numbers deleted, or to be deleted.
 
     Raises:
-        ValueError: nothing says what is to be kept, or the database cannot be used.
+        ValueError: the settings retain every run, or the database cannot be used.
     """
     retention = _retention(settings)
     if not retention.is_limited:
@@ -124,8 +128,11 @@ async def prune(settings: Settings, *, dry_run: bool) -> str:
 
 
 def _spare_the_collector() -> None:
-    """What is there by now stays until the process ends: the garbage collector need not look
-    through it again and again, which is a third of what a step costs."""
+    """Exempt the present objects from garbage collection, and collect less often.
+
+    Modules and workflows stay until the process ends. To traverse them again and again took a third
+    of the time of a step.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR)
@@ -150,7 +157,7 @@ def _opened(settings: Settings, pulse: Pulse) -> Database:
 async def _driving(
     settings: Settings, database: Database, loaded: Catalog, pulse: Pulse
 ) -> AsyncIterator[tuple[Service, Callable[[], None]]]:
-    """The service, and what stops it from starting anything more."""
+    """The service, and a function after whose call no step or run is started."""
     notifier = Notifier(settings.max_waiters)
     worker = Worker(
         database,
@@ -182,16 +189,17 @@ async def _driving(
 
 
 def serve(settings: Settings) -> int:
-    """Serve until told to stop.
+    """Serve over HTTP until a signal stops the service.
 
     Returns:
-        The exit code.
+        The exit code: 0, or 1 if the service did not start.
 
     Raises:
-        ValueError: a setting names something that is not there.
+        ValueError: the folder of workflows does not exist, or the database or the address cannot be
+            used.
     """
     logs.configure(settings.log_level, settings.log_format)
-    # First of all: a service that cannot be reached must not take up runs.
+    # Listen first: a service without its address must not take up runs.
     with _listen(settings.host, settings.port) as listening:
         app = create_app(settings)
         _spare_the_collector()
@@ -221,18 +229,21 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def schema() -> dict[str, Any]:
-    """The OpenAPI schema, which depends on no setting and no workflow."""
+    """The OpenAPI schema, the same for all settings and workflows."""
 
     @asynccontextmanager
-    async def nothing(_: FastAPI) -> AsyncIterator[None]:
+    async def no_service(_: FastAPI) -> AsyncIterator[None]:
         yield
 
-    return application(nothing, max_body_bytes=0, max_body_values=0).openapi()
+    return application(no_service, max_body_bytes=0, max_body_values=0).openapi()
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn takes the application down once the last request is answered. Until then no step
-    must be started, and nobody who waits for a run must hold that up."""
+    """Uvicorn's server, whose first signal stops runs as well as requests.
+
+    Uvicorn shuts the application down only after the last response. From the first signal on, no
+    step is started, and requests that wait for a run are answered.
+    """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, understudy: Understudy) -> None:
         super().__init__(config)
@@ -241,7 +252,7 @@ class _Server(uvicorn.Server):
         self._adopted: set[asyncio.Task[object]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer."""
+        """Listen, and start the understudy."""
         await super().startup(sockets)
         self._understudy.start(self._adopt)
 
@@ -261,8 +272,10 @@ class _Server(uvicorn.Server):
         task.add_done_callback(self._adopted.discard)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """The process was told to end. Told twice, it ends at once: what it has accepted is
-        committed, and goes on at the next start."""
+        """Stop the service at the first signal, and end the process at the second.
+
+        No accepted run is lost: runs are committed, and go on at the next start.
+        """
         if self.should_exit:
             os._exit(128 + sig)
         self.should_exit = True
@@ -271,18 +284,23 @@ class _Server(uvicorn.Server):
             stop()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what is being asked, drain, and leave behind what does not end by itself."""
+        """Answer open requests, drain the runs, and wait for the remaining tasks.
+
+        The process ends `LAST_SECONDS` after the drain even if a task or a thread does not.
+        """
         self._understudy.stop()
         await super().shutdown(sockets)
         threading.Thread(target=_end_in_time, daemon=True).start()
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        if others:  # the end of the event loop would cancel them in part, and have them go on
+        if others:  # the loop's own end would cancel tasks in part, and let some continue
             await asyncio.wait(others)
 
 
 def _end_in_time() -> None:
-    """End the process, should it still wait for tasks that do not let themselves be cancelled, or
-    for threads that are no daemons: those of steps, and of libraries."""
+    """End the process after `LAST_SECONDS`, whatever still runs.
+
+    Tasks may refuse to be cancelled, and threads of steps or libraries may not be daemons.
+    """
     time.sleep(LAST_SECONDS)
     threads = [each.name for each in threading.enumerate() if not each.daemon]
     log.warning("left behind: what cannot be interrupted is still pending", threads=threads)

@@ -1,4 +1,4 @@
-"""Reloading: the service in a process of its own, begun anew when what it serves changes."""
+"""Reloading: the service in a process of its own, restarted when one of its files changes."""
 
 import os
 import signal
@@ -14,83 +14,89 @@ from watchfiles import Change, watch
 
 from cairn import environment
 
-SPARE_SECONDS = 15.0  # for the service to end in, besides the time that running steps have
-LOOK_SECONDS = 0.5  # between two looks at whether the service has ended by itself
+SPARE_SECONDS = 15.0  # for the end of the service, on top of the time for running steps
+LOOK_SECONDS = 0.5  # between two checks for a service that has ended by itself
 
 log = structlog.get_logger(__name__)
 
 
 class Reloading:
-    """The service, under way again and again until this process is told to stop.
+    """The service, restarted at each change until a signal stops this process.
 
-    There is one service at a time: it drains before the next one begins, which goes on with what
-    is left. It is in a session of its own, so that Ctrl-C on the terminal does not reach it twice.
+    There is one service at a time: the old one drains before the new one starts, and the new one
+    takes up the runs that are left. Each has a session of its own: Ctrl-C on the terminal signals
+    this process alone, which passes the signal on.
     """
 
     def __init__(self, options: Sequence[str], unset: Collection[str], drain: float) -> None:
-        """Prepare the service; `run` begins it.
+        """Prepare the command; `run` starts the service.
 
         Args:
-            options: of `cairn serve`.
-            unset: variables that the service reads from the file `.env` by itself.
-            drain: seconds that its running steps may take when it is told to stop.
+            options: the options for `cairn serve`.
+            unset: variables to leave out of the environment: the service reads `.env` anew.
+            drain: seconds that running steps may take when the service stops.
         """
-        # -P: a folder `cairn` in the working folder is not to be taken for this package.
+        # -P: a folder `cairn` in the working folder must not hide this package.
         self._command = [sys.executable, "-P", "-m", "cairn", "serve", *options]
         self._environment = {k: v for k, v in os.environ.items() if k not in unset}
-        self._patience = drain + SPARE_SECONDS
+        self._stop_seconds = drain + SPARE_SECONDS
         self._stop = threading.Event()
         self._service: subprocess.Popen[bytes] | None = None
 
     def run(self, folder: Path) -> None:
-        """Serve the folder's workflows, and begin anew when one changes, until told to stop."""
+        """Serve until a signal, restarting when a `.py` file of the folder or `.env` changes.
+
+        Args:
+            folder: the folder of workflows.
+        """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._told)
-        self._begin()
+            signal.signal(number, self._pass_on)
+        self._start()
         for changed in self._changes(folder):
             log.info("reloading", changed=changed)
-            self._end()
-            self._begin()
-        self._end()
+            self._terminate()
+            self._start()
+        self._terminate()
 
-    def _told(self, _: int, __: FrameType | None) -> None:
-        """This process was told to stop; told twice, the service ends at once."""
+    def _pass_on(self, _: int, __: FrameType | None) -> None:
+        """Pass a signal on to the service, which drains at the first and ends at the second."""
         self._stop.set()
         if self._service is not None:
             self._service.terminate()
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         self._service = subprocess.Popen(
             self._command, env=self._environment, start_new_session=True
         )
-        if self._stop.is_set():  # told meanwhile
+        if self._stop.is_set():  # a signal came meanwhile
             self._service.terminate()
 
-    def _end(self) -> None:
-        """Have the service drain and end, if it has not."""
+    def _terminate(self) -> None:
+        """Terminate the service and wait for the end; kill the process if that takes too long."""
         if self._service is None:
             return
         if not self._stop.is_set():
             self._service.terminate()
         try:
-            self._service.wait(self._patience)
+            self._service.wait(self._stop_seconds)
         except subprocess.TimeoutExpired:
             self._service.kill()
             self._service.wait()
 
     def _changes(self, folder: Path) -> Iterator[list[str]]:
-        """The names of the files that have changed, each time some have."""
+        """Yield the names of the changed files at each change, until a signal."""
         workflows, file = folder.resolve(), environment.FILE.resolve()
 
-        def counts(_: Change, path: str) -> bool:
-            found = Path(path)
-            return found == file or (found.suffix == ".py" and found.parent == workflows)
+        def is_watched(_: Change, path: str) -> bool:
+            changed = Path(path)
+            is_workflow = changed.suffix == ".py" and changed.parent == workflows
+            return is_workflow or changed == file
 
-        # Not all below: the working folder may hold an environment, or a home.
+        # Not recursively: the working folder may hold a virtual environment, or be a home.
         changes = watch(
             workflows,
             file.parent,
-            watch_filter=counts,
+            watch_filter=is_watched,
             stop_event=self._stop,
             rust_timeout=int(LOOK_SECONDS * 1000),
             yield_on_timeout=True,

@@ -1,4 +1,4 @@
-"""Settings, read from the environment: each has the prefix `CAIRN_`."""
+"""Settings, read from environment variables with the prefix `CAIRN_`."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def _origin(name: str) -> str:
 
 
 class Settings(BaseSettings):
-    """How this process is set up."""
+    """The settings of a process; `variable` gives the environment variable of each."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
@@ -130,25 +130,29 @@ class Settings(BaseSettings):
 
     @property
     def hosts(self) -> frozenset[str] | None:
-        """The names that requests may call the service by; `None` for any."""
+        """The host names accepted besides IP addresses and localhost; `None` for any name."""
         if self.allowed_hosts is None and _is_loopback(self.host):
             return frozenset()
         return self.allowed_hosts
 
 
 def read(**given: Any) -> Settings:
-    """The settings of the environment, under those that are given and not `None`.
+    """Read the settings from the environment.
+
+    Args:
+        given: settings that win over the environment, unless `None`.
 
     Raises:
-        ValueError: one does not fit, or there is none of a name; the message says which.
+        ValueError: a value does not fit, or a variable with the prefix names no setting; the
+            message has every such variable.
     """
-    strays = " ".join(_strays())
-    if strays:
-        raise ValueError(f"{strays} Mend the environment or the file .env.")
+    unknown = " ".join(_unknown())
+    if unknown:
+        raise ValueError(f"{unknown} Mend the environment or the file .env.")
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        # A rule that several settings break together stands at none of them.
+        # An error of several settings together has no location.
         found = [(": ".join(map(variable, e["loc"][:1])), e["msg"]) for e in error.errors()]
         wrong = (f"{name}: {message}." if name else f"{message}." for name, message in found)
         raise ValueError("These settings do not fit. " + " ".join(wrong)) from None
@@ -161,12 +165,12 @@ def read(**given: Any) -> Settings:
 
 
 def variable(field: object) -> str:
-    """The name of the setting's variable in the environment."""
+    """The name of the setting's environment variable."""
     return f"{PREFIX}{field}".upper()
 
 
-def _strays() -> Iterator[str]:
-    """What is wrong with each variable that has the prefix, and is no setting's."""
+def _unknown() -> Iterator[str]:
+    """Yield a complaint about each variable that has the prefix and names no setting."""
     known = [variable(field) for field in Settings.model_fields]
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and name.upper() not in known:

@@ -1,4 +1,4 @@
-"""A run in this process, shown on the terminal."""
+"""Terminal: a run in this process, printed as each step completes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,27 +25,31 @@ out = Console(highlight=False)
 
 
 async def run_here(folder: Path, seconds: float, name: str, fields: dict[str, Any]) -> int:
-    """Run the workflow, and print its result.
+    """Run a workflow, and print its checkpoints, events and result.
 
     Args:
-        seconds: how long each file of the folder may take to load.
+        folder: the folder of workflows.
+        seconds: the time that each file of the folder may take to load.
+        name: the workflow's name.
+        fields: the fields of the start event.
 
     Returns:
-        The exit code: 0 if the run has completed.
+        The exit code: 0 for a completed run, 1 for a failed one.
 
     Raises:
-        ValueError: there is no such workflow, or the fields do not make its start event.
+        ValueError: there is no such folder or workflow, the fields do not make the start event, or
+            the run waits for an answer that standard input does not have.
     """
     loaded = catalog.load(folder, seconds)
     workflow = loaded.workflows.get(name)
     if workflow is None:
-        broken = "".join(f"\n  {it.file}: {it.error}" for it in loaded.broken)
+        broken = "".join(f"\n  {each.file}: {each.error}" for each in loaded.broken)
         names = ", ".join(sorted(loaded.workflows)) or "none"
         raise ValueError(
             f"There is no workflow {name!r} in {folder}. There are: {names}."
             + (f"\nThese could not be loaded:{broken}" if broken else "")
         )
-    journal = _Shown()
+    journal = _PrintingJournal()
     publisher = Publisher(workflow.graph, _print_event)
     runner = Runner(workflow, journal, new_id(), Snapshot(), Head(), publisher)
     runner.tell(_received(workflow, workflow.graph.start, fields))
@@ -71,8 +75,8 @@ async def run_here(folder: Path, seconds: float, name: str, fields: dict[str, An
     return 0
 
 
-class _Shown:
-    """A journal that keeps nothing, and prints what it is told."""
+class _PrintingJournal:
+    """A journal that prints the records and keeps none."""
 
     def __init__(self) -> None:
         self.waits = asyncio.Event()
@@ -89,7 +93,7 @@ class _Shown:
         status: Status,
         failure: Failure | None = None,
     ) -> asyncio.Future[None]:
-        """Print the checkpoints; the future is done."""
+        """Print a line for each record, with the fields of the event given; the future is done."""
         self.failure = failure
         for record in records:
             given = "" if record.output_event is None else f" → {record.output_event.type}"
@@ -103,7 +107,11 @@ class _Shown:
 
 
 def _ask(workflow: Workflow, snapshot: Snapshot) -> Received:
-    """Have whoever sits at the terminal answer what a step waits for, or else can take."""
+    """Ask at the terminal for an event: one that a step waits for, or else one that a step takes.
+
+    Raises:
+        ValueError: standard input has ended.
+    """
     open_waits = [wait.type for wait in snapshot.waits.values() if wait.answer is None]
     awaited = [workflow.graph.event_type(name) for name in open_waits]
     taken = [kind for step in workflow.graph.steps.values() for kind in step.takes]
@@ -137,5 +145,5 @@ def _print_event(event: Event) -> None:
 
 def _print_result(result: object) -> None:
     out.print("✓ completed", style="green")
-    shown_result = result.to_dict() if isinstance(result, Event) else result
-    out.print(str(shown_result), markup=False)
+    printable = result.to_dict() if isinstance(result, Event) else result
+    out.print(str(printable), markup=False)

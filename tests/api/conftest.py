@@ -25,8 +25,10 @@ def closed_gates() -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run on each kind of database what is marked so; the rest runs on SQLite, and costs half.
-    What is marked `seldom` runs on SQLite alone, unless the long forms are asked for."""
+    """Run a test marked `databases` on each kind of database, and any other on SQLite alone.
+
+    With `seldom`, the runs on other databases are marked slow.
+    """
     if "database" not in metafunc.fixturenames:
         return
     first, *others = KINDS

@@ -219,7 +219,7 @@ async def test_bodies_together_have_a_bound_and_those_that_leave_make_room(
 async def test_beyond_a_bound_connections_are_refused_and_the_log_tells_it_once(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BoundedProtocol, "said_at", float("-inf"))
+    monkeypatch.setattr(BoundedProtocol, "logged_at", float("-inf"))
     monkeypatch.setitem(SECONDS, "turned away", 0.3)
     with capture_logs() as logs:
         async with listening(database, connections=2) as port:

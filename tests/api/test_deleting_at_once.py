@@ -32,8 +32,10 @@ ELSEWHERE = {
 
 @asynccontextmanager
 async def two_services(database: str) -> AsyncIterator[tuple[Cairn, Cairn]]:
-    """Two on one database. They are made to be on two hosts: of those with one process's number,
-    each takes the other for dead."""
+    """Two services on one database, which appear to be on two hosts.
+
+    On one host, two services with one process id would take each other for dead.
+    """
     async with serving(database):
         execute(database, *ELSEWHERE["sqlite" if database.startswith("sqlite") else "postgresql"])
     async with serving(database) as one, serving(database) as other:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from cairn import apart
-from cairn.api.responses import answered
+from cairn.api.responses import json_response
 from tests.api import gates
 from tests.api.asking import Cairn, read, serving
 from tests.api.gates import BOUND
@@ -123,7 +123,7 @@ class Thread(BaseModel):
 async def test_large_answers_are_written_in_a_thread_and_others_at_once(
     payload: object, is_apart: bool
 ) -> None:
-    response = await answered(payload, lambda: Thread(id=threading.get_ident()))
+    response = await json_response(payload, lambda: Thread(id=threading.get_ident()))
     thread = Thread.model_validate_json(bytes(response.body)).id
     assert (thread != threading.get_ident()) == is_apart
 

@@ -222,8 +222,10 @@ async def _ended_at(service: Service, order: Order) -> object:
 
 
 async def _pause(service: Service, chance: random.Random) -> None:
-    """Pause it at a random instant, but not while it holds the lock of a file: nobody could take
-    over anything before it goes on."""
+    """Pause the service at a random instant, but not while it holds the lock of a file.
+
+    With the lock held, no other service could take over anything.
+    """
     while True:
         await asyncio.sleep(chance.uniform(0, 0.3))
         service.pause()

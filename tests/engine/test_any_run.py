@@ -21,8 +21,7 @@ from tests.engine.tools.runs import BOUND, ended, own, rerun_everywhere
 
 
 class Plan(Event):
-    """A piece of work: how much it counts, how long it takes before and after it writes that,
-    and what follows from it."""
+    """A piece of work: its weight, its pauses before and after writing that, and its followers."""
 
     weight: int
     pauses: int

@@ -1,5 +1,4 @@
-"""Workflows of any shape and pace: a rerun, or a run that is taken up after a crash, gives what the
-run itself gives.
+"""Workflows of any shape and pace: reruns, and runs taken up after a crash, give the same result.
 
 Some plans are the same in every run of the tests, and some are drawn anew, by a seed that its
 header tells. To have these again, or others: `TEST_SEED=7 make test ARGS="-k any_workflow"`.
@@ -85,8 +84,11 @@ async def rerun_all(expected: Expected, source: Life, before: Cut) -> None:
 
 
 async def rerun_changed(expected: Expected, checkpoint: Checkpoint, before: Cut) -> None:
-    """Rerun so that it must come to the same: through JSON; with the results that the steps in
-    flight had; and with the same event again for the one that was given."""
+    """Rerun in ways that must give the same outcome.
+
+    That is through JSON; with the results of the steps in flight; and with the same event again in
+    place of the output event.
+    """
     plan, seq = expected.plan, len(before)
     life = await rerun(plan, through_json(checkpoint), before, seq + 1)
     check(expected, life, before, f"rerun from checkpoint {seq}, through JSON")

@@ -1,5 +1,8 @@
-"""What a checkpoint costs does not grow: not with the steps before it, nor with the state that its
-step did not touch, nor with how wide a fan-out is."""
+"""The bytes of a checkpoint do not grow.
+
+Neither with the steps before, nor with state that the step did not touch, nor with the width of a
+fan-out.
+"""
 
 import asyncio
 from itertools import pairwise

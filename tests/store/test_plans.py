@@ -24,8 +24,7 @@ NEW_ID = {"sqlite": "randomblob(16)", "postgresql": "gen_random_uuid()"}
 
 
 def multiply(engine: sa.Engine, many: int) -> None:
-    """Make very many checkpoints, in the run that there is, by the step that completed first, and
-    after them some of every kind."""
+    """Multiply the checkpoints of the only run: very many of its first step, then some of each."""
     new = NEW_ID[engine.dialect.name]
     copies = (
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number}) "

@@ -1,5 +1,4 @@
-"""What an upgrade must not lose: long values and who refers to them, what nobody has heard yet, and
-the copy that it leaves beside a file."""
+"""Upgrades lose no long value, no reference and no unread message, and leave a copy of a file."""
 
 import re
 import shutil

@@ -1,1 +1,1 @@
-"""HTTP: parse, ask the service, present. The only room that speaks HTTP."""
+"""HTTP: parse a request, call the service, present the result. No other package speaks HTTP."""

@@ -1,4 +1,4 @@
-"""The application: all the endpoints, their schema, and what goes around them."""
+"""The ASGI application: the endpoints, the schema and the middleware."""
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
@@ -22,7 +22,7 @@ from cairn.api.limits import BodyLimit
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-SENT = ("Allow", "Location", "Preference-Applied", "Retry-After")  # headers for clients to read
+EXPOSED = ("Allow", "Location", "Preference-Applied", "Retry-After")  # to scripts, by CORS
 
 ROOMS = (runs, checkpoints, contexts, workflows, health)
 
@@ -39,28 +39,31 @@ def application(
     hosts: Collection[str] | None = None,
     origins: Collection[str] = (),
 ) -> FastAPI:
-    """The ASGI application; its service is put into `app.state.service` by the lifespan.
+    """The ASGI application.
 
     Args:
+        lifespan: sets `app.state.service`, and ends the service at the end of the application.
+        max_body_bytes: as in `BodyLimit`.
+        max_body_values: as in `bodies.parse`.
         hosts: as in `Guard`.
-        origins: as in `Guard`; browsers let their pages read the answers.
+        origins: as in `Guard`; CORS lets scripts of these origins read the answers.
     """
     app = FastAPI(
         title="Cairn",
         version=__version__,
         description=DESCRIPTION.strip(),
         lifespan=lifespan,
-        # Side by side: a request is looked up in one list, not in one after another.
+        # One flat list: routing would search included routers one after another.
         routes=[
             *(route for room in ROOMS for route in room.router.routes),
             *documentation.ROUTES,
         ],
-        docs_url=None,  # the framework's pages are scripts of other hosts
+        docs_url=None,  # the framework's pages load scripts from other hosts
         redoc_url=None,
     )
     app.state.max_body_values = max_body_values
     problems.install(app)
-    # What is added last comes first.
+    # The middleware added last is the outermost.
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.add_middleware(Guard, hosts=hosts, origins=origins)
     if origins:
@@ -69,7 +72,7 @@ def application(
             allow_origins=origins,
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=SENT,
+            expose_headers=EXPOSED,
         )
     app.openapi = lambda: openapi.schema(app)  # type: ignore[method-assign]  # as FastAPI documents it
     return app

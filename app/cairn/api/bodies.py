@@ -1,4 +1,4 @@
-"""The JSON of bodies: strictly that of RFC 8259, of so many values, in numbers that can be kept."""
+"""Request bodies as JSON by RFC 8259, with limits to the number of values and to numbers."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from cairn.engine.values.extended_json import LONGEST_SHOWN_BITS
 from cairn.errors import Invalid, NumberTooLarge, Problem, TooManyValues
 
 MOST_DIGITS = int(LONGEST_SHOWN_BITS * math.log10(2))  # of an integer that is shown in decimal
-MOST_FIELDS = 1_000  # at the top: what no endpoint takes is refused one by one, which takes long
+MOST_FIELDS = 1_000  # at the top: pydantic would refuse unknown fields one by one, which takes long
 TOO_LARGE = (
     f"This number is too large to be kept as it is: integers have at most {MOST_DIGITS} digits, "
     "others lie between -1.7e308 and 1.7e308. Send it as text."
@@ -25,12 +25,15 @@ SEPARATOR = re.compile(
         ){0,1000}+ ([,\[{])?""",
     re.DOTALL | re.VERBOSE,
 )
-"""What stands before each value but the first, with what is before it. Nothing is gone through
-twice, and a text without any is gone through in pieces: other threads have their turn between."""
+"""The separator before each value but the first, as group 1, with all text up to there.
+
+The quantifiers are possessive: no character is read twice. A match ends after 1,000 parts even
+without a separator: between two matches, other threads get the interpreter.
+"""
 
 
 class _TooLarge(Exception):
-    """A number cannot be kept; `_explained` finds out which."""
+    """A number is too large; `_explained` finds the place."""
 
 
 def _constant(constant: str) -> None:
@@ -55,14 +58,20 @@ STRICTLY = json.JSONDecoder(
 )  # Python's own reader also takes NaN and Infinity, and makes infinity of 1e400
 
 
-def parsed(body: bytes, most_values: int) -> Any:
-    """The value that the body stands for.
+def parse(body: bytes, most_values: int) -> Any:
+    """Parse a request body.
+
+    Args:
+        body: JSON in UTF-8, UTF-16 or UTF-32.
+        most_values: the most values allowed; each text, number, list and so on is one.
 
     Raises:
         json.JSONDecodeError: the body is not JSON.
-        TooManyValues: more values are in it: each text, number, list and so on is one.
-        NumberTooLarge: a number in it is too large to be kept.
-        Invalid: it has more fields than any endpoint takes.
+        UnicodeDecodeError: the body is not text.
+        RecursionError: lists or objects are nested too deep.
+        TooManyValues: the body has more than `most_values` values.
+        NumberTooLarge: a number is too large to be stored unchanged.
+        Invalid: the body is an object of more than `MOST_FIELDS` fields.
     """
     text = body.decode(json.detect_encoding(body), "surrogatepass")
     if _has_more_values(text, most_values):
@@ -81,15 +90,15 @@ def parsed(body: bytes, most_values: int) -> Any:
 
 
 def _has_more_values(text: str, most: int) -> bool:
-    """Whether it does, before a list of millions is made of it."""
+    """True if the text has more than `most` values; found without making the values."""
     if text.count(",") + text.count("[") + text.count("{") < most:
-        return False  # as nearly always: also those in strings are too few
+        return False  # as nearly always: too few, even with those in strings
     separators = (found for found in SEPARATOR.finditer(text) if found[1])
     return any(True for _ in islice(separators, most - 1, None))
 
 
 def _explained(text: str) -> NumberTooLarge:
-    """Where the number stands: looked for only when there is one."""
+    """The refusal of a number that is too large, with its place: the text is parsed once more."""
 
     def marked(read: Callable[[str], float]) -> Callable[[str], Any]:
         def mark(digits: str) -> Any:
@@ -108,14 +117,14 @@ def _explained(text: str) -> NumberTooLarge:
 
 
 def _place(value: Any) -> tuple[str | int, ...]:
-    """The way to what is marked; none where a key that is there twice has hidden it."""
+    """The path to the mark `_TooLarge`; empty if a later duplicate of a key has hidden the mark."""
     places: deque[tuple[tuple[str | int, ...], Any]] = deque([((), value)])
     while places:
-        way, here = places.popleft()
-        if here is _TooLarge:
-            return way
-        if isinstance(here, dict):
-            places.extend(((*way, key), item) for key, item in here.items())
-        elif isinstance(here, list):
-            places.extend(((*way, number), item) for number, item in enumerate(here))
+        path, part = places.popleft()
+        if part is _TooLarge:
+            return path
+        if isinstance(part, dict):
+            places.extend(((*path, key), item) for key, item in part.items())
+        elif isinstance(part, list):
+            places.extend(((*path, number), item) for number, item in enumerate(part))
     return ()

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from cairn.api.problems import WITH_BODY, refuses
 from cairn.api.requests import ApiRequest, Key, Prefer, wait_seconds
-from cairn.api.responses import ACCEPTED, accepted, answered
+from cairn.api.responses import ACCEPTED, accepted_response, json_response
 from cairn.api.schemas import (
     CheckpointOut,
     CheckpointWhole,
@@ -31,7 +31,7 @@ async def get_checkpoint(request: ApiRequest, checkpoint_id: UUID) -> Response:
     found = await request.service.checkpoint(checkpoint_id)
     workflow = request.service.catalog.workflows.get(found.listed.workflow)
     steps = () if workflow is None else workflow.graph.steps
-    return await answered(
+    return await json_response(
         (found.listed.input_event, found.listed.output_event, found.snapshot, found.trail),
         lambda: checkpoint_whole(found, steps),
     )
@@ -64,7 +64,7 @@ async def rerun(
     checkpoint_id: UUID,
     key: Key = None,
     prefer: Prefer = None,
-    body: RerunIn | None = None,  # noqa: ARG001  # so that what is not known is refused
+    body: RerunIn | None = None,  # noqa: ARG001  # validated: unknown fields are refused
 ) -> Response:
     """Start a new run where the checkpoint stands, in the same context.
 
@@ -72,4 +72,4 @@ async def rerun(
     ended by then.
     """
     run_id = await request.service.rerun(checkpoint_id, await request.repeatable(key))
-    return await accepted(request.service, run_id, wait_seconds(prefer))
+    return await accepted_response(request.service, run_id, wait_seconds(prefer))

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from cairn.api.headers import LOCATION
-from cairn.api.listing import CheckpointList, CheckpointQuery, checkpoints_answered
+from cairn.api.listing import CheckpointList, CheckpointQuery, checkpoints_response
 from cairn.api.problems import WITH_BODY, refuses
 from cairn.api.requests import ID, ApiRequest, Key
 from cairn.api.schemas import ContextIn, ContextOut
@@ -62,4 +62,4 @@ async def list_context_checkpoints(
     page = await request.service.context_checkpoints(
         context_id, query.filters(), query.events, query.limit, query.position(ID)
     )
-    return await checkpoints_answered(page, query)
+    return await checkpoints_response(page, query)

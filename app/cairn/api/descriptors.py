@@ -1,14 +1,17 @@
-"""The file descriptors that the process may have, each connection needing one."""
+"""File descriptors: each connection needs one, and the process may open a limited number."""
 
 import sys
 
-MOST = 65_536  # a bound to what connections take of memory, too: some 7 kB each
-SHARE = 0.8  # that is for connections
+MOST = 65_536  # bounds the memory of connections, too: some 7 kB each
+SHARE = 0.8  # of the descriptors, for connections
 
 
 def most_connections() -> int | None:
-    """How many connections there is room for, once the process may have as many file descriptors
-    as it can get by itself; `None` where nothing bounds them."""
+    """Raise the process's limit of file descriptors, and return the share for connections.
+
+    The limit rises to the hard limit of the process, or to `MOST` if that is less. Windows has no
+    such limit: `None`.
+    """
     if sys.platform == "win32":
         return None
     import resource
@@ -18,6 +21,6 @@ def most_connections() -> int | None:
     if soft != resource.RLIM_INFINITY and soft < descriptors:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, hard))
-        except ValueError:  # macOS has another, lower bound
+        except ValueError:  # macOS has a lower limit of its own
             descriptors = soft
     return int(descriptors * SHARE)

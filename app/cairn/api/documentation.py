@@ -1,4 +1,4 @@
-"""The documentation as a page: Swagger UI, with nothing from elsewhere."""
+"""The documentation as a page: Swagger UI, without files from other hosts."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -10,7 +10,7 @@ from starlette.routing import Route
 SHIPPED = Path(str(files("fastapi_swagger") / "resources"))
 FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
 
-# Places are relative, for a proxy that puts the service under a path of its own.
+# Relative URLs: a proxy may serve all this under a path of its own.
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -36,7 +36,7 @@ START = """SwaggerUIBundle({
 """
 
 HEADERS = {"X-Content-Type-Options": "nosniff"}
-# The images that its style sheet brings along are `data:`.
+# `data:`: the style sheet contains images.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -1,4 +1,4 @@
-"""An example of each answer: those of a joke about math, and of what is refused."""
+"""Examples for the OpenAPI schema: answers about the run of a workflow, and refusals."""
 
 from typing import Any
 
@@ -118,7 +118,7 @@ ANSWERS: dict[tuple[str, int], Any] = {
     ("live", 200): WELL,
     ("ready", 200): WELL,
 }
-"""By operation and status."""
+"""The JSON of answers, by operation and status."""
 
 REFUSED: dict[str, str] = {
     "malformed-request": "The body is not JSON: Expecting value.",
@@ -163,7 +163,7 @@ REFUSED: dict[str, str] = {
     "unexpected": "Something went wrong here, not with the request. The log tells what.",
     "unavailable": "There is more to write than can be written. Try again soon.",
 }
-"""By the code of the problem."""
+"""The `detail` of a problem, by code."""
 
 WRONG: dict[str, Problem] = {
     "invalid-request": Problem(("query", "colour"), "there is no such parameter"),

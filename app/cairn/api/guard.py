@@ -1,4 +1,4 @@
-"""Who may come in: not requests for other hosts, nor those that pages of other origins make."""
+"""Guard: no request for the name of a different host, no change by a page of a foreign origin."""
 
 from collections.abc import Collection
 from functools import lru_cache
@@ -11,36 +11,40 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cairn.api.problems import problem
 
 SAFE = ("GET", "HEAD", "OPTIONS")
-ADDRESSES = 100  # that are remembered: to read one anew takes as long as the rest of the guard
-OWN = ("same-origin", "none")  # of `Sec-Fetch-Site`: one of our own pages, or the user directly
+ADDRESSES = 100  # cached: parsing an address takes as long as the rest of the guard
+OWN = ("same-origin", "none")  # values of `Sec-Fetch-Site`: our own page, or the user
 
 
 class Guard:
     """Keeps web pages of other origins from using the service through a visitor's browser.
 
-    The name of another host stands in requests of a page whose own name was made to lead here
-    (DNS rebinding): such a page would count as one of ours. Of the other pages, those that change
-    something by a form or a script (cross-site request forgery) are told by the headers that
-    browsers send, by the rule of Go's `http.CrossOriginProtection`; reading needs no guard, since
-    browsers show pages nothing that CORS does not allow.
+    Two attacks are refused:
+
+    - DNS rebinding. The attacker's host name is made to resolve to this service, and browsers treat
+      the attacker's page as one of ours. Such a request has that name in its header `Host`.
+    - Cross-site request forgery. A foreign page requests a change by a form or a script. The
+      headers `Sec-Fetch-Site` and `Origin` give the page away, by the rule of Go's
+      `http.CrossOriginProtection`. Reading needs no guard: without CORS, browsers keep the answer
+      from the page.
     """
 
     def __init__(
         self, app: ASGIApp, hosts: Collection[str] | None, origins: Collection[str]
     ) -> None:
-        """Take the settings.
+        """Guard an application.
 
         Args:
-            hosts: names that requests may call the service by, besides IP addresses and
-                `localhost`, in lower case; `None` for any.
-            origins: the other origins whose pages may do everything, in lower case.
+            app: the ASGI application for the requests that pass.
+            hosts: host names allowed besides IP addresses and `localhost`, in lower case; `None`
+                for any.
+            origins: foreign origins whose pages may request any change, in lower case.
         """
         self._app = app
         self._hosts = hosts
         self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the request on, or refuse it."""
+        """Pass the request on, or answer 421 for a wrong host and 403 for a foreign page."""
         app = self._app
         if scope["type"] == "http":
             headers = Headers(scope=scope)
@@ -59,19 +63,19 @@ class Guard:
         await app(scope, receive, send)
 
     def _is_foreign(self, headers: Headers) -> bool:
-        """Whether a page of another origin makes the request, and not one that is listed."""
+        """True for a request by a page of an origin that is neither ours nor allowed."""
         origin, site = headers.get("origin", "").lower(), headers.get("sec-fetch-site")
         if site in OWN or origin in self._origins:
             return False
         if site is not None:
             return True
-        # Neither header: no browser. The second alone: an old one, or one that was led here
-        # by plain HTTP.
+        # Neither header: no browser. `Origin` alone: an old browser, or plain HTTP to a host that
+        # is not local, where browsers omit `Sec-Fetch-Site`.
         return bool(origin) and urlsplit(origin).netloc != headers.get("host", "").lower()
 
 
 def _is_among(named: Collection[str], hosts: Collection[str]) -> bool:
-    """Whether the request names a host, and none but those."""
+    """True if the request has a `Host`, and no name but these, `localhost` and IP addresses."""
     names = [_without_port(host.lower()) for host in named]
     return bool(names) and all(
         name == "localhost" or name in hosts or _is_address(name) for name in names

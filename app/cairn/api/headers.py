@@ -1,4 +1,4 @@
-"""Headers of answers, as the schema describes them."""
+"""Response headers, as documented in the OpenAPI schema."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Endpoints for whoever keeps the service running."""
+"""Endpoints for monitors and process managers."""
 
 from typing import Literal
 
@@ -21,7 +21,7 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-# HEAD is what monitors ask with; the schema leaves it out, since it answers nothing of its own.
+# Monitors send HEAD. The schema leaves HEAD out: the answer has no content of its own.
 @router.head("/live", include_in_schema=False)
 @router.get("/live", responses=refuses())
 async def live() -> Health:

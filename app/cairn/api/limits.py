@@ -1,16 +1,20 @@
-"""Limits to what requests may bring."""
+"""Limits to the size of request bodies."""
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cairn.api.problems import problem
 
-ROOM = 64_000_000  # bytes, for all bodies that are being received
+ROOM = 64_000_000  # bytes, for all bodies being received
 
 
 class BodyLimit:
-    """Refuses a body of more bytes than the limit, however it is sent, before anybody reads it;
-    and one that comes in pieces, while those under way fill the room there is for all of them."""
+    """Refuses request bodies that are too large, before the application reads any part of one.
+
+    A body over the limit is refused with 413, with or without a `Content-Length`. A body in several
+    pieces is also refused, with 503, while all bodies being received exceed a common limit: `ROOM`,
+    or the limit of one body if that is larger.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
@@ -19,14 +23,14 @@ class BodyLimit:
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the request on with its body, or refuse it."""
+        """Receive the whole body and pass the request on, or answer with a refusal."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         whole = await self._whole(scope, receive)
         if isinstance(whole, Response):
             await whole(scope, receive, send)
-        elif whole["type"] == "http.request":  # else the client has gone, and nobody wants to know
+        elif whole["type"] == "http.request":  # else the client has disconnected
             messages = [whole]
 
             async def again() -> Message:
@@ -35,7 +39,7 @@ class BodyLimit:
             await self._app(scope, again, send)
 
     async def _whole(self, scope: Scope, receive: Receive) -> Message | Response:
-        """The body in one message, or the refusal; or the message that the client has gone."""
+        """The body as one message, a refusal as a response, or the message of a disconnect."""
         body = bytearray()
         try:
             while max(_announced(scope), len(body)) <= self._max_bytes:

@@ -1,4 +1,4 @@
-"""Lists of checkpoints: how they are asked for, and answered."""
+"""Lists of checkpoints: query parameters and responses."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from fastapi import Response
 from pydantic import Field
 
 from cairn.api.requests import Paged, cursor
-from cairn.api.responses import answered
+from cairn.api.responses import json_response
 from cairn.api.schemas import CheckpointOut, CheckpointWithEvents, List, checkpoint_out
 from cairn.store.checkpoints import CheckpointSummary
 from cairn.store.kinds import Filters
@@ -18,7 +18,7 @@ class CheckpointList(List[CheckpointWithEvents | CheckpointOut]):
 
 
 class CheckpointQuery(Paged):
-    """Which checkpoints: those that match all the filters given."""
+    """Query parameters of a list of checkpoints, each of which matches all filters given."""
 
     last_completed_step: str | None = Field(None, description="The step that completed last.")
     input_event_type: str | None = Field(None, description="The type of the event it took.")
@@ -27,17 +27,17 @@ class CheckpointQuery(Paged):
 
     @property
     def events(self) -> bool:
-        """Whether the events are asked for."""
+        """True if the checkpoints are to have their events."""
         return self.include == "events"
 
     def filters(self) -> Filters:
-        """The filters."""
+        """The filters in the form that the store takes."""
         return Filters(self.last_completed_step, self.input_event_type, self.output_event_type)
 
 
-async def checkpoints_answered(page: Page[CheckpointSummary], query: CheckpointQuery) -> Response:
-    """The page as it was asked for."""
-    return await answered(
+async def checkpoints_response(page: Page[CheckpointSummary], query: CheckpointQuery) -> Response:
+    """The response with a page of checkpoints, with events if the query includes them."""
+    return await json_response(
         [(listed.input_event, listed.output_event) for listed in page.items],
         lambda: CheckpointList(
             items=[checkpoint_out(listed, query.events) for listed in page.items],

@@ -1,5 +1,4 @@
-"""The types of problems: each has a code, a status and an example; `openapi/problems.md` tells
-what it means and what to do."""
+"""The types of problems: codes, statuses and JSON. `openapi/problems.md` explains each code."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -39,33 +38,39 @@ OF_HTTP = {
     500: "unexpected",
     503: "unavailable",
 }
-"""The codes of what is refused, by status, before anybody but HTTP is asked."""
+"""The codes, by status, of refusals by the framework, the middleware and the protocol."""
 
 
 def status_of(refusal: type[Refusal]) -> int:
-    """The status that the refusal is answered with."""
+    """The HTTP status for a class of refusals."""
     return next(status for kind, status in STATUS.items() if issubclass(refusal, kind))
 
 
-def _all(kind: type[Refusal]) -> Iterator[type[Refusal]]:
+def _subclasses(kind: type[Refusal]) -> Iterator[type[Refusal]]:
     for each in kind.__subclasses__():
         yield each
-        yield from _all(each)
+        yield from _subclasses(each)
 
 
 STATUSES = {code: status for status, code in OF_HTTP.items()} | {
-    kind.code: status_of(kind) for kind in _all(Refusal)
+    kind.code: status_of(kind) for kind in _subclasses(Refusal)
 }
 """The status of each code."""
 
 
 def type_of(code: str) -> str:
-    """The URI of the type of problem, as a relative reference."""
+    """The URI of a type of problems, as a relative reference (RFC 9457, section 3.1.1)."""
     return f"/problems/{code}"
 
 
 def body(code: str, detail: str, errors: Sequence[Problem] | None = None) -> dict[str, Any]:
-    """The problem as it is answered."""
+    """The JSON of a problem (RFC 9457).
+
+    Args:
+        code: a code of `STATUSES`.
+        detail: the mistake and the remedy, for people.
+        errors: the mistakes one by one; `None` leaves the member `errors` out.
+    """
     written: dict[str, Any] = {
         "type": type_of(code),
         "title": code.replace("-", " ").capitalize(),

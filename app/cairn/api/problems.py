@@ -1,4 +1,4 @@
-"""Refusals as RFC 9457 problems: `application/problem+json`, each saying what to do."""
+"""Refusals as responses of the type `application/problem+json` (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -59,7 +59,7 @@ ALWAYS = (
     "unexpected",
     "unavailable",
 )
-"""What any request can be refused for."""
+"""The codes of problems that any request can meet."""
 
 WITH_BODY = (
     "malformed-request",
@@ -68,12 +68,18 @@ WITH_BODY = (
     "media-type-not-json",
     "number-too-large",
 )
-"""What an endpoint that takes a body can refuse."""
+"""The codes of problems that requests with a body can meet besides."""
 
 
 def refuses(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """The problems that an endpoint documents, besides those that any request can meet: by their
-    codes, each with an example."""
+    """Document the problems of an endpoint, for FastAPI's parameter `responses`.
+
+    Args:
+        codes: the codes of problems besides those in `ALWAYS`.
+
+    Returns:
+        By status, a response with an example for each code.
+    """
     documented: dict[int | str, dict[str, Any]] = {}
     for code in sorted({*codes, *ALWAYS}):
         status = STATUSES[code]
@@ -99,13 +105,21 @@ def problem(
     headers: Mapping[str, str] | None = None,
     code: str | None = None,
 ) -> Response:
-    """The response that refuses; without a code, it is that of HTTP's own refusals."""
+    """The response that refuses a request.
+
+    Args:
+        status: the HTTP status.
+        detail: the mistake and the remedy, for people.
+        errors: the mistakes one by one.
+        headers: headers besides the content's.
+        code: the code of the problem; by default that of `OF_HTTP` for the status.
+    """
     content = body(code or OF_HTTP[status], detail, errors)
     return Response(orjson.dumps(content), status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def install(app: FastAPI) -> None:
-    """Answer every refusal as a problem, the framework's own too."""
+    """Have the application answer every error as a problem, the framework's errors too."""
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
@@ -125,14 +139,14 @@ async def _refusal(_: Request, refusal: Exception) -> Response:
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    # Not str(error): it tells the path of the endpoint's file.
+    # Not str(error), which shows the path of the endpoint's file.
     errors = error.errors()
     found = [Wrong(tuple(e["loc"]), e["msg"]) for e in errors]
-    if any(e.where[0] == "path" for e in found):  # what is no id is the id of nothing
+    if any(e.where[0] == "path" for e in found):  # an ill-formed id names no object
         return problem(404, f"There is nothing at {request.url.path}: that is no id.")
     if any(e["type"] == "json_invalid" for e in errors):
-        why = "; ".join(str(e.get("ctx", {}).get("error", e["msg"])) for e in errors)
-        return problem(400, f"The body is not JSON: {why}.")
+        reasons = "; ".join(str(e.get("ctx", {}).get("error", e["msg"])) for e in errors)
+        return problem(400, f"The body is not JSON: {reasons}.")
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     is_json = media_type == "application/json" or media_type.endswith("+json")
     if error.body and not is_json and any(e.where[0] == "body" for e in found):
@@ -143,7 +157,7 @@ async def _validation(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if isinstance(error.__cause__, Refusal):  # raised while the framework had the body read
+    if isinstance(error.__cause__, Refusal):  # raised by `ApiRequest.json`, in the framework
         return await _refusal(request, error.__cause__)
     headers = dict(error.headers or {})
     if error.status_code == 405:
@@ -156,7 +170,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
-    """What can be done at this path: the framework looks no further than the first route."""
+    """The methods of all routes at this path: the framework names those of the first route."""
     routes = (route for route in request.app.routes if isinstance(route, Route))
     fitting = (route for route in routes if route.path_regex.match(request.url.path))
     return sorted({method for route in fitting for method in route.methods or ()})

@@ -1,4 +1,4 @@
-"""HTTP on one connection, with an end to what its client may send and how long it may take."""
+"""HTTP on one connection, with limits to the bytes of a head and to the client's time."""
 
 import asyncio
 from typing import Any, Literal, cast
@@ -13,9 +13,9 @@ from cairn.api.problems import problem
 log = structlog.get_logger(__name__)
 
 HEAD_BYTES = 65_536
-PIPELINED = 1_000  # requests that wait for the answers to those before
+PIPELINED = 1_000  # requests in a row, sent before the answers
 RETRY_SECONDS = 5
-SILENT_SECONDS = 60.0  # after a line in the log that there are too many connections
+SILENT_SECONDS = 60.0  # between two lines in the log on too many connections
 
 Phase = Literal["idle", "head", "body", "turned away"]
 SECONDS: dict[Phase, float] = {
@@ -24,17 +24,17 @@ SECONDS: dict[Phase, float] = {
     "body": 60.0,  # from there to the end of the body
     "turned away": 1.0,  # to the end of a head, where there are too many connections
 }
-"""How long the client may take for what it is to send next."""
+"""The time that a client has in each phase."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Uvicorn's protocol, which itself would read a head without end, and wait for its client as
-    long as it takes. Its `on_...` methods are what the parser calls.
+    """Uvicorn's protocol with limits: uvicorn reads a head of any length, and waits without end.
 
-    The timer is set once and looks again when it has rung too early: a request costs no timer.
+    The parser calls the `on_...` methods. A phase that begins moves the deadline; the timer stays,
+    and is set anew when it fires before the deadline. A request costs no timer.
     """
 
-    said_at = float("-inf")  # when the log was last told of too many connections, for all of them
+    logged_at = float("-inf")  # the last line in the log on too many connections, of any instance
 
     def __init__(
         self,
@@ -49,18 +49,18 @@ class BoundedProtocol(HttpToolsProtocol):
         self._phase: Phase = "idle"
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._barren = 0  # bytes in a row that completed nothing, and were no body's
-        self._is_barren = True
+        self._unfinished = 0  # bytes of the head or the trailers under way
+        self._is_unfinished = True
         self._read = 0
 
     # A connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for a request, for as long as there is room for its client."""
+        """Wait for a request; with too many connections, refuse that request with 503."""
         super().connection_made(transport)
         most = self._most_connections
         if most is not None and len(self.connections) > most:
-            self._tell(most)
+            self._log_too_many(most)
             detail = "There are too many connections. Try again soon."
             self._answer_with(503, detail, {"Retry-After": str(RETRY_SECONDS)})
             self._enter("turned away")
@@ -68,90 +68,90 @@ class BoundedProtocol(HttpToolsProtocol):
             self._enter("idle")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Look at it no more."""
+        """Cancel the timer."""
         super().connection_lost(exc)
         if self._timer is not None:
             self._timer.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has come, and refuse a head, or a body's trailers, without end."""
+        """Parse the data, and refuse a head or trailers of more than `HEAD_BYTES` with 431."""
         self._read = len(data)
-        self._is_barren = True
+        self._is_unfinished = True
         super().data_received(data)
-        self._barren = self._barren + len(data) if self._is_barren else 0
-        if self._barren > HEAD_BYTES:
+        self._unfinished = self._unfinished + len(data) if self._is_unfinished else 0
+        if self._unfinished > HEAD_BYTES:
             self._refuse(431, TOO_LONG)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        """Refuse what is no HTTP."""
+        """Refuse data that is not HTTP."""
         self._refuse(400, "This is no request of HTTP.")
 
     # A request
 
     def on_message_begin(self) -> None:
-        """Its first byte has come."""
+        """Begin the head."""
         super().on_message_begin()
         self._enter("head")
 
     def on_headers_complete(self) -> None:
-        """Its head has come; one that is too long is answered for in its turn."""
-        self._is_barren = False
-        if self._barren + self._read > HEAD_BYTES and self._head_bytes() > HEAD_BYTES:
+        """Begin the body. Answer a head that is too long with 431, after earlier requests."""
+        self._is_unfinished = False
+        if self._unfinished + self._read > HEAD_BYTES and self._head_bytes() > HEAD_BYTES:
             self._answer_with(431, TOO_LONG)
         super().on_headers_complete()
         self._enter("body")
-        if len(self.pipeline) > PIPELINED:  # whoever sends so many reads no answers
+        if len(self.pipeline) > PIPELINED:  # such a client reads no answers
             self.transport.abort()
 
     def on_body(self, body: bytes) -> None:
-        """A piece of its body has come."""
-        self._is_barren = False
+        """Take a piece of the body, of any length."""
+        self._is_unfinished = False
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """All of it has come."""
-        self._is_barren = False
+        """Begin the wait for the next request."""
+        self._is_unfinished = False
         super().on_message_complete()
         self._enter("idle")
 
     def on_response_complete(self) -> None:
-        """It is answered; meanwhile its client had to wait, and not the other way round."""
+        """Begin the phase anew: the client has been waiting for the answer."""
         super().on_response_complete()
         self._enter(self._phase)
 
     # Time
 
     def _enter(self, phase: Phase) -> None:
-        """Give the client the time for this phase, from now on."""
+        """Begin a phase, with all of its time; a connection turned away stays so."""
         if self._phase != "turned away":
             self._phase = phase
         self._deadline = self.loop.time() + SECONDS[self._phase]
         if self._timer is None or self._timer.when() > self._deadline:
-            self._look_at(self._deadline)
+            self._set_timer(self._deadline)
 
-    def _look_at(self, when: float) -> None:
+    def _set_timer(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self.loop.call_at(when, self._look)
+        self._timer = self.loop.call_at(when, self._check)
 
-    def _look(self) -> None:
-        """End the connection if its client is late."""
+    def _check(self) -> None:
+        """Close the connection if the client is late; otherwise set the timer anew."""
         now = self.loop.time()
-        if self._is_awaited():
+        if self._is_client_waiting():
             self._deadline = now + SECONDS[self._phase]
         elif now >= self._deadline:
-            self._end()
+            self._time_out()
             return
-        self._look_at(self._deadline)
+        self._set_timer(self._deadline)
 
-    def _is_awaited(self) -> bool:
-        """Whether it is the client that waits, for an answer to a whole request."""
+    def _is_client_waiting(self) -> bool:
+        """True while the client waits for the answer to a complete request."""
         if self.pipeline:
             return True
         is_whole = self._phase != "body"
         return is_whole and self.cycle is not None and not self.cycle.response_complete
 
-    def _end(self) -> None:
+    def _time_out(self) -> None:
         if self._phase in ("head", "body"):
             seconds = f"{SECONDS[self._phase]:g} seconds"
             self._refuse(408, f"The request has not come within {seconds}: send it faster.")
@@ -164,26 +164,26 @@ class BoundedProtocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _answer_with(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
-        """Answer the next request with this refusal, and end the connection."""
+        """Answer the next request with a refusal, and close the connection then."""
         refusal = problem(status, detail, headers={**(headers or {}), "Connection": "close"})
-        self.app = cast(Any, refusal)  # an application, as any response of Starlette's
+        self.app = cast(Any, refusal)  # a response of Starlette's is an ASGI application
 
     def _refuse(self, status: int, detail: str) -> None:
-        """End the connection, at once; with this answer, unless another is under way."""
+        """Close the connection at once, with this answer unless an answer is under way."""
         if self.transport.is_closing():
             return
-        is_in_body = self._phase == "body"  # which may be answered already
-        if not self._is_awaited() and not (is_in_body and self.cycle.response_started):
+        is_in_body = self._phase == "body"  # the answer to which may have begun
+        if not self._is_client_waiting() and not (is_in_body and self.cycle.response_started):
             refusal = problem(status, detail, headers={"Connection": "close"})
             lines = [*self.server_state.default_headers, *refusal.raw_headers]
             head = b"".join(b"%b: %b\r\n" % line for line in lines)
             self.transport.write(STATUS_LINE[status] + head + b"\r\n" + bytes(refusal.body))
         self.transport.close()
 
-    def _tell(self, most: int) -> None:
+    def _log_too_many(self, most: int) -> None:
         now = self.loop.time()
-        if now > BoundedProtocol.said_at + SILENT_SECONDS:
-            BoundedProtocol.said_at = now
+        if now > BoundedProtocol.logged_at + SILENT_SECONDS:
+            BoundedProtocol.logged_at = now
             log.warning(
                 "too many connections: others are refused; raise the limit of open files",
                 most=most,

@@ -1,4 +1,4 @@
-"""What endpoints share in being asked: the request, pages, headers."""
+"""Requests as endpoints take them: the body, query parameters of pages, and headers."""
 
 import base64
 import binascii
@@ -16,42 +16,45 @@ from cairn.service import Service
 from cairn.store.requests import Repeatable
 
 LONGEST_WAIT = 300.0  # seconds
-ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # what cursors of lists stand for
+ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # a position in a list, as a regular expression
 NUMBER = r"\d{1,18}"
 
 
 class ApiRequest(Request):
-    """A request as endpoints are given it: what can be had from it directly is no dependency, each
-    of which would cost as much as reading the body."""
+    """A request with the service and a strictly parsed body.
+
+    Endpoints take these values from here: a dependency of FastAPI's for each would cost as much
+    time as reading the body.
+    """
 
     @property
     def service(self) -> Service:
-        """Whom it asks."""
+        """The service that the application serves."""
         service: Service = self.app.state.service
         return service
 
     async def json(self) -> Any:
-        """The body, as JSON.
+        """The body as JSON, parsed in a thread if large.
 
         Raises:
-            JSONDecodeError: it is not JSON.
-            TooManyValues: it has more values than are taken.
-            Invalid: it cannot be what any endpoint takes.
+            JSONDecodeError: the body is not JSON.
+            TooManyValues: the body has more values than the limit.
+            Invalid: the body has a number that is too large, or too many fields.
         """
         body, most_values = await self.body(), self.app.state.max_body_values
         if len(body) > apart.LARGE_BYTES:
-            return await apart.do(bodies.parsed, body, most_values)
-        return bodies.parsed(body, most_values)
+            return await apart.do(bodies.parse, body, most_values)
+        return bodies.parse(body, most_values)
 
     async def repeatable(self, key: str | None) -> Repeatable | None:
-        """What tells it from other requests, if it has a key."""
+        """The identity of a request with an idempotency key; `None` without a key."""
         if key is None:
             return None
         return Repeatable(key, self.url.path, hashlib.sha256(await self.body()).hexdigest())
 
 
 class Paged(BaseModel):
-    """Which part of a list. A parameter that is not known is refused, never ignored."""
+    """Query parameters of a page of a list. Unknown parameters are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,10 +62,13 @@ class Paged(BaseModel):
     cursor: str | None = Field(None, description="The `next_cursor` of the page before.")
 
     def position(self, pattern: str) -> str | None:
-        """What the cursor stands for, if it is one that we gave out.
+        """The position that the cursor stands for; `None` without a cursor.
+
+        Args:
+            pattern: the regular expression of the list's positions.
 
         Raises:
-            InvalidCursor: it is not.
+            InvalidCursor: the cursor stands for no position of that form.
         """
         if self.cursor is None:
             return None
@@ -77,7 +83,7 @@ class Paged(BaseModel):
 
 
 def cursor(position: str | None) -> str | None:
-    """A position as it is given out: nothing that clients should read."""
+    """The opaque cursor for a position; `None` at the end of a list."""
     return None if position is None else base64.urlsafe_b64encode(position.encode()).decode()
 
 
@@ -97,9 +103,16 @@ Prefer = Annotated[
 
 
 def wait_seconds(prefer: str | None) -> float:
-    """How long the client prefers to wait: at most `LONGEST_WAIT`, and 0 if it does not say."""
+    """The seconds that the client prefers to wait (RFC 7240, section 4.3).
+
+    Args:
+        prefer: the header `Prefer`.
+
+    Returns:
+        At most `LONGEST_WAIT`; 0 without such a preference.
+    """
     for preference in re.split(r"[,;]", prefer or ""):
         wait = re.fullmatch(r"\s*wait\s*=\s*\"?(\d{1,9})\"?\s*", preference, re.IGNORECASE)
         if wait:
             return min(float(wait[1]), LONGEST_WAIT)
-    return 0.0  # RFC 7240: preferences that are not understood are ignored
+    return 0.0  # RFC 7240, section 2: unknown preferences are ignored

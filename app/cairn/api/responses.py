@@ -1,5 +1,4 @@
-"""How what was found, or accepted, is answered: as JSON that is written once, and apart where it
-is large."""
+"""Responses: models as JSON, written in a thread if large."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,39 +27,56 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def answered(
+async def json_response(
     payload: Any,
-    shown: Callable[[], BaseModel],
+    model: Callable[[], BaseModel],
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer; it is made in a thread where the payload, which it shows, is large.
+    """The response with a model's JSON, made in a thread if the payload is large.
 
-    It is valid already: the framework would validate it once more.
+    A response, and no model for FastAPI to return: the framework would validate the model again.
+
+    Args:
+        payload: the large parts of the model, before conversion.
+        model: makes the model.
+        status: the HTTP status.
+        headers: headers besides the content's.
     """
-    content = await apart.if_large(payload, lambda: shown().model_dump_json())
+    content = await apart.if_large(payload, lambda: model().model_dump_json())
     return Response(content, status, headers, media_type="application/json")
 
 
-async def run_answered(
+async def run_response(
     run: RunView, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The run as it stands."""
-    payload = (run.start_event, run.stop_event, [it.question for it in run.waiting_for])
-    return await answered(payload, lambda: RunOut.of(run), status, headers)
+    """The response with a run."""
+    questions = [awaited.question for awaited in run.waiting_for]
+    payload = (run.start_event, run.stop_event, questions)
+    return await json_response(payload, lambda: RunOut.of(run), status, headers)
 
 
-async def accepted(service: Service, run_id: UUID, wait: float) -> Response:
-    """202 and the run, or 200 if it has ended within the time that was preferred. A run that
-    begins to wait for an event is not waited for any longer."""
+async def accepted_response(service: Service, run_id: UUID, wait: float) -> Response:
+    """The response to a request that starts a run: 202, or 200 if the run ends within the wait.
+
+    The response comes early if the run begins to wait for an event.
+
+    Args:
+        service: the service that has accepted the run.
+        run_id: the run.
+        wait: seconds to wait for the end; 0 to answer at once.
+
+    Raises:
+        NotFound: the run was deleted meanwhile.
+    """
     headers = {"Location": f"/runs/{run_id}"}
     if wait:
         wait = service.patience(wait)
-        headers |= applied(wait)
+        headers |= preference_applied(wait)
     run = await service.run(run_id, wait, is_new=True)
-    return await run_answered(run, 200 if wait and run.status in ENDED else 202, headers)
+    return await run_response(run, 200 if wait and run.status in ENDED else 202, headers)
 
 
-def applied(wait: float) -> dict[str, str]:
-    """What says for how long a preference to wait was applied."""
+def preference_applied(wait: float) -> dict[str, str]:
+    """The header for an applied preference to wait, in seconds (RFC 7240, section 3)."""
     return {"Preference-Applied": f"wait={wait:g}"}

@@ -6,21 +6,27 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from cairn.api.headers import LOCATION, PREFERENCE_APPLIED
-from cairn.api.listing import CheckpointList, CheckpointQuery, checkpoints_answered
+from cairn.api.listing import CheckpointList, CheckpointQuery, checkpoints_response
 from cairn.api.problems import WITH_BODY, refuses
 from cairn.api.requests import ID, NUMBER, ApiRequest, Key, Paged, Prefer, cursor, wait_seconds
-from cairn.api.responses import ACCEPTED, accepted, answered, applied, run_answered
+from cairn.api.responses import (
+    ACCEPTED,
+    accepted_response,
+    json_response,
+    preference_applied,
+    run_response,
+)
 from cairn.api.schemas import EventIn, RunIn, RunList, RunOut
 from cairn.api.strict import StrictRoute
 from cairn.engine.core.records import Status
 
-CANCEL_SECONDS = 5.0  # that are waited for another process to cancel a run that it drives
+CANCEL_SECONDS = 5.0  # to wait for the cancellation by the process that drives the run
 
 router = APIRouter(tags=["runs"], route_class=StrictRoute)
 
 
 class RunQuery(Paged):
-    """Which runs; a filter that is left out matches any."""
+    """Query parameters of the list of runs; a filter left out matches any run."""
 
     workflow: str | None = None
     status: Status | None = None
@@ -57,7 +63,7 @@ async def start_run(
         body.if_busy == "queue",
         await request.repeatable(key),
     )
-    return await accepted(request.service, run_id, wait_seconds(prefer))
+    return await accepted_response(request.service, run_id, wait_seconds(prefer))
 
 
 @router.get("/runs", response_model=RunList, responses=refuses("invalid-cursor"))
@@ -66,7 +72,7 @@ async def list_runs(request: ApiRequest, query: Annotated[RunQuery, Query()]) ->
     page = await request.service.runs(
         query.workflow, query.status, query.context_id, query.limit, query.position(ID)
     )
-    return await answered(
+    return await json_response(
         [(run.start_event, run.stop_event) for run in page.items],
         lambda: RunList(
             items=[RunOut.of(run) for run in page.items], next_cursor=cursor(page.next_position)
@@ -81,11 +87,12 @@ async def list_runs(request: ApiRequest, query: Annotated[RunQuery, Query()]) ->
 )
 async def get_run(request: ApiRequest, run_id: UUID, prefer: Prefer = None) -> Response:
     """One run, as it stands; with `Prefer: wait=N`, waited for until it ends or begins to wait for
-    an event from outside."""
+    an event from outside.
+    """  # noqa: D205  # in the OpenAPI schema as it is
     wanted = wait_seconds(prefer)
     wait = request.service.patience(wanted)
     run = await request.service.run(run_id, wait)
-    return await run_answered(run, headers=applied(wait) if wanted else None)
+    return await run_response(run, headers=preference_applied(wait) if wanted else None)
 
 
 @router.delete(
@@ -105,7 +112,7 @@ async def delete_run(request: ApiRequest, run_id: UUID) -> None:
 async def cancel_run(request: ApiRequest, run_id: UUID) -> Response:
     """End a run. Its checkpoints stay, with what was under way still pending: it can be rerun."""
     await request.service.cancel(run_id)
-    return await run_answered(await request.service.run(run_id, CANCEL_SECONDS))
+    return await run_response(await request.service.run(run_id, CANCEL_SECONDS))
 
 
 @router.post(
@@ -128,7 +135,7 @@ async def send_event(request: ApiRequest, run_id: UUID, body: EventIn, key: Key 
     """Say something to a run: an answer it waits for, or an event for its steps."""
     await request.service.send_event(run_id, body.type, body.data, await request.repeatable(key))
     run = await request.service.run(run_id)
-    return await run_answered(run, 202, {"Location": f"/runs/{run_id}"})
+    return await run_response(run, 202, {"Location": f"/runs/{run_id}"})
 
 
 @router.get(
@@ -143,4 +150,4 @@ async def list_run_checkpoints(
     page = await request.service.run_checkpoints(
         run_id, query.filters(), query.events, query.limit, query.position(NUMBER)
     )
-    return await checkpoints_answered(page, query)
+    return await checkpoints_response(page, query)

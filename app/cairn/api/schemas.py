@@ -1,4 +1,4 @@
-"""What goes over HTTP, as Pydantic models."""
+"""The JSON of requests and responses, as Pydantic models."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -21,17 +21,17 @@ from cairn.store.run_views import RunView
 
 T = TypeVar("T")
 SCHEMAS: WeakKeyDictionary[type[BaseModel], dict[str, Any]] = WeakKeyDictionary()
-"""Schemas that have been made: one takes pydantic a millisecond."""
+"""JSON Schemas by class; to generate one takes a millisecond."""
 
 
 class Body(BaseModel):
-    """A request's body: what is not known is refused, not ignored."""
+    """A request body. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class List(BaseModel, Generic[T]):
-    """Some of the items, and where the next ones begin."""
+    """A page of a list: items, and the cursor of the next page."""
 
     items: list[T]
     next_cursor: str | None = Field(description="Pass it as `cursor` for more; null at the end.")
@@ -45,7 +45,7 @@ class EventOut(BaseModel):
 
     @classmethod
     def of(cls, event: SealedEvent) -> "EventOut":
-        """The event as it is shown."""
+        """The model of an event."""
         return cls(**shown(event))
 
 
@@ -71,7 +71,7 @@ class WorkflowOut(BaseModel):
 
     @classmethod
     def of(cls, workflow: Workflow) -> "WorkflowOut":
-        """The workflow as it is shown."""
+        """The model of a workflow."""
         graph = workflow.graph
         stops = [_schema(stop) for stop in graph.stops]
         return cls(
@@ -132,7 +132,7 @@ class RunIn(Body):
     context_id: UUID | None = Field(
         default=None, description="The context to run in; null makes one.", examples=[None]
     )
-    # Generated clients would demand a field with a default in the schema that is never null.
+    # A factory keeps the default out of the schema: generated clients would demand the field.
     if_busy: Literal["queue", "reject"] = Field(
         default_factory=lambda: "queue",
         description="While another run of the context is under way: wait for it, which is the "
@@ -186,20 +186,20 @@ class WaitingOut(BaseModel):
     deadline: datetime | None = Field(description="When the run goes on without it, if it does.")
 
     @classmethod
-    def of(cls, asked: Asked) -> "WaitingOut":
-        """The question as it is shown."""
+    def of(cls, awaited: Asked) -> "WaitingOut":
+        """The model of an event that a run waits for."""
         return cls(
-            type=asked.event_type,
-            schema=None if asked.kind is None else _schema(asked.kind),
-            question=None if asked.question is None else EventOut.of(asked.question),
-            requirements=plain(dict(asked.requirements)),
-            since=asked.since,
-            deadline=asked.deadline,
+            type=awaited.event_type,
+            schema=None if awaited.kind is None else _schema(awaited.kind),
+            question=None if awaited.question is None else EventOut.of(awaited.question),
+            requirements=plain(dict(awaited.requirements)),
+            since=awaited.since,
+            deadline=awaited.deadline,
         )
 
 
 SHOWN_AS: dict[str, Any] = {"stop_event": "result"}
-"""What payloads of a run are called where they are shown, if not as they are kept."""
+"""The API's names for payloads of a run, if different from the stored names."""
 
 
 class RunOut(BaseModel):
@@ -233,7 +233,7 @@ class RunOut(BaseModel):
 
     @classmethod
     def of(cls, run: RunView) -> "RunOut":
-        """The run as it is shown."""
+        """The model of a run."""
         error = None
         if run.error is not None:
             error = ErrorOut(type=run.error.type, message=run.error.message, step=run.error.step)
@@ -249,7 +249,7 @@ class RunOut(BaseModel):
             root_run_id=run.root_run_id,
             origin_checkpoint_id=run.origin_checkpoint_id,
             checkpoint_count=run.checkpoint_count,
-            waiting_for=[WaitingOut.of(asked) for asked in run.waiting_for],
+            waiting_for=[WaitingOut.of(awaited) for awaited in run.waiting_for],
             created_at=run.created_at,
             started_at=run.started_at,
             finished_at=run.finished_at,
@@ -291,14 +291,24 @@ class CheckpointWhole(CheckpointWithEvents):
 
 
 def checkpoint_out(listed: CheckpointSummary, events: bool) -> CheckpointOut:
-    """A checkpoint as it is shown in a list."""
+    """The model of a checkpoint in a list.
+
+    Args:
+        listed: the checkpoint.
+        events: with the input event and the output event.
+    """
     return (
         CheckpointWithEvents(**_with_events(listed)) if events else CheckpointOut(**_bare(listed))
     )
 
 
 def checkpoint_whole(found: CheckpointDetail, steps: Iterable[str]) -> CheckpointWhole:
-    """A checkpoint as it is shown by itself; `steps` are its workflow's, where that is loaded."""
+    """The model of a checkpoint with events and state.
+
+    Args:
+        found: the checkpoint.
+        steps: the names of the workflow's steps; none if the workflow is not loaded.
+    """
     state = ctx_state(steps, found.snapshot, found.trail)
     return CheckpointWhole(**_with_events(found.listed), ctx_state=state)
 
@@ -326,7 +336,7 @@ def _schema(kind: type[BaseModel]) -> dict[str, Any]:
     if kind not in SCHEMAS:
         try:
             SCHEMAS[kind] = kind.model_json_schema()
-        except PydanticInvalidForJsonSchema as error:  # a field of a type that JSON has not got
+        except PydanticInvalidForJsonSchema as error:  # a field of a type without a JSON Schema
             SCHEMAS[kind] = {"title": kind.__name__, "type": "object", "$comment": error.message}
     return SCHEMAS[kind]
 

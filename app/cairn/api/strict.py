@@ -1,4 +1,4 @@
-"""What the framework would let pass: queries that nobody reads, and filters given twice."""
+"""Strict query strings: no unknown parameter, and no parameter given twice."""
 
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
@@ -15,28 +15,31 @@ REPEATED = "it is given more than once, and takes one value: give it once"
 
 
 class StrictRoute(APIRoute):
-    """A route whose endpoint is given an `ApiRequest`: FastAPI's way of having another class of
-    request.
+    """A route that passes an `ApiRequest` to its endpoint, and refuses a doubtful query string.
 
-    Where no parameter of a query is known, any is refused, never ignored; and one that is given
-    twice is refused, where the framework would take the last.
+    Without query parameters of its own, the endpoint would ignore any; of a parameter given twice,
+    FastAPI would take the last. A subclass of `APIRoute` is FastAPI's way to a class of requests.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler."""
+        """The handler of the route's requests.
+
+        Raises:
+            RequestValidationError: by the handler, for a refused query string.
+        """
         handle = super().get_route_handler()
         takes_query = bool(self.dependant.query_params)
 
         async def strict(request: Request) -> Response:
-            if request.scope["query_string"] and (wrong := [*_wrong(request, takes_query)]):
-                raise RequestValidationError(wrong)
+            if request.scope["query_string"] and (mistakes := [*_mistakes(request, takes_query)]):
+                raise RequestValidationError(mistakes)
             return await handle(ApiRequest(request.scope, request.receive))
 
         return strict
 
 
-def _wrong(request: Request, takes_query: bool) -> Iterator[dict[str, Any]]:
-    """What is wrong with the query, as the framework would say it."""
+def _mistakes(request: Request, takes_query: bool) -> Iterator[dict[str, Any]]:
+    """Yield the mistakes of a query string, in the form of FastAPI's validation errors."""
     for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
         if not takes_query:
             yield {"type": "extra_forbidden", "loc": ("query", name), "msg": UNKNOWN}

@@ -15,7 +15,9 @@ async def list_workflows(request: ApiRequest) -> WorkflowList:
     """The workflows there are, and the files that could not be loaded."""
     return WorkflowList(
         items=[WorkflowOut.of(workflow) for workflow in request.service.catalog.workflows.values()],
-        broken=[BrokenOut(file=it.file, error=it.error) for it in request.service.catalog.broken],
+        broken=[
+            BrokenOut(file=each.file, error=each.error) for each in request.service.catalog.broken
+        ],
         next_cursor=None,
     )
 

@@ -15,7 +15,7 @@ import httpx
 import orjson
 from rich.console import Console
 
-WORKFLOWS = Path(__file__).with_name("workflows")  # whatever folder the demo is shown in
+WORKFLOWS = Path(__file__).with_name("workflows")  # independent of the working folder
 TOPICS = ("math", "programming", "cats")
 START_SECONDS = 30.0
 RUN_SECONDS = 150.0
@@ -24,14 +24,14 @@ out = Console(highlight=False, soft_wrap=True)
 
 
 class Failed(Exception):
-    """The demo did not show what it should; the message says why."""
+    """The demo did not go as expected; the message says why."""
 
 
 def walk() -> None:
-    """Walk through the notebook.
+    """Run the demo on a service of its own, with a fresh database.
 
     Raises:
-        Failed: something was not as it should be.
+        Failed: the service does not start, a request is refused, or a run does not complete.
     """
     with (
         tempfile.TemporaryDirectory(prefix="cairn-demo-") as folder,
@@ -47,29 +47,32 @@ class _Walk:
         self._url = url
 
     def go(self) -> None:
-        """All of it, cell by cell."""
-        _say("A context holds the state and the checkpoints of the runs in it.")
-        context = self._ask("POST", "/contexts", {"workflow": "joke"})["id"]
+        """Send the requests for each cell of the notebook, and check the answers."""
+        _print_heading("A context holds the state and the checkpoints of the runs in it.")
+        context = self._request("POST", "/contexts", {"workflow": "joke"})["id"]
         for number, topic in enumerate(TOPICS):
-            _say(f"Run {number + 1}: a joke about {topic}, and what is wrong with it.")
+            _print_heading(f"Run {number + 1}: a joke about {topic}, and what is wrong with it.")
             body = {"workflow": "joke", "start_event": {"topic": topic}, "context_id": context}
-            self._follow(self._ask("POST", "/runs", body))
-            _say("Each step that completed has left a checkpoint, and the StartEvent another.")
-            found = self._ask("GET", f"/contexts/{context}/checkpoints")["items"]
+            self._follow(self._request("POST", "/runs", body))
+            _print_heading(
+                "Each step that completed has left a checkpoint, and the StartEvent another."
+            )
+            found = self._request("GET", f"/contexts/{context}/checkpoints")["items"]
             self._expect(len(found), 3 * (number + 1), "checkpoints in the context")
-        _say("Only the checkpoints whose step gave a StopEvent: the critiques.")
+        _print_heading("Only the checkpoints whose step gave a StopEvent: the critiques.")
         self._filtered(context, "output_event_type=StopEvent", "result")
-        _say("Only those after generate_joke: the jokes.")
+        _print_heading("Only those after generate_joke: the jokes.")
         jokes = self._filtered(context, "last_completed_step=generate_joke", "joke")
-        _say("Run from there: the first joke is criticised again, and not written again.")
-        rerun = self._follow(self._ask("POST", f"/checkpoints/{jokes[0]['id']}/rerun"))
+        _print_heading("Run from there: the first joke is criticised again, and not written again.")
+        rerun = self._follow(self._request("POST", f"/checkpoints/{jokes[0]['id']}/rerun"))
         self._expect(rerun["checkpoint_count"], 1, "step executed")
-        found = self._ask("GET", f"/contexts/{context}/checkpoints")["items"]
+        found = self._request("GET", f"/contexts/{context}/checkpoints")["items"]
         self._expect(len(found), 10, "checkpoints in the context")
         out.print("\n✓ That is the notebook, over HTTP.", style="bold green")
 
     def _filtered(self, context: str, query: str, field: str) -> list[dict[str, Any]]:
-        found = self._ask("GET", f"/contexts/{context}/checkpoints?{query}&include=events")["items"]
+        path = f"/contexts/{context}/checkpoints?{query}&include=events"
+        found = self._request("GET", path)["items"]
         for checkpoint in found:
             text = " ".join(str(checkpoint["output_event"]["data"][field]).split())
             out.print(f"    • {text}", style="cyan", markup=False)
@@ -77,17 +80,17 @@ class _Walk:
         return list(found)
 
     def _follow(self, run: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Show each step of the run as it completes."""
-        began, seen = time.monotonic(), int(run["origin_checkpoint_id"] is None)
+        """Print each step of the run as it completes, and return the completed run."""
+        began, shown = time.monotonic(), int(run["origin_checkpoint_id"] is None)
         with out.status("the model works ..."):
             while True:
                 checkpoints = self._get(f"/runs/{run['id']}/checkpoints?include=events")["items"]
-                for checkpoint in checkpoints[seen:]:
+                for checkpoint in checkpoints[shown:]:
                     seconds = time.monotonic() - began
                     out.print(f"    ● {checkpoint['last_completed_step']} ({seconds:.1f} s)")
-                seen = max(seen, len(checkpoints))
+                shown = max(shown, len(checkpoints))
                 run = self._get(f"/runs/{run['id']}")
-                if run["status"] == "completed" and seen == run["checkpoint_count"]:
+                if run["status"] == "completed" and shown == run["checkpoint_count"]:
                     return run
                 if run["status"] in ("failed", "cancelled"):
                     error = run["error"] or {"type": run["status"], "message": ""}
@@ -96,8 +99,8 @@ class _Walk:
                     raise Failed(f"the run has not ended within {RUN_SECONDS:.0f} seconds.")
                 time.sleep(0.2)
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Print the curl line that does the same, and ask."""
+    def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Print the request as a curl command, send it, and return the JSON of the answer."""
         quoted = shlex.quote(f"{self._url}{path}")
         words = ["curl", quoted]
         if method == "POST":
@@ -105,12 +108,12 @@ class _Walk:
         if body is not None:
             words += ["--json", shlex.quote(orjson.dumps(body).decode())]
         out.print(f"  $ {' '.join(words)}", style="yellow", markup=False)
-        return self._answer(self._client.request(method, path, json=body))
+        return self._json(self._client.request(method, path, json=body))
 
     def _get(self, path: str) -> Any:
-        return self._answer(self._client.get(path))
+        return self._json(self._client.get(path))
 
-    def _answer(self, response: httpx.Response) -> Any:
+    def _json(self, response: httpx.Response) -> Any:
         if response.is_error:
             raise Failed(f"{response.request.method} {response.request.url}: {response.text}")
         return response.json()
@@ -123,7 +126,7 @@ class _Walk:
 
 @contextmanager
 def _service(folder: Path) -> Iterator[str]:
-    """The service in a process of its own, on a free port and a fresh database."""
+    """The URL of a service in a process of its own, on a free port and a fresh database."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -157,5 +160,5 @@ def _await_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> Non
     raise Failed(f"the service did not start:\n{log.read_text()}")
 
 
-def _say(text: str) -> None:
+def _print_heading(text: str) -> None:
     out.print(f"\n{text}", markup=False)

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 
 def near(name: str, names: Iterable[str]) -> str:
-    """A hint at the name that was meant, or at all there are: " Did you mean 'prompt'?\""""
+    """A hint at the name that was meant, such as " Did you mean 'prompt'?", or at all names."""
     known = sorted(names)
     found = get_close_matches(name, known, n=1)
     if found:

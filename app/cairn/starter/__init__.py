@@ -19,20 +19,20 @@ EXAMPLE = """\
 
 
 def lay_out(folder: Path) -> list[Path]:
-    """Make the folder and put the files into it.
+    """Make a folder with the starter's files.
 
     Returns:
-        The files.
+        The paths of the files.
 
     Raises:
-        ValueError: there is one of them already, or it cannot be written; none is overwritten.
+        ValueError: a file is there already, or cannot be written. No file is overwritten.
     """
     files = [file for file in sorted(FILES.rglob("*")) if file.is_file() and _is_source(file)]
     made = [folder / file.relative_to(FILES) for file in files]
     example = folder / ".env.example"
-    there = [str(file) for file in (*made, example) if file.exists()]
-    if there:
-        raise ValueError(f"There is {', '.join(there)} already. Name another folder.")
+    existing = [str(file) for file in (*made, example) if file.exists()]
+    if existing:
+        raise ValueError(f"There is {', '.join(existing)} already. Name another folder.")
     try:
         for source, target in zip(files, made, strict=True):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def _is_source(file: Path) -> bool:
 
 
 def _settings() -> Iterator[str]:
-    """Every setting with its description and default, as a comment."""
+    """Yield each setting, commented out, with its description and default."""
     defaults = lines(Settings.model_construct(), {}, ())
     for field, line in zip(Settings.model_fields.values(), defaults, strict=True):
         setting = line.removeprefix("#").rpartition("  # ")[0]

@@ -1,5 +1,4 @@
-"""Drawings of runs with lists and joins of events, of caught failures, and of reruns that take up
-what was under way."""
+"""Drawings of runs with lists and joins of events, with caught failures, and of reruns."""
 
 import asyncio
 from collections import Counter

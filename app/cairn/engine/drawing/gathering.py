@@ -1,5 +1,4 @@
-"""Which events a step that takes several was started with: found by the keys they were put by
-under."""
+"""Gathering: the events that started a step with several, found by the keys of the buffers."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
@@ -54,8 +53,10 @@ class Gathering:
                 yield delivery, [node for node in nodes if node is not None]
 
     def _put_by(self, delta: Delta, pills: Sequence[Pill]) -> None:
-        """Note which events were put by. What the fact has put by and taken as well is only found
-        among what it has dropped."""
+        """Note the events put by.
+
+        Events both put by and taken by this fact appear only among the dropped entries.
+        """
         gathered = delta.gathered
         keys = [key for key in (*gathered.drop, *gathered.put) if key not in self._nodes]
         used: set[tuple[str, str]] = set()

@@ -31,8 +31,10 @@ def going_back(count: int, edges: Sequence[tuple[int, int]]) -> set[tuple[int, i
 
 
 def layers_of(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """Each node below all that lead to it; one that nothing leads to, right above what it leads
-    to."""
+    """The layer of each node: below all its sources.
+
+    A node without sources is directly above its topmost target.
+    """
     leads: list[list[int]] = [[] for _ in range(count)]
     missing = [0] * count
     for source, target in edges:

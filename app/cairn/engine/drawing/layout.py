@@ -30,8 +30,10 @@ class Point(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The middle of each node, and the curve of each edge: a start, and then three points for each
-    part of it, as in SVG's `C`."""
+    """The middle of each node, and the curve of each edge.
+
+    A curve has a start, and three points for each part, as SVG's path command `C`.
+    """
 
     width: float
     height: float

@@ -40,8 +40,10 @@ def picture_of_run(
 
 
 class _Pending(NamedTuple):
-    """A delivery that has not completed, with the nodes that lead to its next box; `waited` is
-    its box before, if its step began to wait."""
+    """A delivery that has not completed, with the nodes that lead to its next box.
+
+    `waited` is the box before, if the step began to wait.
+    """
 
     step: str
     causes: list[str]
@@ -140,8 +142,10 @@ class _Lineage:
         return box
 
     def _outside(self, delta: Delta, event: SealedEvent) -> str | None:
-        """Whoever has said this: in answer to the question of a step that waits, or to the only
-        one that there is."""
+        """The node of the sender outside, led to by the questions that the event answers.
+
+        Those are the questions of the waits answered, or else the only open question.
+        """
         if self.sketch.is_a(event, StartEvent):
             return None
         asked = [key for key in delta.waits.put if key in self._questions]
@@ -153,8 +157,10 @@ class _Lineage:
     # What it led to
 
     def _deliver(self, record: Record, pills: Sequence[Pill]) -> None:
-        """Whom each event was for. Ids count up in the order of sending; one that was for nobody
-        has an id of its own."""
+        """Note the step of each event sent.
+
+        Ids count up in the order of sending; an event without a step has an id of its own.
+        """
         put, unclaimed = record.delta.deliveries.put, record.delta.unclaimed.put
         new = [(d.id, d.event, d.step) for d in put.values() if d.id >= record.first_id]
         new += [(id_, event, "") for id_, event in unclaimed.items()]
@@ -206,8 +212,10 @@ def _each(event: SealedEvent) -> list[SealedEvent]:
 
 
 def _before(first: Record, known: Mapping[int, Delivery]) -> list[Delivery]:
-    """What was pending before the fact: what still is, and what it has dropped, as far as that is
-    known or its record tells."""
+    """The deliveries pending before the fact.
+
+    Those are the ones still pending, and the ones dropped by the fact as far as known.
+    """
     pending = {i: d for i, d in first.snapshot.deliveries.items() if i < first.first_id}
     pending |= {id_: known[id_] for id_ in first.delta.deliveries.drop if id_ in known}
     match first.fact:

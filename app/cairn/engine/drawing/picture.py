@@ -32,8 +32,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """From one node to another, by their ids. Loose ones carry no event on its way: an event that
-    was put by and collected, or a step that goes on after it has waited."""
+    """A line between two nodes, named by id.
+
+    A loose edge carries no event on the way: the event was put by and collected, or the edge joins
+    a step that waits with the same step going on.
+    """
 
     source: str
     target: str

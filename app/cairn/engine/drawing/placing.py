@@ -104,8 +104,10 @@ def _distance(left: Place, right: Place) -> float:
 
 
 def _spread(row: list[Place], wanted: list[float], weights: list[float]) -> None:
-    """Place the row as near as can be to what is wanted, and apart: least squares under an order,
-    by pooling neighbours that would overlap."""
+    """Place a row as near as possible to the places wanted, without overlaps.
+
+    Least squares under an order, by pooling neighbours that would overlap.
+    """
     offsets, offset = [], 0.0
     for number, place in enumerate(row):
         if number:

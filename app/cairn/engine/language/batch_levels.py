@@ -57,8 +57,11 @@ class Levels:
                         ahead += new
 
     def _grow(self) -> bool:
-        """What collects a step's lists, or catches its failure, gives to its level: whether that
-        is more than was known."""
+        """Add to each step's output the outputs of its collectors and its error handler.
+
+        Returns:
+            True if a set has grown: then call again.
+        """
         known = sum(len(kinds) for kinds in self._back.values())
         for name in self.batches:
             for collector in self._bound(name):

@@ -15,8 +15,10 @@ from cairn.engine.language.state_store import Cells
 
 
 class Behind(ABC):
-    """What a context asks. Both kinds of context have what is abstract; each has a part of the
-    rest, and refuses the other part with a ContextStateError.
+    """The operations behind a context.
+
+    Both kinds of context have the abstract ones. Each has a part of the rest, and refuses the other
+    part with a ContextStateError.
     """
 
     @property

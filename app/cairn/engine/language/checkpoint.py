@@ -98,8 +98,10 @@ class Checkpoint(BaseModel):
 
     @property
     def first_id(self) -> int:
-        """Where the ids begin that this checkpoint's own fact has given to what it sent; what is
-        pending with a lower one was pending before."""
+        """The lowest id that this checkpoint's own fact can have given to an event sent.
+
+        A delivery pending with a lower id was pending before the fact.
+        """
         return self._first_id
 
     def later(self) -> list[Record] | None:

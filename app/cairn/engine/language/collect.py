@@ -10,15 +10,19 @@ class Cardinality:
 
 @dataclass(frozen=True)
 class All(Cardinality):
-    """All there are: the step starts once nothing of the batch is pending any more. They come in
-    the order of the returned list, and where several come of one of its events, in that of their
-    arrival."""
+    """All events of the batch: the step starts once nothing of the batch is pending.
+
+    The events come in the order of the returned list; several that come of one member, in the order
+    of arrival.
+    """
 
 
 @dataclass(frozen=True)
 class Take(Cardinality):
-    """The first `n` that arrive. The step starts with the last of them, or with fewer if the batch
-    ends before; events that come later go nowhere.
+    """The first `n` events to arrive.
+
+    The step starts with the last of these, or with fewer at the end of the batch. Later events go
+    nowhere.
 
     Raises:
         ValueError: `n` is not a whole number of 1 or more.

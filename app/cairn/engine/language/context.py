@@ -108,8 +108,10 @@ class Context(Generic[S]):
         return self._behind.is_running
 
     async def running_steps(self) -> list[str]:
-        """The names of the steps under way in this context's runs; those that wait for an event
-        are left out."""
+        """The names of the steps under way in this context's runs.
+
+        Steps that wait for an event are left out.
+        """
         return await self._behind.running_steps()
 
     def stream_events(self, expose_internal: bool = False) -> AsyncIterator[Event]:
@@ -144,8 +146,10 @@ class Context(Generic[S]):
     def to_dict(
         self, serializer: BaseSerializer | None = None, *, include_state: bool = True
     ) -> dict[str, Any]:
-        """The context as a dict of JSON's types: its state, and what is pending of the run under
-        way, or of one that was cancelled last. Its checkpoints are not part of it.
+        """The context as a dict of JSON's types.
+
+        The dict has the state, and all that is pending in the run under way or in a run that was
+        cancelled last. Checkpoints are left out.
 
         Args:
             serializer: writes the parts as text in the dict; by default they are spelled out.
@@ -163,8 +167,9 @@ class Context(Generic[S]):
         data: Mapping[str, Any],
         serializer: BaseSerializer | None = None,
     ) -> Context[S]:
-        """The context that `to_dict` has written. If a run was under way, the next `run` in it goes
-        on with that one.
+        """The context that `to_dict` has written.
+
+        If a run was under way, the next `run` in the context goes on with that run.
 
         Args:
             serializer: the one that `to_dict` was given, if it was given one.
@@ -212,8 +217,10 @@ class Context(Generic[S]):
 
     @property
     def store(self) -> StateStore[S]:
-        """The state by path, whole, or edited in one go. Of the type that the steps' annotations
-        name, `Context[MyState]`; otherwise a `DictState`."""
+        """The state: by path, whole, or edited in one go.
+
+        The type is the one in the steps' annotations, `Context[MyState]`, or else `DictState`.
+        """
         return StateStore(self._behind.cells(), cast("type[S]", self._behind.state_type))
 
     def retry_info(self) -> RetryInfo:

@@ -7,8 +7,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 def undeclared(kind: type["Dynamic"], names: Iterable[str]) -> list[str]:
-    """Which of the names are of no field of the model; none where it is one that declares no
-    fields, or says itself that it takes others."""
+    """The names that are no field or alias of the model.
+
+    None for a model that declares no fields, or sets `extra` in its own configuration.
+    """
     fields = kind.model_fields
     unknown = [name for name in names if name not in fields]
     if not unknown or not fields or not isinstance(kind.model_config.get("extra"), _Unsaid):
@@ -18,8 +20,10 @@ def undeclared(kind: type["Dynamic"], names: Iterable[str]) -> list[str]:
 
 
 class _Unsaid(str):
-    """What a class says of fields that it does not declare, where it says nothing itself: pydantic
-    keeps only what holds in the end."""
+    """The value of `extra` for a class that does not set one.
+
+    Pydantic keeps only the value in force, without its origin: the type tells.
+    """
 
     __slots__ = ()
 

@@ -76,8 +76,10 @@ class StopEvent(Event):
 
 
 def outcome(stop: StopEvent) -> Any:
-    """What a run came to that ended with this: a plain event's `result`; of a subclass, the
-    event."""
+    """The outcome of a run that ended with this event.
+
+    That is the `result` of a plain `StopEvent`, and the event itself for a subclass.
+    """
     return stop.result if type(stop) is StopEvent else stop
 
 
@@ -90,8 +92,10 @@ class HumanResponseEvent(Event):
 
 
 class EventBatch(Event):
-    """Several events as one: what a step with several event parameters or with a list has taken,
-    or the list that a step has returned."""
+    """Several events as one.
+
+    The input of a step with several event parameters or a list parameter, or a returned list.
+    """
 
     events: list[SerializeAsAny[Event]]
 

@@ -69,8 +69,11 @@ class JsonSerializer(BaseSerializer):
 
 
 class PickleSerializer(JsonSerializer):
-    """As JsonSerializer; what it cannot write is pickled. For use as a library only: reading a
-    pickle executes what is in it, so that nothing from elsewhere may be read."""
+    """A JsonSerializer that pickles values without a JSON form.
+
+    For use as a library only: to read a pickle executes its content, so that no pickle from
+    elsewhere may be read.
+    """
 
     def bind(self, types: Mapping[str, type], find: Find) -> Serializer:
         """What writes and reads the values of a workflow with these types."""

@@ -109,11 +109,14 @@ class StateStore(Generic[S]):
         return self._whole()
 
     async def set_state(self, state: S) -> None:
-        """Replace the whole state; or, with a state of a type that the declared one inherits from,
-        the fields of that.
+        """Replace the whole state, or the fields of a base class.
+
+        Args:
+            state: of the declared type, for the whole; of a base class of that type, for the fields
+                of the base class.
 
         Raises:
-            WorkflowRuntimeError: it is of neither.
+            WorkflowRuntimeError: the state is of another type.
         """
         is_part = type(state) in self._type.__mro__ and type(state) is not self._type
         if not isinstance(state, self._type) and not is_part:

@@ -22,8 +22,12 @@ CONFIG = "__cairn_step__"
 
 @dataclass(frozen=True, slots=True)
 class Catches:
-    """Of a step that handles failures: those of which steps, `None` for all that no other handler
-    names; and how often on the way of one event."""
+    """The failures that a step handles.
+
+    Attributes:
+        for_steps: the steps whose failures; `None` for all steps that no other handler names.
+        max_recoveries: how many times on the way of one event.
+    """
 
     for_steps: tuple[str, ...] | None
     max_recoveries: int

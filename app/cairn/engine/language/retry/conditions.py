@@ -16,7 +16,8 @@ ExceptionTypes = type[BaseException] | tuple[type[BaseException], ...]
 class RetryCondition(Protocol):
     """Says whether an error is worth another attempt."""
 
-    def __call__(self, error: BaseException, /) -> bool: ...
+    def __call__(self, error: BaseException, /) -> bool:
+        """True to try again after the error."""
 
 
 class Condition:

@@ -10,15 +10,18 @@ from cairn.engine.language.retry.attempt import FailedAttempt, Seconds, check_ca
 
 
 class StopCondition(Protocol):
-    """Says whether to give up.
-
-    It is given how many attempts have failed, 1 after the first; the seconds since the first began;
-    and how many would be waited now.
-    """
+    """Says whether to give up."""
 
     def __call__(
         self, attempts: int, elapsed_time: float, /, *, upcoming_sleep: float = 0.0
-    ) -> bool: ...
+    ) -> bool:
+        """True to give up.
+
+        Args:
+            attempts: the number of failed attempts, 1 after the first.
+            elapsed_time: seconds since the first attempt began.
+            upcoming_sleep: seconds to wait before the next attempt.
+        """
 
 
 class Stop:

@@ -12,13 +12,15 @@ from cairn.engine.language.retry.attempt import FailedAttempt, Seconds, check_ca
 
 
 class WaitStrategy(Protocol):
-    """Says how many seconds to wait before the next attempt.
+    """Says how many seconds to wait before the next attempt."""
 
-    It is given how often the step has been tried *again*: 0 after the first failure. Where it draws
-    at random, equal seeds must give equal waits.
-    """
+    def __call__(self, attempts: int, /, *, seed: int | None = None) -> float:
+        """The seconds to wait.
 
-    def __call__(self, attempts: int, /, *, seed: int | None = None) -> float: ...
+        Args:
+            attempts: how many times the step has been tried *again*: 0 after the first failure.
+            seed: for a wait drawn at random: equal seeds must give equal waits.
+        """
 
 
 class Wait:
@@ -111,8 +113,10 @@ def wait_random(min: Seconds = 0, max: Seconds = 1) -> Wait:
 def wait_random_exponential(
     multiplier: float = 1, exp_base: float = 2, max: Seconds = 60, min: Seconds = 0
 ) -> Wait:
-    """Drawn at random between `min` and what `wait_exponential` would wait: steps that have failed
-    together are then not all tried again together."""
+    """Drawn at random between `min` and the wait of `wait_exponential`.
+
+    Steps that have failed together are then not all tried again together.
+    """
     longest = _exponential(multiplier, exp_base, max, min)
     return Wait(_DrawnWait(tenacity.wait_fixed(min), longest))
 
@@ -128,8 +132,10 @@ def wait_exponential_jitter(
     min: Seconds = 0,
     multiplier: float = 1,
 ) -> Wait:
-    """What `wait_exponential` would wait and up to `jitter` more, within `min` and `max`. The first
-    is `initial`, for which Tenacity's word is `multiplier`."""
+    """The wait of `wait_exponential` and up to `jitter` more, within `min` and `max`.
+
+    The first wait is `initial`, for which Tenacity's word is `multiplier`.
+    """
     shortest = _exponential(initial * multiplier, exp_base, max, min)
     return Wait(_DrawnWait(shortest, shortest + tenacity.wait_fixed(jitter), max))
 

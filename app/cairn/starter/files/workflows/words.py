@@ -1,21 +1,21 @@
-"""A first workflow: it fetches a text, which takes its time, and counts the words in it."""
+"""A first workflow: fetch a text, which takes a while, and count its words."""
 
 import asyncio
 from collections import Counter
 
 from cairn import Event, StartEvent, StopEvent, Workflow, step
 
-SHORTEST = 1  # letters that a word must have to be counted: make it 4, and rerun from `fetch`
+SHORTEST = 1  # letters of the shortest word counted: change to 4, and rerun from `fetch`
 
 
 class Topic(StartEvent):
-    """What the text is to be about."""
+    """The topic of the text."""
 
     topic: str
 
 
 class Text(Event):
-    """A text that was fetched."""
+    """The text fetched."""
 
     text: str
 
@@ -25,7 +25,7 @@ class WordsFlow(Workflow):
 
     @step
     async def fetch(self, ev: Topic) -> Text:
-        await asyncio.sleep(2)  # stands for what is slow or costs money: a model, a search
+        await asyncio.sleep(2)  # in place of slow or costly work: a model, a search
         return Text(text=f"A {ev.topic} is a {ev.topic} is a {ev.topic}, and nothing but that.")
 
     @step

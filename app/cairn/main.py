@@ -30,6 +30,7 @@ from cairn.executor.notifier import Notifier
 from cairn.executor.poller import Poller
 from cairn.executor.pulse import Pulse
 from cairn.executor.upkeep import Upkeep
+from cairn.executor.watcher import Watcher
 from cairn.executor.worker import Worker
 from cairn.service import Service
 from cairn.settings import Settings
@@ -180,7 +181,7 @@ async def _driving(
     upkeep.start()
     log.info("ready", workflows=sorted(loaded.workflows), database=database.shown_url)
     try:
-        yield Service(database, loaded, worker, notifier), stop
+        yield Service(database, loaded, worker, Watcher(database, worker, notifier)), stop
     finally:
         stop()
         await worker.drain(settings.drain_seconds)

@@ -1,9 +1,7 @@
-"""The service: everything that can be asked of Cairn, one method each."""
+"""The service: everything that a client can ask of Cairn, one method each."""
 
-import asyncio
 import contextlib
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
@@ -13,7 +11,6 @@ from pydantic import ValidationError
 from cairn import apart
 from cairn.catalog import Catalog
 from cairn.engine import Event, SerializationError, StartEvent, StopEvent, Workflow
-from cairn.engine.core.records import ENDED
 from cairn.engine.core.snapshot import Delivery, Snapshot
 from cairn.engine.language.dynamic import undeclared
 from cairn.engine.near import near
@@ -29,7 +26,7 @@ from cairn.errors import (
     in_words,
 )
 from cairn.executor import upkeep
-from cairn.executor.notifier import Notifier
+from cairn.executor.watcher import Watcher
 from cairn.executor.worker import Worker
 from cairn.store import checkpoints, contexts, deleting, run_views, runs, snapshots, tags
 from cairn.store.checkpoints import CheckpointDetail, CheckpointSummary
@@ -43,15 +40,15 @@ from cairn.store.tables import Context
 
 
 class Service:
-    """What Cairn does. Every refusal is a `Refusal`; what is accepted is committed."""
+    """Answers every request. A refusal is a `Refusal`; a request that is accepted is committed."""
 
     def __init__(
-        self, database: Database, catalog: Catalog, worker: Worker, notifier: Notifier
+        self, database: Database, catalog: Catalog, worker: Worker, watcher: Watcher
     ) -> None:
         self.catalog = catalog
         self._database = database
         self._worker = worker
-        self._notifier = notifier
+        self._watcher = watcher
 
     def workflow(self, name: str) -> Workflow:
         """The workflow.
@@ -90,12 +87,14 @@ class Service:
         may_wait: bool,
         request: Repeatable | None,
     ) -> UUID:
-        """Accept a run; it is carried forward in the background.
+        """Accept a run; a worker carries it forward in the background.
 
         Args:
+            workflow: the name of the workflow.
             start_event: the fields of the workflow's start event.
-            context_id: the context to run in; `None` makes one.
-            may_wait: whether it may wait for other runs of the context.
+            context_id: the context of the run; `None` makes one.
+            may_wait: whether the run may wait for other runs of the context.
+            request: the request, if it has an idempotency key.
 
         Returns:
             The run's id.
@@ -110,15 +109,7 @@ class Service:
         event = await apart.if_large(
             start_event, _event, found, found.graph.start, start_event, where
         )
-        if context_id is None and request is None:
-            begun = await self._worker.begin(workflow, event)
-            if begun is not None:
-                return begun
-        run_id = await self._database.write(
-            runs.start, workflow, event, context_id, may_wait, request
-        )
-        self._worker.wake(run_id, workflow)
-        return run_id
+        return await self._worker.start(workflow, event, context_id, may_wait, request)
 
     async def rerun(self, checkpoint_id: UUID, request: Repeatable | None) -> UUID:
         """Accept a run that begins where a checkpoint stands.
@@ -151,39 +142,23 @@ class Service:
         raise StepGone(graph.lost(found[0]) + instead)
 
     def patience(self, wait_seconds: float) -> float:
-        """For how long one more request may wait for a run: not at all where too many do."""
-        return wait_seconds if self._notifier.has_room else 0
+        """Seconds for which one more request may wait for a run: 0 if too many requests wait."""
+        return wait_seconds if self._watcher.has_room else 0
 
     async def run(self, run_id: UUID, wait_seconds: float = 0, *, is_new: bool = False) -> RunView:
-        """The run, as it stands; waited for that long, until it ends or begins to wait for an
-        event from outside.
+        """The run as it stands, or once it ends or begins to wait for an event from outside.
 
         Args:
-            is_new: whether a run that waits already has begun to only now.
+            run_id: the run's id.
+            wait_seconds: the longest wait for that.
+            is_new: whether a run that waits already has begun to wait only now.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is no such run.
         """
-        end = time.monotonic() + wait_seconds
-        notified = self._notifier.subscribe(run_id)
-        try:
-            run = self._worker.seen(run_id) or await self._find(run_id)
-            waits_before = -1 if is_new or run.status != "waiting" else run.checkpoint_count
-            while not _has_come_to(run, waits_before) and (left := end - time.monotonic()) > 0:
-                await asyncio.wait([notified], timeout=left)
-                if self._notifier.closed or not notified.done():
-                    return self._shown(await self._find(run_id))
-                shown = notified.result()
-                if shown is not None and _has_come_to(shown, waits_before):
-                    return self._shown(shown)
-                notified = self._notifier.subscribe(run_id)  # before it is looked at
-                run = self._worker.seen(run_id) or shown or await self._find(run_id)
-            return self._shown(run)
-        finally:
-            notified.cancel()
-
-    async def _find(self, run_id: UUID) -> RunView:
-        return await self._database.read(run_views.find, run_id)
+        if wait_seconds > 0:
+            return self._shown(await self._watcher.wait(run_id, wait_seconds, is_new=is_new))
+        return self._shown(await self._watcher.find(run_id))
 
     def _shown(self, run: RunView) -> RunView:
         """The run with the types of the answers that it waits for, if its workflow is loaded."""
@@ -218,7 +193,7 @@ class Service:
             Invalid: it is no event of the workflow's, or its fields do not fit.
             Conflict: the run has ended; or no step takes the event, and the run waits for others.
         """
-        run = await self._database.read(run_views.find, run_id)
+        run = await self._watcher.find(run_id)
         workflow = self.workflow(run.workflow)
         kind = workflow.graph.event_type(type_)
         if kind is None or issubclass(kind, (StartEvent, StopEvent)):
@@ -260,7 +235,8 @@ class Service:
         await self._sweep()
 
     async def _sweep(self) -> None:
-        """It is deleted, and asking again would find nothing: what is left behind can wait."""
+        """Delete the rows that a deleted run has left. A later sweep does so if the database is
+        out of reach: the request was served, and a repetition would find no run."""
         with contextlib.suppress(Unavailable):
             await upkeep.sweep(self._database)
 
@@ -296,16 +272,15 @@ class Service:
         await self._database.ping()
 
 
-def _has_come_to(run: RunView, waits_before: int) -> bool:
-    """Whether the run has ended, or waits for an event and has more checkpoints than when it
-    waited before."""
-    return run.status in ENDED or (run.status == "waiting" and run.checkpoint_count > waits_before)
-
-
 def _event(
     workflow: Workflow, kind: type[Event], data: Mapping[str, Json], where: tuple[str, ...]
 ) -> SealedEvent:
-    """The event that these fields make, read as JSON: text can be a date, a list a set."""
+    """The event that these fields make.
+
+    Pydantic reads the fields as JSON text, in which text can be a date and a list a set. Given the
+    fields as Python objects, it would refuse those in a strict model, and would choose other
+    members of a union.
+    """
     unknown = undeclared(kind, data)
     if unknown:
         lacks = f"{kind.__name__} has no such field."

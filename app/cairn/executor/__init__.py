@@ -1,1 +1,1 @@
-"""Who drives runs: the only room that knows of processes."""
+"""The runs of this process and of others: claimed, driven, and watched."""

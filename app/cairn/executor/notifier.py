@@ -1,4 +1,4 @@
-"""Notifier: wakes those who wait for a run when it has moved."""
+"""Notifier: wakes the clients that wait for a run, once the run has moved."""
 
 import asyncio
 from collections import defaultdict
@@ -10,7 +10,11 @@ Notified = asyncio.Future[RunView | None]
 
 
 class Notifier:
-    """Wakes by run: who waits for one is not woken for another."""
+    """The waiting clients, by run: a notification wakes those of one run alone.
+
+    Attributes:
+        closed: whether the service is stopping, so that a wait is over at once.
+    """
 
     def __init__(self, max_waiters: int) -> None:
         self.closed = False
@@ -20,16 +24,16 @@ class Notifier:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more may wait."""
+        """True if one more client may wait."""
         return self._waiters < self._max_waiters
 
     @property
     def expected(self) -> list[UUID]:
-        """The runs that somebody waits for."""
+        """The runs that a client waits for."""
         return list(self._waiting)
 
     def subscribe(self, run_id: UUID) -> Notified:
-        """A future that the next `notify` of the run resolves: to how the run stands, if known.
+        """A future that the next `notify` of the run resolves, to the run as it stands if known.
 
         Subscribe before reading the run: a notification in between would be lost.
         """
@@ -42,18 +46,19 @@ class Notifier:
             waiting.add_done_callback(lambda it: self._forget(run_id, it))
         return waiting
 
-    def notify(self, run_id: UUID, seen: RunView | None = None) -> None:
-        """Resolve the futures of all who wait for the run.
+    def notify(self, run_id: UUID, view: RunView | None = None) -> None:
+        """Wake all the clients that wait for the run.
 
         Args:
-            seen: how the run stands, if that is known; they read it otherwise.
+            run_id: the run's id.
+            view: the run as it stands, if that is known; the clients read it otherwise.
         """
         for waiting in list(self._waiting.get(run_id, ())):
             if not waiting.done():
-                waiting.set_result(seen)
+                waiting.set_result(view)
 
     def close(self) -> None:
-        """Wake everybody, and let nobody wait any more."""
+        """Wake all clients, and let none wait any more."""
         self.closed = True
         for run_id in list(self._waiting):
             self.notify(run_id)

@@ -128,9 +128,9 @@ class Poller:
             self._notifier.notify(run.id, run)
 
     async def _tell(self, run: Found, messages: list[UUID]) -> None:
-        untold = self._worker.untold(run.id, messages)
-        if untold:
-            self._worker.tell(*run, await self._database.read(claims.messages, untold))
+        unread = self._worker.unread(run.id, messages)
+        if unread:
+            self._worker.tell(*run, await self._database.read(claims.messages, unread))
         elif not self._worker.drives(run.id):
             self._worker.wake(*run)
 

@@ -1,13 +1,18 @@
-"""Slots: how many runs are carried forward at once."""
+"""Slots: a bound on the runs that a process carries forward at once."""
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 
+from cairn.engine import Workflow
 from cairn.engine.core.records import Status
+
+KEPT_FREE = 10
+"""One slot in so many is not for a workflow that has all the others."""
 
 
 class Slots:
-    """A number of slots, handed out in the order they were asked for."""
+    """A number of slots, handed out in the order of asking."""
 
     def __init__(self, number: int) -> None:
         self._free = number
@@ -15,12 +20,12 @@ class Slots:
 
     @property
     def free(self) -> bool:
-        """Whether the next one who asks has a slot at once."""
+        """True if the next `take` returns at once."""
         return self._free > 0 and not self._queue
 
     async def take(self) -> None:
-        """Have a slot, once one is free."""
-        if self._free > 0 and not self._queue:
+        """Take a slot, once one is free."""
+        if self.free:
             self._free -= 1
             return
         turn = asyncio.get_running_loop().create_future()
@@ -29,15 +34,15 @@ class Slots:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.give_back()  # its turn came as it went away
+                self.give_back()  # the turn came in the moment of the cancellation
             raise
 
     def take_at_once(self) -> None:
-        """Have a slot whether or not one is free: for a run that goes on after a wait."""
+        """Take a slot, even if none is free: for a run that goes on after a wait."""
         self._free -= 1
 
     def give_back(self) -> None:
-        """Let the next one have it."""
+        """Return a slot, to the first in the queue if there is one."""
         self._free += 1
         while self._free > 0 and self._queue:
             turn = self._queue.popleft()
@@ -47,15 +52,15 @@ class Slots:
 
 
 class Slot:
-    """One run's slot: given back while it waits."""
+    """The slot of one run: given back while the run waits."""
 
     def __init__(self, *slots: Slots) -> None:
-        """Of a slot that was taken, one of each of these."""
+        """Hold one slot of each of these, which are taken already."""
         self._slots = slots
         self._held = True
 
     def follow(self, status: Status) -> None:
-        """The run stands so now."""
+        """Give the slot back if the run waits now, and take it again if the run goes on."""
         if status == "waiting":
             self.leave()
         elif status == "running" and not self._held:
@@ -64,8 +69,47 @@ class Slot:
                 slots.take_at_once()
 
     def leave(self) -> None:
-        """Give it back, if it is held."""
+        """Give the slot back, if it is held."""
         if self._held:
             self._held = False
             for slots in self._slots:
                 slots.give_back()
+
+
+class RunSlots:
+    """The slots of all the runs of a process, of which each workflow may have a part."""
+
+    def __init__(self, number: int, workflows: Mapping[str, Workflow]) -> None:
+        """Divide the slots.
+
+        Args:
+            number: the runs that are carried forward at once.
+            workflows: by name. Each may have its own `max_active` of the slots, and never all:
+                the runs of other workflows go on.
+        """
+        most = number - number // KEPT_FREE
+        self._of_all = Slots(number)
+        self._of_workflow = {
+            name: Slots(min(most, workflow.max_active or most))
+            for name, workflow in workflows.items()
+        }
+
+    async def take(self, workflow: str) -> Slot:
+        """A slot for a run of the workflow, once one is free."""
+        own = self._of_workflow[workflow]
+        await own.take()
+        try:
+            await self._of_all.take()
+        except asyncio.CancelledError:
+            own.give_back()
+            raise
+        return Slot(own, self._of_all)
+
+    def take_free(self, workflow: str) -> Slot | None:
+        """A slot for a run of the workflow; `None` if none is free now."""
+        own = self._of_workflow[workflow]
+        if not self._of_all.free or not own.free:
+            return None
+        self._of_all.take_at_once()
+        own.take_at_once()
+        return Slot(own, self._of_all)

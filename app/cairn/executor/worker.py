@@ -1,60 +1,38 @@
-"""Worker: drives the runs of this process, each from wherever it stands."""
+"""Worker: drives the runs of this process."""
 
 import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 import structlog
 
 from cairn.engine import Workflow
-from cairn.engine.core.facts import Received, Sent
-from cairn.engine.core.records import ENDED, Status
-from cairn.engine.runtime.journal import HeadMoved
+from cairn.engine.core.records import ENDED
 from cairn.engine.runtime.limits import Limits
-from cairn.engine.runtime.runner import Runner
 from cairn.engine.values.sealed import SealedEvent
-from cairn.errors import NotFound, Unavailable
+from cairn.errors import Unavailable
+from cairn.executor.driven_run import DrivenRun, Shared
 from cairn.executor.notifier import Notifier
-from cairn.executor.slots import Slot, Slots
-from cairn.store import claims, run_views, runs
-from cairn.store.columns import now
+from cairn.executor.slots import RunSlots
+from cairn.store import runs
 from cairn.store.database import Database
-from cairn.store.journal import RunJournal
+from cairn.store.requests import Repeatable
 from cairn.store.run_views import RunView
 from cairn.store.runs import Claimed, InboxMessage
 
 log = structlog.get_logger(__name__)
 
-ACCEPTED_SECONDS = 8.0  # that whoever asks for a run waits for it to be stored
-KEPT_FREE = 10  # of so many slots, one is not for a workflow that has the others
-FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds, before a run is taken up again after trouble
-
-
-@dataclass(slots=True)
-class _Driven:
-    """A run that this worker drives, or is about to."""
-
-    workflow: str
-    claimed: Claimed | None = None  # where it need not be claimed first
-    accepted: "asyncio.Future[None] | None" = None  # of a run that is not stored yet
-    has_slot: bool = False
-    journal: RunJournal | None = None
-    runner: Runner | None = None
-    task: "asyncio.Task[None] | None" = None
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-    again: bool = True  # something has happened since the run was last claimed
-    told: set[UUID] = field(default_factory=set)
-
 
 class Worker:
-    """Takes up runs as it is woken for them, and carries each forward until it ends or waits.
+    """The runs that this process drives, each once.
 
-    There is no other way to begin, continue or recover a run: `wake` claims it from wherever it
-    stands, and a run that is driven already is not taken up twice.
+    `start` accepts a new run. `wake` drives any other run from wherever that stands: one that was
+    rerun, has got a message, or has lost its process. There is no other way to begin, to continue
+    or to recover a run.
+
+    Attributes:
+        workflows: by name.
     """
 
     def __init__(
@@ -69,139 +47,161 @@ class Worker:
         self.workflows = workflows
         self._database = database
         self._notifier = notifier
-        self._slots = Slots(max_active_runs)
-        self._max_recoveries = max_recoveries
-        self._limits = limits
-        # No workflow has all the slots: the others must get on, too.
-        most = max_active_runs - max_active_runs // KEPT_FREE
-        self._of_workflow = {
-            name: Slots(min(most, workflow.max_active or most))
-            for name, workflow in workflows.items()
-        }
-        self._driven: dict[UUID, _Driven] = {}
-        self._draining = False
+        self._slots = RunSlots(max_active_runs, workflows)
+        self._shared = Shared(
+            database, workflows, notifier, self._slots, max_recoveries, limits, self.wake
+        )
+        self._runs: dict[UUID, DrivenRun] = {}
+        self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._is_draining = False
 
-    async def begin(self, workflow: str, event: SealedEvent) -> UUID | None:
-        """Begin a new run at once, in a context of its own; it is stored together with its first
-        fact.
+    async def start(
+        self,
+        workflow: str,
+        event: SealedEvent,
+        context_id: UUID | None,
+        may_wait: bool,
+        request: Repeatable | None,
+    ) -> UUID:
+        """Accept a run, and drive it.
+
+        The run is stored `queued`, then claimed. A run with a context of its own and without an
+        idempotency key depends on nothing that is stored: if a slot is free, it is driven at once,
+        and stored with its first fact, in one transaction instead of three.
+
+        Args:
+            workflow: the name of the run's workflow.
+            event: the start event.
+            context_id: the context of the run; `None` makes one.
+            may_wait: whether the run may wait for other runs of the context.
+            request: the request, if it has an idempotency key.
 
         Returns:
-            Its id, once it is stored; `None` if there is no slot for it now.
+            The run's id, once the run is stored.
 
         Raises:
-            Unavailable: it could not be stored.
+            NotFound: there is no such context.
+            Conflict: the context is another workflow's, or is busy and the run may not wait; or
+                the key was used for another request.
+            Unavailable: the run could not be stored.
         """
+        if context_id is None and request is None:
+            run = self._begin(workflow, event)
+            if run is not None:
+                await run.stored()
+                return run.id
+        run_id = await self._database.write(
+            runs.start, workflow, event, context_id, may_wait, request
+        )
+        self.wake(run_id, workflow)
+        return run_id
+
+    def _begin(self, workflow: str, event: SealedEvent) -> DrivenRun | None:
+        """Drive a new run that is not stored; `None` if no slot is free."""
         worker = self._database.worker
-        own = self._of_workflow[workflow]
-        if self._draining or worker is None or not self._slots.free or not own.free:
+        if self._is_draining or worker is None:
             return None
-        self._slots.take_at_once()  # who comes meanwhile must not find it free
-        own.take_at_once()
+        slot = self._slots.take_free(workflow)
+        if slot is None:
+            return None
         claimed = runs.fresh(workflow, event, worker)
-        loop = asyncio.get_running_loop()
-        accepted = loop.create_future()
-        self._take_up(claimed.run.id, _Driven(workflow, claimed, accepted, has_slot=True))
-        patience = loop.call_later(ACCEPTED_SECONDS, _give_up, accepted)
-        try:
-            await accepted
-        finally:
-            patience.cancel()
-        return claimed.run.id
+        return self._take_up(DrivenRun(self._shared, claimed.run.id, workflow, claimed, slot))
 
     def wake(self, run_id: UUID, workflow: str, claimed: Claimed | None = None) -> None:
-        """Something has happened to the run: it was accepted, or nobody drives it. Where it is
-        claimed already, it need not be once more."""
-        if self._draining:
-            return  # it is taken up at the next start, or by another process
-        driven = self._driven.get(run_id)
-        if driven is None:
-            self._take_up(run_id, _Driven(workflow, claimed))
+        """Drive a run from wherever it stands; a run under way is claimed again after this drive.
+
+        Args:
+            run_id: the run's id.
+            workflow: the name of the run's workflow.
+            claimed: the run's claim, if the run is claimed already.
+        """
+        if self._is_draining:
+            return  # the next start of this process takes it up, or another process
+        run = self._runs.get(run_id)
+        if run is None:
+            self._take_up(DrivenRun(self._shared, run_id, workflow, claimed))
         else:
-            driven.again = True
+            run.wake()
 
-    def _take_up(self, run_id: UUID, driven: _Driven) -> None:
-        self._driven[run_id] = driven
-        driven.task = asyncio.create_task(self._drive(run_id, driven))
-        driven.task.add_done_callback(lambda _: self._drop(run_id, driven))
+    def _take_up(self, run: DrivenRun) -> DrivenRun:
+        self._runs[run.id] = run
+        self._tasks[run.id] = run.start(partial(self._drop, run))
+        return run
 
-    def tell(self, run_id: UUID, workflow: str, said: Sequence[InboxMessage]) -> None:
-        """Something was said to the run, and is committed."""
-        driven = self._driven.get(run_id)
-        if driven is not None and driven.runner is not None:
-            _tell(driven.runner, driven, said)
+    def _drop(self, run: DrivenRun) -> None:
+        if self._runs.get(run.id) is run:
+            del self._runs[run.id], self._tasks[run.id]
+
+    def tell(self, run_id: UUID, workflow: str, messages: Sequence[InboxMessage]) -> None:
+        """Give a run messages that are committed, and drive it."""
+        run = self._runs.get(run_id)
+        if run is not None:
+            run.tell(messages)
         self.wake(run_id, workflow)
 
-    def untold(self, run_id: UUID, messages: Sequence[UUID]) -> list[UUID]:
-        """Which of the messages the run has yet to be told of, if it is under way here."""
-        driven = self._driven.get(run_id)
-        if driven is None or driven.runner is None:
-            return []
-        return [message for message in messages if message not in driven.told]
-
-    def drives(self, run_id: UUID) -> bool:
-        """Whether the run is under way here, or about to be."""
-        return run_id in self._driven
-
-    def seen(self, run_id: UUID) -> RunView | None:
-        """How the run stands, if it began here, in this process's life, and nobody has taken it."""
-        driven = self._driven.get(run_id)
-        if driven is None or driven.cancelled.is_set():
-            return None
-        claimed, journal = driven.claimed, driven.journal
-        if claimed is not None and claimed.worker == self._database.worker:
-            return claimed.run if claimed.run.start_event is not None else None
-        if journal is not None and journal.worker == self._database.worker:
-            return journal.seen
-        return None
-
-    def who_is(self, task: "asyncio.Task[object]") -> dict[str, str]:
-        """Which step of which run the task executes, if it does."""
-        for run_id, driven in list(self._driven.items()):
-            step = None if driven.runner is None else driven.runner.step_of(task)
-            if driven.runner is not None and step is not None:
-                workflow = driven.runner.program.name
-                return {"run": str(run_id), "workflow": workflow, "step": step}
-        return {}
-
     async def cancel(self, run_id: UUID) -> None:
-        """End the run, wherever it stands; where another process drives it, have it end it.
+        """End a run, wherever it stands; a run of another process is ended there.
 
         Raises:
             NotFound: there is no such run.
+            Unavailable: the end could not be stored. The run goes on.
         """
-        driven = self._driven.get(run_id)
-        if driven is not None:
-            driven.cancelled.set()
-            if driven.runner is not None and driven.task is not None:
-                driven.runner.cancel()
-                await asyncio.wait([driven.task])
+        run = self._runs.get(run_id)
+        if run is not None:
+            await run.cancel()
         try:
             status = await self._database.write(runs.cancel, run_id)
         except Unavailable:
-            if driven is not None:
-                driven.cancelled.clear()
-                self.wake(run_id, driven.workflow)
+            if run is not None:
+                run.undo_cancel()
+                self.wake(run_id, run.workflow)
             raise
         if status in ENDED:
             self._notifier.notify(run_id)
 
+    # How the runs stand
+
+    def drives(self, run_id: UUID) -> bool:
+        """True if the run is under way here, or about to be."""
+        return run_id in self._runs
+
+    def view(self, run_id: UUID) -> RunView | None:
+        """The run as it stands, if this process knows: as `DrivenRun.view`."""
+        run = self._runs.get(run_id)
+        return None if run is None else run.view()
+
+    def unread(self, run_id: UUID, messages: Sequence[UUID]) -> list[UUID]:
+        """The messages, of these, that the run has not heard; none if it is not under way here."""
+        run = self._runs.get(run_id)
+        return [] if run is None else run.unread(messages)
+
+    def who_is(self, task: "asyncio.Task[object]") -> dict[str, str]:
+        """The run, the workflow and the step that the task executes; empty if it executes none."""
+        for run in list(self._runs.values()):
+            step = run.step_of(task)
+            if step is not None:
+                return {"run": str(run.id), "workflow": run.workflow, "step": step}
+        return {}
+
+    # Ending
+
     def stop(self) -> None:
-        """Start nothing more, in any run; who waits for a run is answered at once."""
-        self._draining = True
+        """Start no step and no run any more, and answer the clients that wait for a run."""
+        self._is_draining = True
         self._notifier.close()
-        for driven in self._driven.values():
-            if driven.runner is not None:
-                driven.runner.drain()
-            elif driven.task is not None:
-                driven.task.cancel()
+        for run in self._runs.values():
+            run.drain()
 
     async def drain(self, seconds: float) -> None:
-        """Stop, give running steps that long to complete, and let go of all runs.
+        """Stop, and let go of all runs.
 
-        What is left is taken up at the next start, or by another process.
+        The next start of this process goes on with them, or another process.
+
+        Args:
+            seconds: the time that running steps have to complete.
         """
         self.stop()
-        tasks = [driven.task for driven in self._driven.values() if driven.task is not None]
+        tasks = list(self._tasks.values())
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=seconds)
@@ -210,162 +210,3 @@ class Worker:
         if late:
             log.warning("steps interrupted", runs=len(late))
             await asyncio.wait(late)
-
-    async def _drive(self, run_id: UUID, driven: _Driven) -> None:
-        delay = FIRST_DELAY
-        try:
-            new = driven.accepted
-            if new is not None and not await self._accept(run_id, driven, new):
-                return
-            while driven.again and not self._draining:
-                driven.again = False
-                try:
-                    await self._once(run_id, driven)
-                    continue
-                except NotFound as refusal:
-                    log.warning(str(refusal))
-                    continue
-                except Exception as error:
-                    # Nothing is lost: the run stands at its head. It is not the worker's end.
-                    _say(run_id, error)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(delay):
-                        await driven.cancelled.wait()
-                delay = min(delay * 2, LONGEST_DELAY)
-                driven.again = True
-        finally:
-            self._drop(run_id, driven)
-
-    def _drop(self, run_id: UUID, driven: _Driven) -> None:
-        """The run is not driven any more; it may never have been, where the service is stopping."""
-        if self._driven.get(run_id) is driven:
-            del self._driven[run_id]
-        if driven.accepted is not None and not driven.accepted.done():
-            driven.accepted.set_exception(Unavailable("The service is stopping. Try again soon."))
-
-    async def _accept(
-        self, run_id: UUID, driven: _Driven, accepted: "asyncio.Future[None]"
-    ) -> bool:
-        """Carry a new run forward; whether it was accepted, which its first fact does."""
-        driven.again = False
-        try:
-            await self._once(run_id, driven)
-        except Exception as error:
-            if not accepted.done():
-                accepted.set_exception(_not_accepted(error))
-                return False
-            _say(run_id, error)
-            driven.again = True
-        return True
-
-    async def _slot(self, driven: _Driven) -> Slot:
-        """A slot for the run, once there is one for its workflow and one for all."""
-        slots = (self._of_workflow[driven.workflow], self._slots)
-        if not driven.has_slot:
-            await slots[0].take()
-            try:
-                await slots[1].take()
-            except asyncio.CancelledError:
-                slots[0].give_back()
-                raise
-        driven.has_slot = False
-        return Slot(*slots)
-
-    async def _once(self, run_id: UUID, driven: _Driven) -> None:
-        """Claim the run and carry it forward as far as it goes now."""
-        slot = await self._slot(driven)
-        try:
-            claimed, driven.claimed = driven.claimed, None
-            if claimed is None:
-                loaded = self.workflows.keys()
-                claimed = await self._database.write(
-                    claims.claim, run_id, loaded, self._max_recoveries
-                )
-            if driven.cancelled.is_set():
-                return  # who cancels it is about to end it
-            if claimed is None:
-                if await self._database.read(run_views.has_ended, run_id):
-                    self._notifier.notify(run_id)
-                return
-            workflow = self.workflows[claimed.run.workflow]
-            standing = claimed.standing.renamed(workflow.graph.renamed)
-            if standing is not claimed.standing:
-                claimed = replace(claimed, standing=standing)
-            report = partial(self._written, driven, slot)
-            limits = self._limits.or_of(workflow)
-            end = _end(claimed.run, limits)
-            routes = workflow.graph.routes
-            journal = driven.journal = RunJournal(self._database, claimed, routes, report, end)
-            left = None if end is None else (end - now()).total_seconds()
-            runner = Runner(
-                workflow, journal, run_id, standing.snapshot, standing.head, None, limits, left
-            )
-            driven.told.clear()
-            _tell(runner, driven, claimed.unread)
-            driven.runner = runner
-            status = await runner.drive(stay=False)
-        finally:
-            driven.runner = driven.journal = None
-            slot.leave()
-        if status in ENDED:
-            if runner.end is not None:
-                log.warning(
-                    "run ended",
-                    run=str(run_id),
-                    workflow=claimed.run.workflow,
-                    step=runner.end.step,
-                    status=status,
-                    exc_info=runner.end.error,
-                )
-            self._notifier.notify(run_id, journal.seen)
-            if journal.following is not None:
-                self.wake(journal.following, driven.workflow)
-
-    def _written(self, driven: _Driven, slot: Slot, status: Status) -> None:
-        """What the run has come to is committed."""
-        slot.follow(status)
-        if status == "waiting" and driven.journal is not None:
-            self._notifier.notify(driven.journal.run_id, driven.journal.seen)
-        if driven.accepted is not None and not driven.accepted.done():
-            driven.accepted.set_result(None)
-
-
-def _end(run: RunView, limits: Limits) -> datetime | None:
-    """When the run must have ended, if it must."""
-    if limits.seconds is None:
-        return None
-    return (run.started_at or now()) + timedelta(seconds=limits.seconds)
-
-
-def _say(run_id: UUID, error: Exception) -> None:
-    """Why the run was interrupted; it is taken up again."""
-    if isinstance(error, HeadMoved):
-        log.info("run let go: somebody else has moved it on", run=str(run_id))
-    elif isinstance(error, Unavailable):
-        log.error("run interrupted", run=str(run_id), why=str(error))
-    else:
-        log.error("run interrupted", run=str(run_id), exc_info=error)
-
-
-def _give_up(accepted: "asyncio.Future[None]") -> None:
-    """Let nobody wait for longer; the run may be accepted yet."""
-    if not accepted.done():
-        accepted.set_exception(
-            Unavailable(
-                "The database has not answered so far. The run may have been accepted: GET /runs "
-                "tells. With an Idempotency-Key it is safe to ask again."
-            )
-        )
-
-
-def _not_accepted(error: Exception) -> Exception:
-    if isinstance(error, HeadMoved):
-        return Unavailable("This process was taken for dead meanwhile. Try again.", 1)
-    return error
-
-
-def _tell(runner: Runner, driven: _Driven, said: Sequence[InboxMessage]) -> None:
-    for message in said:
-        if message.id not in driven.told:
-            driven.told.add(message.id)
-            runner.tell(Received(Sent(message.event)), message.id)

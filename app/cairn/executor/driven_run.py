@@ -1,0 +1,280 @@
+"""DrivenRun: one run in the hands of this process, until it ends, waits or is let go."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+import structlog
+
+from cairn.engine import Workflow
+from cairn.engine.core.records import ENDED, Status
+from cairn.engine.runtime.journal import HeadMoved
+from cairn.engine.runtime.limits import Limits
+from cairn.errors import NotFound, Unavailable
+from cairn.executor.notifier import Notifier
+from cairn.executor.slots import RunSlots, Slot
+from cairn.executor.under_way import UnderWay, under_way
+from cairn.store import claims, run_views
+from cairn.store.database import Database
+from cairn.store.run_views import RunView
+from cairn.store.runs import Claimed, InboxMessage
+
+log = structlog.get_logger(__name__)
+
+ACCEPTED_SECONDS = 8.0
+"""The longest time for which a client waits for its new run to be stored."""
+
+FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
+"""Seconds before a run is claimed again after trouble: doubled each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The things that all the runs of a worker share.
+
+    Attributes:
+        workflows: by name.
+        max_recoveries: the number of workers that may die with a run.
+        limits: the bounds of a run whose workflow sets none.
+        wake: drives a run, by id and workflow: the next one that waits in a context.
+    """
+
+    database: Database
+    workflows: Mapping[str, Workflow]
+    notifier: Notifier
+    slots: RunSlots
+    max_recoveries: int
+    limits: Limits
+    wake: Callable[[UUID, str], None]
+
+
+class DrivenRun:
+    """One run in the hands of this process.
+
+    `start` drives the run in a task: take a slot, claim the run, carry it forward until it ends
+    or waits, and again if `wake` was called meanwhile. Trouble with the database, or in Cairn
+    itself, only delays: the run stands at its head, and is claimed again from there.
+
+    Attributes:
+        id: the run's id.
+        workflow: the name of the run's workflow.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        run_id: UUID,
+        workflow: str,
+        claimed: Claimed | None = None,
+        slot: Slot | None = None,
+    ) -> None:
+        """Prepare the run; `start` drives it.
+
+        Args:
+            shared: the things that all the runs of the worker share.
+            run_id: the run's id.
+            workflow: the name of the run's workflow.
+            claimed: the run's claim, if the run is claimed already. A run that is not stored yet
+                is stored with its first fact.
+            slot: the run's slot, if it has one already.
+        """
+        self.id = run_id
+        self.workflow = workflow
+        self._shared = shared
+        self._claimed = claimed
+        self._slot = slot
+        self._under_way: UnderWay | None = None
+        self._is_woken = True
+        self._is_draining = False
+        self._cancelled = asyncio.Event()
+        self._stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if claimed is None or claimed.is_stored:
+            self._stored.set_result(None)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, dropped: Callable[[], None]) -> asyncio.Task[None]:
+        """Drive the run in a task of its own.
+
+        Args:
+            dropped: called when the run is no longer driven, maybe twice: in the turn of the event
+                loop in which the last `wake` can come, and when the task is done. A task that is
+                cancelled before its first turn does the second alone.
+        """
+
+        def drop(_: object = None) -> None:
+            if not self._stored.done():
+                self._stored.set_exception(Unavailable("The service is stopping. Try again soon."))
+            dropped()
+
+        self._task = asyncio.create_task(self._drive(drop))
+        self._task.add_done_callback(drop)
+        return self._task
+
+    async def stored(self) -> None:
+        """Wait until a new run is stored, with its first fact.
+
+        Raises:
+            Unavailable: the run could not be stored, or the database has not answered in time.
+        """
+        try:
+            async with asyncio.timeout(ACCEPTED_SECONDS):
+                await self._stored
+        except TimeoutError:
+            raise Unavailable(
+                "The database has not answered so far. The run may have been accepted: GET /runs "
+                "tells. With an Idempotency-Key it is safe to ask again."
+            ) from None
+
+    # What happens to it meanwhile
+
+    def wake(self) -> None:
+        """Claim the run once more after this drive: something has happened to it."""
+        self._is_woken = True
+
+    def tell(self, messages: Sequence[InboxMessage]) -> None:
+        """Give the run messages that are committed; each is heard once."""
+        if self._under_way is not None:
+            self._under_way.hear(messages)
+
+    async def cancel(self) -> None:
+        """Stop the run where it stands; a step under way stays pending."""
+        self._cancelled.set()
+        if self._under_way is not None and self._task is not None:
+            self._under_way.runner.cancel()
+            await asyncio.wait([self._task])
+
+    def undo_cancel(self) -> None:
+        """Let the run go on: its end could not be stored."""
+        self._cancelled.clear()
+
+    def drain(self) -> None:
+        """Start no step any more, and let the run go once its running steps have completed."""
+        self._is_draining = True
+        if self._under_way is not None:
+            self._under_way.runner.drain()
+        elif self._task is not None:
+            self._task.cancel()
+
+    # How it stands
+
+    def unread(self, messages: Sequence[UUID]) -> list[UUID]:
+        """The messages, of these, that the run has not heard; none if it is not under way."""
+        if self._under_way is None:
+            return []
+        return [message for message in messages if message not in self._under_way.heard]
+
+    def view(self) -> RunView | None:
+        """The run as it stands.
+
+        `None` if this process does not know it: the run had begun before its claim, is being
+        cancelled, or was claimed under a worker's number that is no longer this process's.
+        """
+        own = self._shared.database.worker
+        if self._cancelled.is_set():
+            return None
+        if self._claimed is not None and self._claimed.worker == own:
+            return self._claimed.run if self._claimed.run.start_event is not None else None
+        if self._under_way is not None and self._under_way.journal.worker == own:
+            return self._under_way.journal.seen
+        return None
+
+    def step_of(self, task: "asyncio.Task[object]") -> str | None:
+        """The name of the step that the task executes; `None` if the task is not the run's."""
+        return None if self._under_way is None else self._under_way.runner.step_of(task)
+
+    # Driving
+
+    async def _drive(self, drop: Callable[[], None]) -> None:
+        delay = FIRST_DELAY
+        try:
+            while self._is_woken and not self._is_draining:
+                self._is_woken = False
+                try:
+                    await self._claim_and_carry_forward()
+                except NotFound as refusal:
+                    log.warning(str(refusal))
+                except Exception as error:
+                    if not self._stored.done():
+                        self._stored.set_exception(_refusal(error))
+                        return
+                    _report(self.id, error)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(delay):
+                            await self._cancelled.wait()
+                    delay = min(delay * 2, LONGEST_DELAY)
+                    self._is_woken = True
+        finally:
+            drop()
+
+    async def _claim_and_carry_forward(self) -> None:
+        slot, self._slot = self._slot or await self._shared.slots.take(self.workflow), None
+        try:
+            claimed = await self._claim()
+            if claimed is None or self._cancelled.is_set():
+                return
+            shared, committed = self._shared, partial(self._committed, slot=slot)
+            workflow = shared.workflows[claimed.run.workflow]
+            run = under_way(shared.database, workflow, claimed, shared.limits, committed)
+            self._under_way = run
+            run.hear(claimed.unread)
+            status = await run.runner.drive(stay=False)
+        finally:
+            self._under_way = None
+            slot.leave()
+        if status in ENDED:
+            self._end(run, status)
+
+    async def _claim(self) -> Claimed | None:
+        """The run's claim; `None` if nobody can carry the run forward now."""
+        claimed, self._claimed = self._claimed, None
+        if claimed is not None:
+            return claimed
+        database, loaded = self._shared.database, self._shared.workflows.keys()
+        claimed = await database.write(claims.claim, self.id, loaded, self._shared.max_recoveries)
+        if claimed is None and await database.read(run_views.has_ended, self.id):
+            self._shared.notifier.notify(self.id)
+        return claimed
+
+    def _committed(self, status: Status, slot: Slot) -> None:
+        """Follow the run's status after a commit."""
+        slot.follow(status)
+        if status == "waiting" and self._under_way is not None:
+            self._shared.notifier.notify(self.id, self._under_way.journal.seen)
+        if not self._stored.done():
+            self._stored.set_result(None)
+
+    def _end(self, run: UnderWay, status: Status) -> None:
+        """Tell the log and the waiting clients that the run has ended, and drive the next one."""
+        end, journal = run.runner.end, run.journal
+        if end is not None:
+            log.warning(
+                "run ended",
+                run=str(self.id),
+                workflow=self.workflow,
+                step=end.step,
+                status=status,
+                exc_info=end.error,
+            )
+        self._shared.notifier.notify(self.id, journal.seen)
+        if journal.following is not None:
+            self._shared.wake(journal.following, self.workflow)
+
+
+def _refusal(error: Exception) -> Exception:
+    """The error of a client whose new run could not be stored."""
+    if isinstance(error, HeadMoved):
+        return Unavailable("This process was taken for dead meanwhile. Try again.", 1)
+    return error
+
+
+def _report(run_id: UUID, error: Exception) -> None:
+    """Log the reason for which a run is interrupted, and claimed again."""
+    if isinstance(error, HeadMoved):
+        log.info("run let go: another process has moved it on", run=str(run_id))
+    elif isinstance(error, Unavailable):
+        log.error("run interrupted", run=str(run_id), why=str(error))
+    else:
+        log.error("run interrupted", run=str(run_id), exc_info=error)

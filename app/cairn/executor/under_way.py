@@ -1,0 +1,74 @@
+"""UnderWay: a claimed run, and all that carries it forward."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from cairn.engine import Workflow
+from cairn.engine.core.facts import Received, Sent
+from cairn.engine.core.records import Status
+from cairn.engine.runtime.limits import Limits
+from cairn.engine.runtime.runner import Runner
+from cairn.store.columns import now
+from cairn.store.database import Database
+from cairn.store.journal import RunJournal
+from cairn.store.run_views import RunView
+from cairn.store.runs import Claimed, InboxMessage
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A claimed run, and all that carries it forward.
+
+    Attributes:
+        journal: the run's journal.
+        runner: carries the run forward.
+        heard: the ids of the messages that the runner has been given.
+    """
+
+    journal: RunJournal
+    runner: Runner
+    heard: set[UUID] = field(default_factory=set)
+
+    def hear(self, messages: Sequence[InboxMessage]) -> None:
+        """Give the runner messages, each once."""
+        for message in messages:
+            if message.id not in self.heard:
+                self.heard.add(message.id)
+                self.runner.tell(Received(Sent(message.event)), message.id)
+
+
+def under_way(
+    database: Database,
+    workflow: Workflow,
+    claimed: Claimed,
+    limits: Limits,
+    committed: Callable[[Status], None],
+) -> UnderWay:
+    """A claimed run, ready to be driven.
+
+    Args:
+        database: the database of the run's journal.
+        workflow: the run's workflow.
+        claimed: the run's claim.
+        limits: the bounds of a run whose workflow sets none.
+        committed: called with the run's status after each commit.
+    """
+    standing = claimed.standing.renamed(workflow.graph.renamed)
+    if standing is not claimed.standing:
+        claimed = replace(claimed, standing=standing)
+    limits = limits.or_of(workflow)
+    end = _latest_end(claimed.run, limits)
+    journal = RunJournal(database, claimed, workflow.graph.routes, committed, end)
+    left = None if end is None else (end - now()).total_seconds()
+    snapshot, head = standing.snapshot, standing.head
+    runner = Runner(workflow, journal, claimed.run.id, snapshot, head, None, limits, left)
+    return UnderWay(journal, runner)
+
+
+def _latest_end(run: RunView, limits: Limits) -> datetime | None:
+    """The moment by which the run must have ended; `None` if it has no bound."""
+    if limits.seconds is None:
+        return None
+    return (run.started_at or now()) + timedelta(seconds=limits.seconds)

@@ -75,7 +75,8 @@ class Context(Generic[S]):
 
         Args:
             workflow: the workflow whose runs share the context.
-            previous_context: a dict made by `to_dict`; the new context begins with its state.
+            previous_context: a dict made by `to_dict`, whose state and unfinished run the new
+                context takes over.
             serializer: the serializer that `to_dict` was given, if any.
 
         Raises:
@@ -287,8 +288,8 @@ class Context(Generic[S]):
             step: the name of the only step to receive the event.
 
         Raises:
-            WorkflowRuntimeError: the step does not exist or does not take this type, or no run is
-                under way.
+            WorkflowRuntimeError: `message` is no Event, the step does not exist or does not take
+                this type, or no run is under way.
             SerializationError: a field cannot be stored; the message names the field.
         """
         self._behind.send(message, step)
@@ -348,6 +349,7 @@ class Context(Generic[S]):
 
         Raises:
             TimeoutError: no event came in time.
+            SerializationError: a requirement, or a field of `waiter_event`, cannot be stored.
             ContextStateError: this is not the context of a step under way.
         """
         event = await self._behind.wait(
@@ -360,6 +362,7 @@ class Context(Generic[S]):
         """Show an event to the watchers of the run at once; `None` shows nothing.
 
         Raises:
+            WorkflowRuntimeError: `ev` is no Event.
             ContextStateError: this is not the context of a step under way.
         """
         if ev is not None:

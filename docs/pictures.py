@@ -12,7 +12,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from pymdownx.superfences import SuperFencesException
 
 from cairn.engine.drawing import svg
-from cairn.engine.drawing.picture import Edge, Kind, Node, Picture
+from cairn.engine.drawing.picture import Edge, Node, NodeKind, Picture
 
 EDGE = re.compile(r"(\S+) --> (\S+?)(?:: (.+))?")
 NODE = re.compile(r'(\w+)\["(.+?)(?:<br/>(.+))?"\]')
@@ -78,11 +78,11 @@ def _states(title: str, description: str, edges: list[tuple[str, str, str]]) -> 
         if target == BOUNDARY:
             continue
         cause = f"{label} > {target}"
-        first: Kind = "start" if source == BOUNDARY else "event"
+        first: NodeKind = "start" if source == BOUNDARY else "event"
         nodes.setdefault(cause, Node(cause, first, label))
         for state in (source, target):
             if state != BOUNDARY:
-                kind: Kind = "stop" if state in last else "step"
+                kind: NodeKind = "stop" if state in last else "step"
                 nodes.setdefault(state, Node(state, kind, state))
                 arrows[Edge(state, cause) if state == source else Edge(cause, state)] = None
     return Picture(title, description, tuple(nodes.values()), tuple(arrows))

@@ -1,4 +1,4 @@
-"""How a run moves, and the language in which workflows are written."""
+"""The engine: runs of workflows, and the language in which workflows are written."""
 
 from cairn.engine.drawing import draw_all_possible_flows, draw_most_recent_execution
 from cairn.engine.errors import (
@@ -54,7 +54,7 @@ from cairn.engine.representation import WorkflowGraph, get_workflow_representati
 from cairn.engine.values.exception_json import UnknownError
 
 WorkflowHandler = Handler
-"""The name that users of the language know it by."""
+"""The name of `Handler` in LlamaIndex Workflows."""
 
 __all__ = [
     "All",

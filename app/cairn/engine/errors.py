@@ -1,24 +1,24 @@
-"""What can go wrong in a workflow: one class for each kind, all of them a `WorkflowError`."""
+"""Errors of workflows: every class here is a `WorkflowError`."""
 
 
 class WorkflowError(Exception):
-    """Anything the engine itself refuses or gives up on."""
+    """Base of all errors that the engine raises."""
 
 
 class WorkflowConfigurationError(WorkflowError):
-    """A workflow, a context or a checkpoint is used with something that it does not fit."""
+    """A workflow, a context or a checkpoint does not fit the object or argument it is used with."""
 
 
 class WorkflowValidationError(WorkflowConfigurationError, ValueError):
-    """The workflow is put together wrongly: a step's signature, or how steps and events meet."""
+    """A definition is wrong: a step's signature, an option, or the events between steps."""
 
 
 class WorkflowStepDoesNotExistError(WorkflowValidationError):
-    """The workflow has no step of that name."""
+    """The workflow has no step of the given name."""
 
 
 class WorkflowRuntimeError(WorkflowError):
-    """A step did something that the engine cannot carry out."""
+    """A step, or a caller of a run, did a thing that the engine cannot carry out."""
 
 
 class WorkflowTimeoutError(WorkflowError):
@@ -30,12 +30,12 @@ class WorkflowCancelledByUser(WorkflowError):
 
 
 class ContextStateError(WorkflowRuntimeError):
-    """A context was asked for what it cannot do where it stands: in a step, or outside of one."""
+    """A method of a context was called where its work is impossible, such as outside of a step."""
 
 
 class ContextSerdeError(WorkflowError):
-    """A context cannot be made from what was given, or be written."""
+    """A context cannot be read from the given dict, or cannot be written as a dict."""
 
 
 class SerializationError(WorkflowError, TypeError):
-    """A value cannot be stored as JSON, or what is stored cannot be read back."""
+    """A value cannot be stored as JSON, or stored JSON cannot be read back."""

@@ -1,4 +1,4 @@
-"""Ids: UUIDs that count up with the time (version 7 of RFC 9562)."""
+"""Ids: UUIDs that count up with time (version 7, RFC 9562)."""
 
 from uuid import UUID
 
@@ -6,10 +6,10 @@ from uuid_utils import uuid7
 
 
 def new_id() -> UUID:
-    """A new id, greater than those before it."""
+    """Make an id, greater than all ids made before in this process."""
     return UUID(int=new_number())
 
 
 def new_number() -> int:
-    """A new id as the number that it is: made in a third of the time, once for each checkpoint."""
+    """Make an id as a plain number, `UUID.int`: three times as fast as `new_id`."""
     return uuid7().int

@@ -1,11 +1,16 @@
-"""Names that are near to one that is not there."""
+"""Suggestions for a name that does not exist."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 def near(name: str, names: Iterable[str]) -> str:
-    """A hint at the name that was meant, such as " Did you mean 'prompt'?", or at all names."""
+    """Return a hint for an unknown name: the most similar known name, or all known names.
+
+        near("promt", ["prompt", "topic"])  # " Did you mean 'prompt'?"
+
+    The hint begins with a space, to be appended to a sentence.
+    """
     known = sorted(names)
     found = get_close_matches(name, known, n=1)
     if found:

@@ -1,10 +1,10 @@
-"""Workflows and their runs as drawings: HTML that needs nothing else, SVG, or Mermaid text.
+"""Drawings of workflows and of runs: as self-contained HTML, SVG, or Mermaid text.
 
     draw_all_possible_flows(JokeFlow, "joke.html")
     draw_most_recent_execution(handler, "joke_run.html")
 
-`page`, `svg` and `mermaid` give the same as text, of the picture that
-`all_possible_flows` or `most_recent_execution` makes.
+`all_possible_flows` and `most_recent_execution` return a picture, which `page`, `svg` and `mermaid`
+turn into text.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ FORMS: dict[str, Callable[[Picture], str]] = {
     ".svg": svg,
     ".mmd": mermaid,
 }
-"""How a drawing is written, by the ending of the file's name."""
+"""The writers of drawings, by the ending of the file's name."""
 
 Drawable = Workflow | type[Workflow] | WorkflowGraph
 Recent = Handler | Context[Any] | Sequence[Checkpoint] | Workflow
 
 
 class InNotebook:
-    """A drawing that a notebook shows, where it is the last thing in a cell."""
+    """A drawing that a notebook shows, if the last expression of a cell."""
 
     def __init__(self, html: str) -> None:
         self.html = html
@@ -64,16 +64,16 @@ def draw_all_possible_flows(
     filename: str | PathLike[str] = "workflow_all_flows.html",
     notebook: bool = False,
 ) -> InNotebook | None:
-    """Write a drawing of all the steps of a workflow, and of the events between them.
+    """Write a drawing of a workflow's steps and of the events between the steps.
 
     Args:
-        workflow: a workflow, its class, or its graph, of which some nodes may be left out.
-        filename: where to; its ending says as what: `.html` (which needs nothing else), `.svg`
-            or `.mmd`.
-        notebook: whether to give the drawing back as well, as something that a notebook shows.
+        workflow: a workflow, its class, or its graph, which may be filtered.
+        filename: the file to write. The ending chooses the form: `.html` (self-contained), `.svg`
+            or `.mmd` (Mermaid).
+        notebook: whether to return the drawing, too, for display in a notebook.
 
     Raises:
-        ValueError: a file of that ending cannot be written.
+        ValueError: the ending of the file's name is none of these.
         WorkflowValidationError: steps and events do not fit together.
     """
     return _draw(lambda: all_possible_flows(workflow), filename, notebook)
@@ -84,30 +84,31 @@ def draw_most_recent_execution(
     filename: str | PathLike[str] = "workflow_recent_execution.html",
     notebook: bool = False,
 ) -> InNotebook | None:
-    """Write a drawing of what a run did: each execution of a step, in order, with its events.
+    """Write a drawing of a run: each execution of a step, in order, with its events.
 
-    What has not been executed when it is drawn, since the run failed, waits or is under way, is
-    drawn as pending.
+    Deliveries without an execution, since the run failed, waits or is under way, are drawn as
+    pending.
 
     Args:
-        subject: the handler of the run; or, for the most recent run in it, a context, a list of
-            checkpoints, or a workflow; with checkpoints, as far as the newest of them.
-        filename: where to; its ending says as what: `.html` (which needs nothing else), `.svg`
-            or `.mmd`.
-        notebook: whether to give the drawing back as well, as something that a notebook shows.
+        subject: the handler of a run. Or a context, a list of checkpoints or a workflow, for the
+            most recent run there; of checkpoints, up to the newest.
+        filename: the file to write. The ending chooses the form: `.html` (self-contained), `.svg`
+            or `.mmd` (Mermaid).
+        notebook: whether to return the drawing, too, for display in a notebook.
 
     Raises:
-        ValueError: there is no run yet, checkpoints have been through JSON, or a file of that
-            ending cannot be written.
+        ValueError: there is no run to draw, the checkpoints were read from JSON, the context is
+            that of a step, or the ending of the file's name is none of these.
+        TypeError: the subject is of no type named above.
     """
     return _draw(lambda: most_recent_execution(subject), filename, notebook)
 
 
 def all_possible_flows(workflow: Drawable) -> Picture:
-    """The steps of a workflow and the events between them, as a picture.
+    """Return a picture of a workflow's steps and of the events between the steps.
 
     Raises:
-        WorkflowValidationError: they do not fit together.
+        WorkflowValidationError: steps and events do not fit together.
     """
     if not isinstance(workflow, WorkflowGraph):
         workflow = get_workflow_representation(workflow)
@@ -115,10 +116,12 @@ def all_possible_flows(workflow: Drawable) -> Picture:
 
 
 def most_recent_execution(subject: Recent) -> Picture:
-    """What a run did, as a picture; of the subject as in `draw_most_recent_execution`.
+    """Return a picture of a run; see `draw_most_recent_execution` for the subject.
 
     Raises:
-        ValueError: there is no run yet, or checkpoints have been through JSON.
+        ValueError: there is no run to draw, the checkpoints were read from JSON, or the context is
+            that of a step.
+        TypeError: the subject is of no type that has a run.
     """
     return picture_of_recent(subject)
 

@@ -2,7 +2,7 @@
 
 import json
 
-from cairn.engine.drawing.picture import Edge, Kind, Node, Picture
+from cairn.engine.drawing.picture import Edge, Node, NodeKind, Picture
 from cairn.engine.language.events import StartEvent, StopEvent
 from cairn.engine.representation import (
     WorkflowEventNode,
@@ -16,7 +16,7 @@ from cairn.engine.representation import (
 
 
 def picture_of_graph(graph: WorkflowGraph) -> Picture:
-    """The nodes and edges as they are drawn; what begins a run comes first."""
+    """Return the picture of a graph; start events come first."""
     nodes = [_drawn(node) for node in graph.nodes]
     nodes.sort(key=lambda node: node.kind != "start")
     edges = tuple(Edge(edge.source, edge.target, edge.label or "") for edge in graph.edges)
@@ -24,7 +24,7 @@ def picture_of_graph(graph: WorkflowGraph) -> Picture:
 
 
 def _drawn(node: WorkflowGraphNode) -> Node:
-    kind: Kind = "event"
+    kind: NodeKind = "event"
     detail: str | None = None
     match node:
         case WorkflowStepNode():

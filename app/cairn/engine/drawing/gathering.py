@@ -1,4 +1,4 @@
-"""Gathering: the events that started a step with several, found by the keys of the buffers."""
+"""Gathering: the events with which a step that takes several events was started."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
@@ -11,8 +11,14 @@ from cairn.engine.language.graph import Graph
 from cairn.engine.values.sealed import BATCH, SealedEvent
 
 
-class Pill(NamedTuple):
-    """An event that a fact has brought into the run, and its node in the picture."""
+class DrawnEvent(NamedTuple):
+    """An event that a fact has brought into the run, and its node in the picture.
+
+    Attributes:
+        sent: the event, and the step that it was addressed to, if any.
+        node: the id of the node.
+        is_returned: True if a step returned the event rather than sent the event.
+    """
 
     sent: Sent
     node: str
@@ -20,7 +26,10 @@ class Pill(NamedTuple):
 
 
 class Gathering:
-    """The events that have been put by, for joins and for lists, by their keys."""
+    """The nodes of the events that joins and lists have gathered, by the events' keys.
+
+    The keys are those of a snapshot's `gathered`. A join is a step with several event parameters.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -28,41 +37,55 @@ class Gathering:
         self._origin: str | None = None
 
     def begin(self, first: Record, origin: str) -> None:
-        """What was put by before the run's first fact all comes from there."""
+        """Use `origin` as the node of all events gathered before the run's first fact."""
         earlier = first.snapshot.gathered.keys() - first.delta.gathered.put.keys()
         self._nodes = dict.fromkeys(earlier, origin)
         self._origin = origin
 
-    def follow(self, record: Record, pills: Sequence[Pill]) -> Iterator[tuple[Delivery, list[str]]]:
-        """One more fact: the deliveries that it has started so, each with its events' nodes.
+    def follow(
+        self, record: Record, events: Sequence[DrawnEvent]
+    ) -> Iterator[tuple[Delivery, list[str]]]:
+        """Return the deliveries of gathered events that a fact has started, with the nodes.
 
-        A list takes all that was put by, a join the first in each slot.
+        A list takes all entries that the fact has dropped for its step. A join takes the first
+        dropped entry of each slot.
+
+        Args:
+            record: the record of the fact.
+            events: the events that the fact has brought into the run.
         """
-        self._put_by(record.delta, pills)
-        dropped: defaultdict[tuple[str, str], deque[str]] = defaultdict(deque)
-        for key in sorted(record.delta.gathered.drop, key=_number):
-            batch, step, slot = _place(key)
-            dropped[step, f"{batch}:{slot}" if slot else ""].append(key)
+        self._assign_nodes(record.delta, events)
+        of_lists: defaultdict[str, list[str]] = defaultdict(list)
+        of_slots: defaultdict[tuple[int, str, str], deque[str]] = defaultdict(deque)
+        for key in sorted(record.delta.gathered.drop, key=lambda key: _Place.of(key).number):
+            batch, step, slot, _ = _Place.of(key)
+            if slot:
+                of_slots[batch, step, slot].append(key)
+            else:
+                of_lists[step].append(key)
         started = [d for d in record.delta.deliveries.put.values() if d.id >= record.first_id]
         for delivery in sorted(started):
             if delivery.event.type == BATCH:
-                keys = list(dropped[delivery.step, ""])
+                keys = list(of_lists[delivery.step])
                 for slot in self._graph.steps[delivery.step].signature.slots:
-                    keys.append(dropped[delivery.step, f"{delivery.batch}:{slot}"].popleft())
+                    keys.append(of_slots[delivery.batch, delivery.step, slot].popleft())
                 nodes = (self._nodes.get(key, self._origin) for key in keys)
                 yield delivery, [node for node in nodes if node is not None]
 
-    def _put_by(self, delta: Delta, pills: Sequence[Pill]) -> None:
-        """Note the events put by.
+    def _assign_nodes(self, delta: Delta, events: Sequence[DrawnEvent]) -> None:
+        """Assign to each new entry the node of its event.
 
-        Events both put by and taken by this fact appear only among the dropped entries.
+        Entries both added and consumed by this fact appear only in `drop`.
         """
         gathered = delta.gathered
-        keys = [key for key in (*gathered.drop, *gathered.put) if key not in self._nodes]
+        places = [
+            (_Place.of(key), key)
+            for key in (*gathered.drop, *gathered.put)
+            if key not in self._nodes
+        ]
         used: set[tuple[str, str]] = set()
-        for key in sorted(keys, key=lambda key: (_place(key)[0], _number(key))):
-            batch, step, slot = _place(key)
-            for sent, node, is_returned in pills:
+        for (batch, step, slot, _), key in sorted(places, key=lambda each: each[0].in_batch):
+            for sent, node, is_returned in events:
                 if (
                     (step, node) not in used
                     and sent.step in (None, step)
@@ -78,13 +101,29 @@ class Gathering:
         return slot in dict(route.slots).get(step, ()) if slot else step in route.collectors
 
 
-def _place(key: str) -> tuple[int, str, str]:
-    """The batch, the step and the slot of an entry; a list has no slots."""
-    place, slot, _ = key.rsplit(":", 2)
-    batch, step = place.split(":", 1)
-    return int(batch), step, slot
+class _Place(NamedTuple):
+    """The place of a gathered event.
 
+    Attributes:
+        batch: the id of the batch, 0 outside of all batches.
+        step: the name of the step that gathers.
+        slot: the name of the parameter of a join; empty for a list.
+        number: the position among the events of the same batch, step and slot.
+    """
 
-def _number(key: str) -> int:
-    """Where in its place it stands."""
-    return int(key.rsplit(":", 1)[1])
+    batch: int
+    step: str
+    slot: str
+    number: int
+
+    @property
+    def in_batch(self) -> tuple[int, int]:
+        """The batch and the number, to sort by."""
+        return self.batch, self.number
+
+    @classmethod
+    def of(cls, key: str) -> "_Place":
+        """Read the key of an entry of a snapshot's `gathered`: `batch:step:slot:number`."""
+        place, slot, number = key.rsplit(":", 2)
+        batch, step = place.split(":", 1)
+        return cls(int(batch), step, slot, int(number))

@@ -1,10 +1,10 @@
-"""In which layer of a drawing each node is, and which edges go back."""
+"""Layers of a drawing: the layer of each node, and the edges that go back."""
 
 from collections.abc import Sequence
 
 
 def going_back(count: int, edges: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
-    """The edges that close a cycle, seen from the nodes that nothing leads to."""
+    """Return the edges that close a cycle, by depth-first search from nodes without sources."""
     leads: list[list[int]] = [[] for _ in range(count)]
     for source, target in edges:
         leads[source].append(target)
@@ -31,9 +31,9 @@ def going_back(count: int, edges: Sequence[tuple[int, int]]) -> set[tuple[int, i
 
 
 def layers_of(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """The layer of each node: below all its sources.
+    """Return the layer of each node: one below the lowest node that leads to the node.
 
-    A node without sources is directly above its topmost target.
+    A node without sources is one above the highest of its targets. The edges have no cycle.
     """
     leads: list[list[int]] = [[] for _ in range(count)]
     missing = [0] * count

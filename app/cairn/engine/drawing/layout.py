@@ -1,9 +1,9 @@
-"""Where things are drawn: layer after layer, along the edges, with few of them crossing.
+"""Layout: the place of each node and the curve of each edge, with few crossings.
 
-The way of Sugiyama, Tagawa and Toda (1981): break cycles, put nodes into layers by the longest
-path, let long edges pass through the layers between, order each layer by the middle of its
-neighbours, and then place all of it. Here layers are rows, and `x` is a place in one; a drawing
-that goes sideways is turned at the end.
+The method of Sugiyama, Tagawa and Toda (1981): break cycles, assign layers by the longest path, let
+long edges pass through the layers between, order each layer by the mean place of its neighbours,
+then assign coordinates. Layers are rows here, and `x` is a place in a row; a sideways drawing is
+transposed at the end.
 """
 
 from __future__ import annotations
@@ -17,22 +17,27 @@ from cairn.engine.drawing.layers import going_back, layers_of
 from cairn.engine.drawing.placing import MARGIN, Place, place_all
 
 GAP = 52.0
-"""Between layers: the room that an edge has to bend in."""
+"""Pixels between layers, for the bends of edges."""
 SWEEPS = 8
-"""How often the layers are ordered, down and up by turns."""
+"""Passes that order the layers, alternately down and up."""
 
 
 class Point(NamedTuple):
-    """A place in the drawing."""
+    """A point of the drawing, in pixels."""
 
     x: float
     y: float
 
 
 class Layout(NamedTuple):
-    """The middle of each node, and the curve of each edge.
+    """The size of the drawing, its nodes and its curves, in pixels.
 
-    A curve has a start, and three points for each part, as SVG's path command `C`.
+    Attributes:
+        width: the width of the drawing.
+        height: the height of the drawing.
+        nodes: the middle of each node, in the order given.
+        curves: the curve of each edge: a start, then three points for each cubic Bezier segment, as
+            in SVG's `C`.
     """
 
     width: float
@@ -44,7 +49,13 @@ class Layout(NamedTuple):
 def lay_out(
     sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]], sideways: bool = False
 ) -> Layout:
-    """Place nodes of these widths and heights, joined by these edges."""
+    """Place the nodes and route the edges.
+
+    Args:
+        sizes: the width and height of each node, in pixels.
+        edges: pairs of indices into `sizes`, source and target.
+        sideways: whether layers are columns, from left to right, rather than rows.
+    """
     back = going_back(len(sizes), edges)
     layers = layers_of(len(sizes), [edge for edge in edges if edge not in back])
     places = [
@@ -76,7 +87,7 @@ def lay_out(
 
 
 def _way(source: Place, target: Place, back: bool) -> list[Place]:
-    """The edge's way through the layers; one that goes back has a lane beside all of them."""
+    """Return the edge's places, layer by layer; an edge that goes back gets a lane at the side."""
     layers = range(source.layer + 1, target.layer)
     if back:
         layers = range(source.layer, target.layer - 1, -1)
@@ -97,7 +108,7 @@ def _join(way: list[Place], rows: list[list[Place]]) -> None:
 
 
 def _join_beside(way: list[Place], rows: list[list[Place]]) -> None:
-    """Put the lane to the left or to the right of all, where its ends are nearer."""
+    """Insert the lane at the left or right end of its rows, nearer to the edge's ends."""
     source, *lane, target = way
     for place in lane:
         row = rows[place.layer]
@@ -108,7 +119,7 @@ def _join_beside(way: list[Place], rows: list[list[Place]]) -> None:
 
 
 def _order(rows: list[list[Place]]) -> None:
-    """Order each layer so that few edges cross."""
+    """Order each layer by the mean place of its neighbours, for few crossings."""
     for row in rows:
         _number(row)
     best, fewest = [list(row) for row in rows], _crossings(rows)
@@ -117,8 +128,8 @@ def _order(rows: list[list[Place]]) -> None:
         for row in rows if down else reversed(rows):
             middle = {}
             for place in row:
-                near = place.above if down else place.below
-                orders = [other.order for other in near]
+                neighbours = place.above if down else place.below
+                orders = [neighbour.order for neighbour in neighbours]
                 middle[id(place)] = sum(orders) / len(orders) if orders else place.order
             row.sort(key=lambda place: middle[id(place)])
             _number(row)
@@ -138,12 +149,12 @@ def _number(row: list[Place]) -> None:
 def _crossings(rows: list[list[Place]]) -> int:
     count = 0
     for row in rows:
-        seen: list[float] = []
+        ends_so_far: list[float] = []
         for place in row:
-            ends = sorted(other.order for other in place.below)
-            count += sum(len(seen) - bisect(seen, end) for end in ends)
+            ends = sorted(lower.order for lower in place.below)
+            count += sum(len(ends_so_far) - bisect(ends_so_far, end) for end in ends)
             for end in ends:
-                insort(seen, end)
+                insort(ends_so_far, end)
     return count
 
 
@@ -176,7 +187,11 @@ def _curve(way: list[Place], tops: list[float], rows: list[list[Place]]) -> list
 
 
 def _bend(curve: list[Point], to: Point, around: bool = False) -> None:
-    """Go on to a point, along the layers' direction at both ends; or around, in the gap."""
+    """Continue the curve to a point.
+
+    The curve leaves and arrives along the direction of the layers. With `around`, the curve turns
+    back within the gap between layers.
+    """
     start = curve[-1]
     if not around:
         middle = (start.y + to.y) / 2

@@ -2,9 +2,9 @@
 
 import re
 
-from cairn.engine.drawing.picture import Kind, Node, Picture, clean
+from cairn.engine.drawing.picture import Node, NodeKind, Picture, clean
 
-SHAPES: dict[Kind, str] = {
+SHAPES: dict[NodeKind, str] = {
     "step": '["{}"]',
     "failed": '["{}"]',
     "pending": '["{}"]',
@@ -15,7 +15,7 @@ SHAPES: dict[Kind, str] = {
     "resource": '[("{}")]',
     "resource_config": '[("{}")]',
 }
-STYLES: dict[Kind, str] = {
+STYLES: dict[NodeKind, str] = {
     "step": "fill:#e6effd,stroke:#3b6fd4,color:#14316b",
     "failed": "fill:#fde8e6,stroke:#c8372d,color:#6b1611",
     "pending": "fill:#f4f5f7,stroke:#8a93a3,color:#3f4754,stroke-dasharray:4 3",
@@ -29,7 +29,7 @@ STYLES: dict[Kind, str] = {
 
 
 def mermaid(picture: Picture) -> str:
-    """The picture as a Mermaid flowchart."""
+    """Return the picture as the text of a Mermaid flowchart."""
     ids = _ids(picture)
     lines = ["flowchart TD"]
     for node in picture.nodes:
@@ -45,7 +45,7 @@ def mermaid(picture: Picture) -> str:
 
 
 def _ids(picture: Picture) -> dict[str, str]:
-    """Ids that mean nothing to Mermaid, which a bare `end`, for one, does."""
+    """Return an id for each node that Mermaid does not take for a keyword, such as `end`."""
     ids: dict[str, str] = {}
     taken: set[str] = set()
     for number, node in enumerate(picture.nodes):
@@ -56,7 +56,7 @@ def _ids(picture: Picture) -> dict[str, str]:
 
 
 def _label(node: Node) -> str:
-    # "1. name" would be read as Markdown's list.
+    # Mermaid reads "1. name" as a Markdown list.
     name = node.label if node.number is None else f"{node.number} · {node.label}"
     return _escaped(name) + (f"<br/>{_escaped(node.note)}" if node.note else "")
 

@@ -1,12 +1,12 @@
-"""A picture as one HTML page: the drawing, what its shapes mean, and the same in words."""
+"""A picture as one HTML page: the drawing, a legend, and the same in words."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 
-from cairn.engine.drawing.picture import Kind, Node, Picture
+from cairn.engine.drawing.picture import Node, NodeKind, Picture
 from cairn.engine.drawing.svg import DARK, LIGHT, escaped, svg
 
-MEANINGS: dict[Kind, str] = {
+MEANINGS: dict[NodeKind, str] = {
     "step": "step",
     "failed": "failed",
     "pending": "not executed",
@@ -41,7 +41,7 @@ li { margin: .2rem 0; }
 
 
 def page(picture: Picture) -> str:
-    """The picture as a page of its own: it fetches nothing, and has no script."""
+    """Return the picture as a self-contained HTML page, without scripts."""
     title = escaped(picture.title)
     paragraph = f"<p>{escaped(picture.description)}</p>" if picture.description else ""
     dark = f"@media (prefers-color-scheme: dark) {{\n{_palette(DARK)}}}\n"
@@ -75,7 +75,7 @@ def page(picture: Picture) -> str:
 
 
 def in_notebook(html: str) -> str:
-    """The page as a frame in a page of another: its style and ids stay its own."""
+    """Return the page as an `iframe`, which keeps its styles and ids apart from the notebook's."""
     return (
         f'<iframe srcdoc="{escaped(html)}" sandbox width="100%" height="600" '
         'style="border: 0" title="Drawing of a workflow"></iframe>'
@@ -96,18 +96,17 @@ def _legend(picture: Picture) -> str:
 
 def _in_words(picture: Picture) -> Iterator[str]:
     nodes = {node.id: node for node in picture.nodes}
-    said: defaultdict[str, defaultdict[str, list[str]]]
-    said = defaultdict(lambda: defaultdict(list))
+    neighbours: defaultdict[str, defaultdict[str, list[str]]]  # by node id and verb
+    neighbours = defaultdict(lambda: defaultdict(list))
     for edge in picture.edges:
         source, target = nodes[edge.source], nodes[edge.target]
         if not edge.loose:
-            said[target.id]["takes"].append(_code(source))
+            neighbours[target.id]["takes"].append(_code(source))
             verb = "uses" if target.kind in ("resource", "resource_config") else "gives"
-            said[source.id][verb].append(_code(target))
+            neighbours[source.id][verb].append(_code(target))
     for node in picture.boxes():
-        verbs = "; ".join(
-            f"{verb} {', '.join(said[node.id][verb])}" for verb in VERBS if verb in said[node.id]
-        )
+        names = neighbours[node.id]
+        verbs = "; ".join(f"{verb} {', '.join(names[verb])}" for verb in VERBS if verb in names)
         number = "" if node.number is None else f"{node.number}. "
         yield f"<li>{number}{_code(node)} {verbs}</li>"
 

@@ -1,29 +1,30 @@
-"""Picture: what is to be drawn, whatever it is drawn as."""
+"""Picture: the nodes and edges to draw, independent of the form of the drawing."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal[
+NodeKind = Literal[
     "step", "failed", "pending", "event", "start", "stop", "external", "resource", "resource_config"
 ]
-BOXES: tuple[Kind, ...] = ("step", "failed", "pending")
-"""What does something: takes events, and gives events."""
+BOXES: tuple[NodeKind, ...] = ("step", "failed", "pending")
+"""The kinds of node that take events and give events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One thing in the picture.
+    """A node of the picture.
 
     Attributes:
-        id: what edges call it.
-        label: its name.
+        id: the identifier that edges refer to.
+        kind: the kind of node, which decides shape and colour.
+        label: the name.
         note: a few words under the name.
-        detail: all there is to say about it.
-        number: its place in the order of things, where there is one.
+        detail: a longer text, shown on request.
+        number: the place in the order of execution, if the node has one.
     """
 
     id: str
-    kind: Kind
+    kind: NodeKind
     label: str
     note: str = ""
     detail: str = ""
@@ -32,10 +33,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A line between two nodes, named by id.
+    """An edge of the picture.
 
-    A loose edge carries no event on the way: the event was put by and collected, or the edge joins
-    a step that waits with the same step going on.
+    Attributes:
+        source: the id of the first node.
+        target: the id of the second node.
+        label: a few words at the edge.
+        loose: True if no event passes along the edge: from a buffered event to the step that
+            collected the buffer, or from a step that waited to its continuation.
     """
 
     source: str
@@ -46,7 +51,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Nodes and edges, under a title."""
+    """Nodes and edges under a title."""
 
     title: str
     description: str
@@ -54,12 +59,12 @@ class Picture:
     edges: tuple[Edge, ...]
 
     def boxes(self) -> list[Node]:
-        """The nodes that take and give, in their order."""
+        """Return the nodes that take and give events, in order."""
         return [node for node in self.nodes if node.kind in BOXES]
 
 
 def clean(text: str) -> str:
-    """The text without what neither XML nor a UTF-8 file can hold."""
+    """Return the text with a replacement for each character that XML or UTF-8 excludes."""
     return "".join(
         char if char in "\t\n\r" or (char >= " " and not _is_forbidden(char)) else "\ufffd"
         for char in text
@@ -67,7 +72,7 @@ def clean(text: str) -> str:
 
 
 def shortened(text: str, length: int) -> str:
-    """The text on one line, cut to so many characters."""
+    """Return the text on one line, cut to `length` characters; an ellipsis ends a cut text."""
     line = " ".join(text[: 4 * length].split())
     return line if len(line) <= length else line[: length - 1] + "…"
 

@@ -1,4 +1,4 @@
-"""Which run is meant, and where to find what it did."""
+"""The most recent run of a subject, and the records of that run."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ NO_RUN = "{} has no run to draw yet: start one with `run`, and draw once its fir
 
 
 def picture_of_recent(subject: Handler | Context[Any] | Sequence[Checkpoint] | Workflow) -> Picture:
-    """What the run did; of several the one that began last.
+    """Return a picture of the subject's run; of several runs, the one that began last.
 
     Raises:
-        ValueError: there is none, or it is only known from JSON.
+        ValueError: there is no run, the checkpoints were read from JSON, or the context is a
+            step's.
+        TypeError: the subject is of no type that has a run.
     """
     match subject:
         case Handler():
-            begins = subject._snapshot
-            known = None if begins is None else begins.deliveries
+            start = subject._snapshot
+            known = None if start is None else start.deliveries
             return _of_context(subject.ctx, subject.run_id, known)
         case Context():
             return _of_context(subject)
@@ -61,16 +63,16 @@ def _of_context(
 def _of_checkpoints(checkpoints: Sequence[Checkpoint]) -> Picture:
     if not checkpoints:
         raise ValueError(NO_RUN.format("An empty list of checkpoints"))
-    # The newest of the run that began last: ids count up with the time.
+    # Ids count up with time: this is the newest checkpoint of the run that began last.
     last = max(checkpoints, key=lambda checkpoint: (checkpoint.run_id, checkpoint.id_))
     if last._record is None or last._journal is None:
         raise ValueError(
             "Checkpoints that have been through JSON cannot be drawn: take them from the context "
             "of their run (handler.ctx.checkpoints)."
         )
-    own, name = last._record, last.workflow.split(".")[-1]
-    records = [it for it in last._journal.records if it.run != own.run or it.seq <= own.seq]
-    assert isinstance(last._graph, Graph)  # that of a checkpoint which was not JSON
+    newest, name = last._record, last.workflow.split(".")[-1]
+    records = [r for r in last._journal.records if r.run != newest.run or r.seq <= newest.seq]
+    assert isinstance(last._graph, Graph)  # since the checkpoint was not read from JSON
     return _of_records(name, last._graph, records, last.run_id)
 
 

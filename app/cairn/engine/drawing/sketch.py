@@ -1,20 +1,24 @@
-"""Sketch: the nodes and edges of a run's picture, as they come to be drawn."""
+"""Sketch: the nodes and edges of a run's picture, while they are added."""
 
 import json
 from collections.abc import Iterable
 
-from cairn.engine.drawing.picture import Edge, Kind, Node, shortened
+from cairn.engine.drawing.picture import Edge, Node, NodeKind, shortened
 from cairn.engine.language.events import StartEvent, StopEvent
 from cairn.engine.language.graph import Graph
 from cairn.engine.values.extended_json import plain
 from cairn.engine.values.sealed import SealedEvent
 
 NOTE, DETAIL = 30, 1_000
-"""Characters of an event's fields in the picture, and of those told on request."""
+"""Characters of an event's fields in the picture, and in the text shown on request."""
 
 
 class Sketch:
-    """What has been drawn of a run of this graph."""
+    """The nodes and edges added so far to the picture of a run.
+
+    Attributes:
+        completed: the number of steps drawn as completed.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.nodes: list[Node] = []
@@ -23,40 +27,43 @@ class Sketch:
         self._graph = graph
 
     def is_a(self, event: SealedEvent, kind: type) -> bool:
-        """Whether the event is of this class, as far as its own is known."""
+        """Return True if the event's class is known, and is the class or a subclass."""
         found = self._graph.event_type(event.type)
         return found is not None and issubclass(found, kind)
 
     def event(self, event: SealedEvent, cause: str | None) -> str:
-        """An event, with a few of its fields; it comes from that node."""
+        """Add an event with some of its fields and an edge from its cause; return its id."""
         fields = {name: plain(value) for name, value in event.data.items()}
-        told = [f"{name}={_json(it)}" for name, it in fields.items() if it is not None]
-        kind: Kind = "event"
+        shown = [f"{name}={_json(value)}" for name, value in fields.items() if value is not None]
+        kind: NodeKind = "event"
         if self.is_a(event, StartEvent):
             kind = "start"
         elif self.is_a(event, StopEvent):
             kind = "stop"
-        note, detail = shortened(", ".join(told), NOTE), _json(fields)[:DETAIL]
+        note, detail = shortened(", ".join(shown), NOTE), _json(fields)[:DETAIL]
         return self._node(kind, event.type, note, () if cause is None else (cause,), detail)
 
-    def box(self, kind: Kind, step: str, note: str, causes: Iterable[str]) -> str:
-        """An execution of a step, with what led to it; those that have completed are numbered."""
+    def box(self, kind: NodeKind, step: str, note: str, causes: Iterable[str]) -> str:
+        """Add an execution of a step, with edges from its causes; return the node's id.
+
+        A completed execution, which is a step without a note, gets the next number.
+        """
         if note or kind != "step":
             return self._node(kind, step, note, causes)
         self.completed += 1
         return self._node(kind, step, note, causes, number=self.completed)
 
     def outside(self, label: str, note: str = "", causes: Iterable[str] = ()) -> str:
-        """What is no part of the run."""
+        """Add a node for an origin outside of the run; return its id."""
         return self._node("external", label, note, causes)
 
     def lead(self, source: str, target: str, loose: bool = False) -> None:
-        """One node leads to another."""
+        """Add an edge from one node to the next."""
         self.edges.append(Edge(source, target, loose=loose))
 
     def _node(
         self,
-        kind: Kind,
+        kind: NodeKind,
         label: str,
         note: str,
         causes: Iterable[str],

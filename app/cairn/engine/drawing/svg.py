@@ -1,4 +1,4 @@
-"""A picture as SVG: boxes for what does something, pills for events, curves between them."""
+"""A picture as SVG: boxes for steps, pills for events, curves between boxes and pills."""
 
 import re
 import unicodedata
@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from cairn.engine.drawing.layout import Layout, Point, lay_out
-from cairn.engine.drawing.picture import BOXES, Edge, Kind, Node, Picture, clean
+from cairn.engine.drawing.picture import BOXES, Edge, Node, NodeKind, Picture, clean
 
 CELL, NOTE_CELL = 7.9, 6.7
-"""The width of a character in a monospaced font of 13 px, and of 11 px."""
+"""The width of a character in a monospaced font of 13 px, and of 11 px, in pixels."""
 LINE, NOTE_LINE = 18.0, 15.0
+"""The height of a line of the name, and of the note, in pixels."""
 LONGEST = 26
-"""Characters in a line of a name."""
+"""The maximum of characters in a line of a name."""
 READABLE_WIDTH = 1_100.0
-"""What is wider than this when drawn downwards may be drawn sideways."""
+"""The width, in pixels, above which a drawing may go sideways instead of down."""
 
 STYLE = """
 .cairn text { font: 500 13px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", \
@@ -52,14 +53,15 @@ DARK = {
 
 
 def svg(picture: Picture) -> str:
-    """The picture as one SVG element, which needs nothing besides itself."""
+    """Return the picture as one self-contained SVG element."""
     lines = {node.id: wrapped(node.label) for node in picture.nodes}
     sizes = [_size(node, lines[node.id]) for node in picture.nodes]
     index = {node.id: number for number, node in enumerate(picture.nodes)}
     edges = [(index[edge.source], index[edge.target]) for edge in picture.edges]
     layout = lay_out(sizes, edges)
     if layout.width > READABLE_WIDTH:
-        layout = min(layout, lay_out(sizes, edges, sideways=True), key=lambda it: it.width)
+        sideways = lay_out(sizes, edges, sideways=True)
+        layout = min(layout, sideways, key=lambda candidate: candidate.width)
     parts = [
         *_head(picture, layout),
         *_edges(picture.edges, layout.curves),
@@ -73,12 +75,12 @@ def svg(picture: Picture) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text as it stands in HTML and in SVG."""
+    """Return the text, cleaned and escaped for HTML and SVG."""
     return escape(clean(text))
 
 
 def wrapped(name: str) -> list[str]:
-    """The name in lines, broken where its words meet."""
+    """Return the name in lines, broken between its words."""
     words = re.findall(r"[A-Z]*[^A-Z_\s]+_*\s*|[A-Z]+_*\s*|[_\s]+", clean(name))
     lines = [""]
     for word in words:
@@ -92,7 +94,7 @@ def wrapped(name: str) -> list[str]:
 
 
 def palette(colours: dict[str, tuple[str, str, str]]) -> str:
-    """The rules that colour a picture, and the page around it."""
+    """Return the CSS rules for the colours of a picture."""
     paper, line, ink = colours["paper"]
     rules = [
         f".cairn .paper {{ fill: {paper}; }}",
@@ -150,9 +152,9 @@ def _edges(edges: Sequence[Edge], curves: Sequence[list[Point]]) -> Iterable[str
 def _node(node: Node, lines: list[str], size: tuple[float, float], middle: Point) -> str:
     width, height = size
     left, top = middle.x - width / 2, middle.y - height / 2
-    said = "\n".join(part for part in (node.label, node.detail or node.note) if part)
+    tooltip = escaped("\n".join(part for part in (node.label, node.detail or node.note) if part))
     parts = [
-        f'<g class="node {node.kind}" data-id="{escaped(node.id)}"><title>{escaped(said)}</title>',
+        f'<g class="node {node.kind}" data-id="{escaped(node.id)}"><title>{tooltip}</title>',
         f'<path d="{_outline(node.kind, left, top, width, height)}"/>',
     ]
     below = NOTE_LINE if node.note else 0.0
@@ -175,8 +177,8 @@ def _node(node: Node, lines: list[str], size: tuple[float, float], middle: Point
     return "".join([*parts, "</g>"])
 
 
-def _outline(kind: Kind, left: float, top: float, width: float, height: float) -> str:
-    """Boxes for steps, pills for events, and a cut corner for what comes from elsewhere."""
+def _outline(kind: NodeKind, left: float, top: float, width: float, height: float) -> str:
+    """Return the outline of a node: a box for a step, a cut corner for a resource, else a pill."""
     if kind in ("resource", "resource_config"):
         right, low, cut = left + width, top + height, 10.0
         return (

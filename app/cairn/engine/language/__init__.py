@@ -1,1 +1,1 @@
-"""The language that workflows are written in."""
+"""The language in which workflows are written."""

@@ -1,44 +1,48 @@
-"""Levels: which events come of one returned list before it is collected, and which of no list."""
+"""Batch levels: the types of event within each batch, and those outside of all batches.
+
+A batch is all that comes of one returned list before a step collects the list.
+"""
 
 from collections.abc import Iterator, Mapping
 
-from cairn.engine.language.consumers import Takers
+from cairn.engine.language.consumers import Consumers
 from cairn.engine.language.events import Event, HumanResponseEvent, StartEvent, StepFailedEvent
 from cairn.engine.language.steps import Step
 
-Kinds = set[type[Event]]
+EventTypes = set[type[Event]]
 
 FROM_OUTSIDE = (StartEvent, HumanResponseEvent, StepFailedEvent)
-"""What no step need give."""
+"""Types of event that need no step as their source: a caller, a person or the engine is one."""
 
 
-class Levels:
-    """What can meet what: events of one batch meet each other, and those outside of all batches.
+class BatchLevels:
+    """The types of event that can meet: within one batch, or outside of all batches.
 
     Attributes:
         batches: by step that returns lists, the types of event in its batches.
         outside: the types of event outside of all batches.
-        collectors: by step that returns lists, those that collect what is in its batches.
+        collectors: by step that returns lists, the names of the steps that collect from its
+            batches.
     """
 
     def __init__(self, steps: Mapping[str, Step]) -> None:
-        self._takers = Takers(steps.values())
+        self._consumers = Consumers(steps.values())
         self._handlers = handlers(steps)
         self._collecting = [step for step in steps.values() if step.signature.collects]
-        # What a step gives to the level on which it is started.
-        self._back: dict[str, Kinds] = {
+        # By step, the types of event that it adds to the level on which it is started.
+        self._outputs: dict[str, EventTypes] = {
             name: set(step.signature.gives_alone) for name, step in steps.items()
         }
-        self.batches: dict[str, Kinds] = {
+        self.batches: dict[str, EventTypes] = {
             name: set(step.signature.gives_listed)
             for name, step in steps.items()
             if step.signature.gives_lists
         }
-        self.outside: Kinds = {
+        self.outside: EventTypes = {
             e for s in steps.values() for e in s.takes if issubclass(e, FROM_OUTSIDE)
         }
         for step in steps.values():
-            if step.signature.context_parameter:  # what it sends, rather than returns, is outside
+            if step.signature.context_parameter:  # sent events, unlike returned ones, are outside
                 self.outside.update(step.gives)
         self._spread()
         while self._grow():
@@ -46,29 +50,28 @@ class Levels:
         self.collectors = {name: tuple(self._bound(name)) for name in self.batches}
 
     def _spread(self) -> None:
-        """Follow the events of each level to all that comes of them there."""
+        """Add to each level the outputs of the steps that its events start."""
         for level in [self.outside, *self.batches.values()]:
             ahead = list(level)
             while ahead:
-                for step in self._takers.of(ahead.pop()):
+                for step in self._consumers.of_type(ahead.pop()):
                     if not step.signature.collects:
-                        new = self._back[step.name] - level
+                        new = self._outputs[step.name] - level
                         level |= new  # noqa: PLW2901  # the set itself grows
                         ahead += new
 
     def _grow(self) -> bool:
         """Add to each step's output the outputs of its collectors and its error handler.
 
-        Returns:
-            True if a set has grown: then call again.
+        Return True if a set grew: call again.
         """
-        known = sum(len(kinds) for kinds in self._back.values())
+        known = sum(len(kinds) for kinds in self._outputs.values())
         for name in self.batches:
             for collector in self._bound(name):
-                self._back[name] |= self._back[collector]
+                self._outputs[name] |= self._outputs[collector]
         for name, handler in self._handlers.items():
-            self._back[name] |= self._back[handler]
-        return sum(len(kinds) for kinds in self._back.values()) > known
+            self._outputs[name] |= self._outputs[handler]
+        return sum(len(kinds) for kinds in self._outputs.values()) > known
 
     def _bound(self, producer: str) -> Iterator[str]:
         level = self.batches[producer]
@@ -78,10 +81,10 @@ class Levels:
 
 
 def handlers(steps: Mapping[str, Step]) -> dict[str, str]:
-    """By step, the one that catches its failures."""
+    """Return, by step, the name of the `@catch_error` step that catches its failures."""
     found: dict[str, str] = {}
     catching = [(name, step.catches) for name, step in steps.items() if step.catches]
-    # The one for all steps comes last: it gets what no other has named.
+    # The handler of all steps comes last: it gets the steps that no `for_steps` has named.
     for handler, catches in sorted(catching, key=lambda each: each[1].for_steps is None):
         for name in steps if catches.for_steps is None else catches.for_steps:
             if name in steps and not steps[name].catches:

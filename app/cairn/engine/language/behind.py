@@ -1,4 +1,7 @@
-"""What stands behind a context: of a step, its attempt; of whoever holds it, the runs in it."""
+"""Behind: the implementation of a context, which `Context` delegates to.
+
+In a step, that is the step's attempt; outside of steps, the runs that share the context.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,10 +18,10 @@ from cairn.engine.language.state_store import Cells
 
 
 class Behind(ABC):
-    """The operations behind a context.
+    """The implementation of a context.
 
-    Both kinds of context have the abstract ones. Each has a part of the rest, and refuses the other
-    part with a ContextStateError.
+    Every context has the abstract methods. A step's context and a held context, outside of steps,
+    each implement one group of the rest, and refuse the other group with a ContextStateError.
     """
 
     @property
@@ -29,48 +32,48 @@ class Behind(ABC):
     @property
     @abstractmethod
     def is_running(self) -> bool:
-        """Whether a run is under way."""
+        """True while a run is under way."""
 
     @abstractmethod
     def cells(self) -> Cells:
-        """The state, key by key."""
+        """Return the state, key by key."""
 
     @abstractmethod
     async def running_steps(self) -> list[str]:
-        """The names of the steps under way, those that wait for an event left out."""
+        """Return the names of the steps under way, without those that wait for an event."""
 
     @abstractmethod
     def send(self, event: Event, step: str | None) -> None:
-        """Send the event to the step named, or to every step that takes its type."""
+        """Send the event to the named step, or to every step that takes its type."""
 
     # For the holder of a context
 
     def checkpoints(self) -> list[Checkpoint]:
-        """The checkpoints of all the runs, oldest first."""
+        """Return the checkpoints of all the runs, oldest first."""
         raise ContextStateError("A step cannot list checkpoints: its own is not there yet.")
 
     def stream_events(self, expose_internal: bool) -> AsyncIterator[Event]:
-        """What the newest run shows."""
+        """Iterate over the events that the newest run shows."""
         raise ContextStateError("A step cannot watch its run: use the handler of the run.")
 
     def result(self) -> Any:
-        """What the newest run came to."""
+        """Return the result of the newest run."""
         raise ContextStateError("A step cannot have the result of its run: it is not there yet.")
 
     def to_dict(self, serializer: BaseSerializer | None, include_state: bool) -> dict[str, Any]:
-        """The context as a dict of JSON's types."""
+        """Return the context as a dict of JSON's types."""
         raise ContextStateError("A step cannot write its context: its own is half done.")
 
     # For a step
 
     def retry_info(self) -> RetryInfo:
-        """The attempts before this one."""
+        """Return the count and the last error of the attempts before this one."""
         raise _only_in_a_step("retry_info")
 
     def collect(
         self, event: Event, expected: Sequence[type[Event]], buffer: str
     ) -> list[Event] | None:
-        """Put the event by, and take what was expected if it is all there."""
+        """Buffer the event; return the expected events once all are buffered, otherwise `None`."""
         raise _only_in_a_step("collect_events")
 
     async def wait(
@@ -81,13 +84,13 @@ class Behind(ABC):
         requirements: Mapping[str, Any],
         timeout: float | None,
     ) -> Event:
-        """Wait for an event that fits."""
+        """Wait for an event of the type `kind` that meets the requirements."""
         raise _only_in_a_step("wait_for_event")
 
     def show(self, event: Event) -> None:
-        """Show the event to those who watch the run."""
+        """Show the event to the watchers of the run."""
         raise _only_in_a_step("write_event_to_stream")
 
 
-def _only_in_a_step(what: str) -> ContextStateError:
-    return ContextStateError(f"{what} can only be used in a step, on its own context.")
+def _only_in_a_step(method: str) -> ContextStateError:
+    return ContextStateError(f"{method} can only be used in a step, on its own context.")

@@ -1,4 +1,4 @@
-"""Checkpoint: a run after one more fact, as the user sees it."""
+"""Checkpoint: a run after one more fact."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, Self, cast
@@ -26,8 +26,8 @@ from cairn.engine.values.extended_json import Json, copied
 from cairn.engine.values.sealed import SealedEvent
 
 
-class Reads(Protocol):
-    """The graph of a workflow, as far as its checkpoints need it."""
+class CheckpointGraph(Protocol):
+    """The graph of a workflow, reduced to the needs of its checkpoints."""
 
     @property
     def steps(self) -> Iterable[str]:
@@ -35,34 +35,42 @@ class Reads(Protocol):
 
     @property
     def serializer(self) -> Serializer:
-        """Reads its events."""
+        """The serializer of the workflow's events."""
 
 
-class Kept(Protocol):
-    """The journal of a context."""
+class HasRecords(Protocol):
+    """A journal, reduced to its records."""
 
     @property
     def records(self) -> Sequence[Record]:
-        """What the runs in it have left."""
+        """The records of the runs in the context."""
 
 
 WORKFLOWS: WeakValueDictionary[str, Any] = WeakValueDictionary()
-"""The workflows defined in this process: whose types a checkpoint read from JSON may hold."""
+"""The workflows defined in this process, by qualified name: for checkpoints read from JSON."""
 
 
 class Checkpoint(BaseModel):
-    """A run after one more fact: what `run_from` starts from.
+    """A run after one more fact: the starting point of `Workflow.run_from`.
 
-    It goes to JSON and back unchanged by pydantic's own methods (`model_dump_json`,
-    `model_validate_json`). The class of its workflow must have been defined by then; a workflow
-    passed as `context={"workflow": ...}` is preferred.
+        handler = workflow.run_from(checkpoint=ctx.checkpoints[1], ctx=ctx)
+
+    Pydantic's own methods (`model_dump_json`, `model_validate_json`) write a checkpoint to JSON and
+    read an equal one back. Reading needs the class of the checkpoint's workflow, defined in this
+    process or passed as `context={"workflow": ...}`; the passed one comes first. Without either,
+    reading raises a SerializationError.
 
     Attributes:
-        id_: what tells it from every other.
-        last_completed_step: the step that had just completed; `None` for a checkpoint that an
-            event from outside, or the beginning of a wait, has left. A run's first is one.
-        input_event: the event that the step took.
-        output_event: the event that it gave; of a run's first checkpoint, the StartEvent.
+        id_: the id of the checkpoint; ids count up with time.
+        last_completed_step: the step whose completion left the checkpoint. `None` for other facts:
+            an event from outside (such as a run's StartEvent), the beginning or the timeout of a
+            wait, a failure handed to a `@catch_error` step.
+        input_event: the event that the step took; `None` for an event from outside.
+        output_event: the event that the step returned, an `EventBatch` for a list. For other facts,
+            the event from outside, the question of the wait or the StepFailedEvent. `None` if there
+            is none.
+        run_id: the id of the run.
+        workflow: the qualified name of the workflow's class.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -75,61 +83,64 @@ class Checkpoint(BaseModel):
     workflow: str
 
     _snapshot: Snapshot = PrivateAttr()
-    _graph: Reads = PrivateAttr()
+    _graph: CheckpointGraph = PrivateAttr()
     _trail: "Trail | None" = PrivateAttr(default=None)
     _ctx_state: dict[str, Json] | None = PrivateAttr(default=None)
     _first_id: int = PrivateAttr(default=0)
     _taken: SealedEvent | None = PrivateAttr(default=None)
     _given: SealedEvent | None = PrivateAttr(default=None)
     _record: Record | None = PrivateAttr(default=None)
-    _journal: Kept | None = PrivateAttr(default=None)
+    _journal: HasRecords | None = PrivateAttr(default=None)
 
     @property
     def snapshot(self) -> Snapshot:
-        """All that a run from here needs."""
+        """The snapshot from which a run can continue."""
         return self._snapshot
 
     @property
     def ctx_state(self) -> dict[str, Json]:
-        """What the context held at this point, as JSON, made when asked for."""
+        """The content of the context at this point, as JSON; computed on first access.
+
+        See `cairn.engine.language.ctx_state` for the keys.
+        """
         if self._ctx_state is None:
             self._ctx_state = ctx_state(self._graph.steps, self._snapshot, self._trail or ())
         return cast("dict[str, Json]", copied(self._ctx_state))
 
     @property
     def first_id(self) -> int:
-        """The lowest id that this checkpoint's own fact can have given to an event sent.
+        """The lowest delivery id that this checkpoint's fact could give.
 
-        A delivery pending with a lower id was pending before the fact.
+        Pending deliveries with lower ids were pending before the fact.
         """
         return self._first_id
 
     def later(self) -> list[Record] | None:
-        """What the run did after this checkpoint; `None` if that is not known here."""
+        """Return the records of the run after this checkpoint; `None` if read from JSON."""
         if self._record is None or self._journal is None:
             return None
         run, seq = self._record.run, self._record.seq
-        return [it for it in self._journal.records if it.run == run and it.seq > seq]
+        return [later for later in self._journal.records if later.run == run and later.seq > seq]
 
     @property
     def taken(self) -> SealedEvent | None:
-        """The input event as it was, whatever has become of the one shown."""
+        """The input event as recorded, unaffected by changes to `input_event`."""
         return self._taken
 
     @property
     def given(self) -> SealedEvent | None:
-        """The output event as it was, whatever has become of the one shown."""
+        """The output event as recorded, unaffected by changes to `output_event`."""
         return self._given
 
     @property
     def said_to(self) -> str | None:
-        """The one step that the event from outside was for, as far as is known."""
+        """The one step that the event from outside was addressed to, if any is known."""
         fact = None if self._record is None else self._record.fact
         return fact.sent.step if isinstance(fact, Received) else None
 
     def has_answered(self, event: SealedEvent) -> bool:
-        """Whether the event, which this checkpoint's fact has sent, is what a step waited for."""
-        # Of one that was JSON it is not known when an equal event came.
+        """Return whether the event, sent by this checkpoint's fact, has answered a step's wait."""
+        # A checkpoint read from JSON has no delta: an earlier answer that is equal counts, too.
         waits = self._snapshot.waits if self._record is None else self._record.delta.waits.put
         return any(wait.answer == event for wait in waits.values())
 
@@ -152,7 +163,7 @@ class Checkpoint(BaseModel):
             "snapshot": to_json(whole(self._snapshot)),
             "first_id": self._first_id,
         }
-        return cast("dict[str, Json]", copied(written))  # what is recorded is nobody else's
+        return cast("dict[str, Json]", copied(written))  # the reader may change the dict
 
     @model_validator(mode="wrap")
     @classmethod
@@ -185,7 +196,11 @@ def filtered(
     input_event_type: type[Event] | str | None,
     output_event_type: type[Event] | str | None,
 ) -> list[Checkpoint]:
-    """Those that match all the filters given; ValueError if none is."""
+    """Return the checkpoints that match all the given filters; see `Context.filter_checkpoints`.
+
+    Raises:
+        ValueError: no filter is given.
+    """
     if last_completed_step is None and input_event_type is None and output_event_type is None:
         raise ValueError(
             "Give at least one filter: last_completed_step, input_event_type or output_event_type."
@@ -200,11 +215,11 @@ def filtered(
 
 
 def qualified(workflow: type) -> str:
-    """What the checkpoints of a workflow call its class."""
+    """Return the name under which checkpoints record the workflow's class."""
     return f"{workflow.__module__}.{workflow.__qualname__}"
 
 
-def _graph_for(name: str, context: dict[str, Any]) -> Reads:
+def _graph_for(name: str, context: dict[str, Any]) -> CheckpointGraph:
     given = context.get("workflow")
     if given is not None:
         return given.graph  # type: ignore[no-any-return]
@@ -214,7 +229,7 @@ def _graph_for(name: str, context: dict[str, Any]) -> Reads:
             f"This checkpoint is one of {name}, which this process does not know. Define or import "
             'it first, or pass a workflow as context={"workflow": ...}.'
         )
-    graph: Reads = found.graph_of_class()
+    graph: CheckpointGraph = found.graph_of_class()
     return graph
 
 

@@ -1,19 +1,19 @@
-"""Collect: how many events a step with a list for a parameter waits for."""
+"""Collect: the number of events with which a step that takes a list starts."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Cardinality:
-    """How many events of a batch a step waits for: `All()` or `Take(n)`."""
+    """Base of `All` and `Take`, the number of events of a batch that a step waits for."""
 
 
 @dataclass(frozen=True)
 class All(Cardinality):
-    """All events of the batch: the step starts once nothing of the batch is pending.
+    """All events of the batch: the step starts once no event of the batch is pending.
 
-    The events come in the order of the returned list; several that come of one member, in the order
-    of arrival.
+    The events come in the order of the returned list. Events that come of the same list item are in
+    the order of their arrival.
     """
 
 
@@ -21,8 +21,11 @@ class All(Cardinality):
 class Take(Cardinality):
     """The first `n` events to arrive.
 
-    The step starts with the last of these, or with fewer at the end of the batch. Later events go
-    nowhere.
+    The step starts with the last of them, or with fewer if the batch ends before. Later events of
+    the batch are dropped.
+
+    Attributes:
+        n: the number of events, 1 or more.
 
     Raises:
         ValueError: `n` is not a whole number of 1 or more.
@@ -37,12 +40,16 @@ class Take(Cardinality):
 
 @dataclass(frozen=True)
 class Collect:
-    """Says of a list parameter when its step starts, and with how many events.
+    """Annotates a list parameter with the number of events that start its step.
 
         @step
         async def first(self, ev: Annotated[list[Result], Collect(Take(1))]) -> StopEvent: ...
 
-    A parameter `list[Result]` without it is `Collect(All())`.
+    A plain `list[Result]` is `Collect(All())`. Lists as parameters and returns have the meaning of
+    fan-in and fan-out in LlamaIndex Workflows.
+
+    Attributes:
+        cardinality: `All()`, the default, or `Take(n)`.
     """
 
     cardinality: Cardinality = field(default_factory=All)

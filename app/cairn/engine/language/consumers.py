@@ -1,4 +1,4 @@
-"""Takers: which steps take the events of a type, found without asking every step."""
+"""Consumers: the steps that take events of a type, by lookup rather than by search."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from cairn.engine.language.events import Event
 from cairn.engine.language.steps import Step
 
 
-class Takers:
+class Consumers:
     """The steps of a workflow by the types of event that they take."""
 
     def __init__(self, steps: Iterable[Step]) -> None:
@@ -21,8 +21,8 @@ class Takers:
             if step.accepts_subclasses:
                 self._of_subclasses.append(step)
 
-    def of(self, kind: type[Event]) -> list[Step]:
-        """The steps that take events of this type, in the order of their definition."""
+    def of_type(self, kind: type[Event]) -> list[Step]:
+        """Return the steps that take events of this type, in the order of their definition."""
         exact = self._exact.get(kind, [])
-        others = [s for s in self._of_subclasses if s.accepts(kind) and s not in exact]
-        return sorted([*exact, *others], key=lambda s: self._place[s.name]) if others else exact
+        more = [s for s in self._of_subclasses if s.accepts(kind) and s not in exact]
+        return sorted([*exact, *more], key=lambda s: self._place[s.name]) if more else exact

@@ -1,4 +1,4 @@
-"""A context's inside, under the names by which users of the language know it."""
+"""The `ctx_state` of a checkpoint: a context's content, under the names of LlamaIndex Workflows."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -7,23 +7,28 @@ from cairn.engine.values.extended_json import Json, plain
 from cairn.engine.values.sealed import SealedEvent
 
 Trail = Sequence[tuple[str | None, str | None, Delta]]
-"""Of the last `TRAIL` checkpoints up to this one: its step, the type of the step's event, and what
-changed."""
+"""The last `TRAIL` checkpoints up to a given one, each as the step that completed, the type of the
+step's event, and the delta."""
 
 TRAIL = 100
-"""How far back a `ctx_state` looks: a checkpoint must not grow with the run's history."""
+"""Checkpoints that a `ctx_state` looks back on: its size must not grow with the run's history."""
 
 LOGGED = 200
-"""How many characters of an event's field its log shows."""
+"""Characters that the `broker_log` shows of an event's field."""
 
 
 def ctx_state(steps: Iterable[str], snapshot: Snapshot, trail: Trail) -> dict[str, Json]:
-    """A context's inside, under the names by which users of the language know it.
+    """Return the content of a context at a checkpoint, as JSON for readers.
 
-    `steps` are the names of the workflow's steps, as far as they are known;
-    `queues` has the events pending for each step; `broker_log` the events that went out up to here,
-    and `accepted_events` the steps that have taken one, with its type: both as far back as the
-    trail goes.
+    The names and shapes are those of a context's dict in LlamaIndex Workflows: `globals` is the
+    state, `queues` lists the pending events by step, `events_buffer` the events buffered by
+    `collect_events`, `broker_log` the events sent so far, `accepted_events` pairs of a step and the
+    type of the event taken. The last two go back as far as the trail.
+
+    Args:
+        steps: the names of the workflow's steps.
+        snapshot: the snapshot of the checkpoint.
+        trail: the checkpoints up to this one.
     """
     queues: dict[str, list[Json]] = {step: [] for step in steps}
     for delivery in snapshot.pending():
@@ -35,23 +40,23 @@ def ctx_state(steps: Iterable[str], snapshot: Snapshot, trail: Trail) -> dict[st
             buffer.setdefault(entry.event.type, []).append(shown(entry.event))
     return {
         "globals": {key: plain(value) for key, value in sorted(snapshot.state.items())},
-        "streaming_queue": [],  # what a run shows goes out at once
+        "streaming_queue": [],  # shown events go out at once
         "queues": queues,
         "stepwise": False,
         "events_buffer": buffers,
         "accepted_events": [[step, taken] for step, taken, _ in trail if step],
-        "broker_log": [_in_short(shown(event)) for event in _gone_out(trail)],
+        "broker_log": [_abbreviated(shown(event)) for event in _sent_events(trail)],
         "is_running": snapshot.stopped is None,
     }
 
 
 def shown(event: SealedEvent) -> Json:
-    """An event as readers see it: its type's name, and its fields as ordinary JSON."""
+    """Return the event as readers see events: the type's name, and the fields as ordinary JSON."""
     return {"type": event.type, "data": {name: plain(value) for name, value in event.data.items()}}
 
 
-def _in_short(event: Json) -> Json:
-    """An event as a log shows it: a checkpoint must not hold all that was before it."""
+def _abbreviated(event: Json) -> Json:
+    """Return the event with long fields cut, since the log holds many events."""
     for name, value in event["data"].items():
         if isinstance(value, str) and len(value) > LOGGED:
             event["data"][name] = f"{value[:LOGGED]}…"
@@ -60,8 +65,8 @@ def _in_short(event: Json) -> Json:
     return event
 
 
-def _gone_out(trail: Trail) -> Iterator[SealedEvent]:
-    known: set[int] = set()  # a delivery is put again when its step begins to wait
+def _sent_events(trail: Trail) -> Iterator[SealedEvent]:
+    known: set[int] = set()  # a delivery is put a second time when its step begins to wait
     for _, _, delta in trail:
         deliveries = delta.deliveries.put
         sent = {id_: d.event for id_, d in deliveries.items()} | dict(delta.unclaimed.put)
@@ -69,7 +74,8 @@ def _gone_out(trail: Trail) -> Iterator[SealedEvent]:
         steps: set[str] = set()
         for id_ in sorted(sent.keys() - known):
             step = deliveries[id_].step if id_ in deliveries else ""
-            # One event on its way to several steps went out once; two equal events are two.
+            # Equal events in a row are one event on its way to several steps. A step that comes
+            # up again marks a second event.
             if sent[id_] != before or step in steps:
                 before, steps = sent[id_], set()
                 yield before

@@ -1,4 +1,4 @@
-"""Models whose fields need not be declared."""
+"""Models with fields that need no declaration."""
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
 from typing import TYPE_CHECKING, Any
@@ -7,35 +7,37 @@ from pydantic import BaseModel, ConfigDict
 
 
 def undeclared(kind: type["Dynamic"], names: Iterable[str]) -> list[str]:
-    """The names that are no field or alias of the model.
+    """Return the names that are no field of the model, and cannot be meant as dynamic fields.
 
-    None for a model that declares no fields, or sets `extra` in its own configuration.
+    A model that declares no fields takes any name, and so does a model that sets `extra` in its own
+    `model_config`.
     """
     fields = kind.model_fields
     unknown = [name for name in names if name not in fields]
-    if not unknown or not fields or not isinstance(kind.model_config.get("extra"), _Unsaid):
+    if not unknown or not fields or not isinstance(kind.model_config.get("extra"), _Inherited):
         return []
-    aliases = {alias for it in fields.values() for alias in (it.alias, it.validation_alias)}
+    aliases = {alias for f in fields.values() for alias in (f.alias, f.validation_alias)}
     return [name for name in unknown if name not in aliases]
 
 
-class _Unsaid(str):
-    """The value of `extra` for a class that does not set one.
+class _Inherited(str):
+    """The value of `extra` where a class inherits the setting.
 
-    Pydantic keeps only the value in force, without its origin: the type tells.
+    Pydantic merges the settings of all base classes; the type of this text tells an inherited
+    `extra` from one that the class sets.
     """
 
     __slots__ = ()
 
 
-ALLOWED: Any = _Unsaid("allow")
+ALLOWED: Any = _Inherited("allow")
 
 
 class Dynamic(BaseModel):
-    """A model that takes fields it does not declare, and is a mapping of those.
+    """A model that accepts undeclared fields, and is a mapping of these.
 
-    `keys`, `values`, `items`, `len`, `in` and indexing speak of the fields that are not declared;
-    `get` and `to_dict` know the declared ones too.
+    `keys`, `values`, `items`, `len`, `in` and indexing cover only the undeclared, *dynamic* fields;
+    `get` and `to_dict` cover the declared ones, too.
     """
 
     model_config = ConfigDict(extra=ALLOWED, arbitrary_types_allowed=True)
@@ -62,25 +64,25 @@ class Dynamic(BaseModel):
         return {} if extra is None else extra
 
     def get(self, field: str, default: Any = None) -> Any:
-        """The value of a field, declared or dynamic, or `default` where there is none."""
+        """Return the value of a declared or dynamic field, or `default` without such a field."""
         if field in type(self).model_fields:
             return getattr(self, field)
         return self._dynamic.get(field, default)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields by name, declared ones first. Values are not copied."""
+        """Return all fields by name, declared ones first; values are not copied."""
         return {name: getattr(self, name) for name in type(self).model_fields} | self._dynamic
 
     def keys(self) -> KeysView[str]:
-        """The names of the dynamic fields."""
+        """Return the names of the dynamic fields."""
         return self._dynamic.keys()
 
     def values(self) -> ValuesView[Any]:
-        """The values of the dynamic fields."""
+        """Return the values of the dynamic fields."""
         return self._dynamic.values()
 
     def items(self) -> ItemsView[str, Any]:
-        """The dynamic fields as pairs."""
+        """Return the dynamic fields as pairs of name and value."""
         return self._dynamic.items()
 
     def __getitem__(self, field: str) -> Any:
@@ -102,4 +104,4 @@ class Dynamic(BaseModel):
         return iter(self._dynamic)
 
     def __bool__(self) -> bool:
-        return True  # even without dynamic fields it is something
+        return True  # also without dynamic fields, when its length is 0

@@ -1,4 +1,4 @@
-"""Events: what steps take and give, and what a run shows of itself."""
+"""Events: the values that steps take and give, and that a run shows to its watchers."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -25,34 +25,46 @@ def _in_words(error: Exception) -> dict[str, str]:
 
 
 Raised = Annotated[Exception, PlainSerializer(_in_words)]
-"""An exception; in `model_dump` its class's name and its message."""
+"""An exception; `model_dump` gives the name of its class and its message."""
 
 
 class Event(Dynamic):
-    """What passes from one step to another.
-
-    Declare fields as in any pydantic model, or pass whatever you like: a field that is not
-    declared is *dynamic*, and is read the same way.
+    """A value on its way from one step to the next; a step is started by the type of its event.
 
         class JokeEvent(Event):
             joke: str
 
         JokeEvent(joke="...", language="en").language
 
-    The mapping methods (`keys`, `values`, `items`, `len`, `in`, indexing) speak of the dynamic
-    fields; `get` and `to_dict` know the declared ones too.
+    Fields are declared as in any pydantic model. Fields that are not declared are *dynamic*: an
+    event accepts any, and reads them as attributes. The mapping methods (`keys`, `values`, `items`,
+    `len`, `in`, indexing) cover the dynamic fields; `get` and `to_dict` cover the declared ones,
+    too.
 
-    A step's events are taken as they are at the moment they are sent: changing one afterwards
-    changes nothing for its receivers, each of whom has a copy of its own.
+    An event is sealed when a step sends or returns the event: later changes to the object have no
+    effect. Each receiving step gets a copy of its own.
     """
 
 
 class StartEvent(Event):
-    """Begins a run. Its fields are what the run was started with."""
+    """Begins a run; its fields are the arguments of `Workflow.run`.
+
+        await JokeFlow().run(topic="pirates")  # StartEvent(topic="pirates")
+
+    A subclass declares the fields that a workflow needs; `run` refuses fields that do not fit.
+    """
 
 
 class StopEvent(Event):
-    """Ends a run: what `await handler` returns is `result`, or the event itself for a subclass."""
+    """Ends a run.
+
+        return StopEvent(result=42)  # await workflow.run() == 42
+
+    Pending work of the run is dropped.
+
+    Attributes:
+        result: the result of the run. The result of a subclass is the event itself.
+    """
 
     result: Any = None
 
@@ -64,53 +76,59 @@ class StopEvent(Event):
         return {k: v for k, v in write(self).items() if k != "result" or self._has_result()}
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        others = [it for it in super().__repr_args__() if it[0] != "result"]
-        return [*others, ("result", self.result)] if self._has_result() else others
+        fields = [field for field in super().__repr_args__() if field[0] != "result"]
+        return [*fields, ("result", self.result)] if self._has_result() else fields
 
     def __str__(self) -> str:
         return str(self.result) if self._has_result() else repr(self)
 
     def _has_result(self) -> bool:
-        """Whether it was given one: many subclasses have fields of their own instead."""
+        # Subclasses often leave `result` unset, and have fields of their own.
         return "result" in self.model_fields_set
 
 
 def outcome(stop: StopEvent) -> Any:
-    """The outcome of a run that ended with this event.
+    """Return the result of a run that has ended with the event.
 
-    That is the `result` of a plain `StopEvent`, and the event itself for a subclass.
+    A plain StopEvent gives its `result`, a subclass the event itself, as in LlamaIndex Workflows.
     """
     return stop.result if type(stop) is StopEvent else stop
 
 
 class InputRequiredEvent(Event):
-    """Asks a person for something. It goes to whoever watches the run, not to a step."""
+    """Asks a person for input. The event goes to the run's watchers rather than to a step."""
 
 
 class HumanResponseEvent(Event):
-    """What a person answered."""
+    """Answers an `InputRequiredEvent`, on behalf of a person; sent to the run from outside."""
 
 
 class EventBatch(Event):
-    """Several events as one.
+    """Several events in one, as a checkpoint holds them.
 
-    The input of a step with several event parameters or a list parameter, or a returned list.
+    A batch is the input of a step with a list parameter or several event parameters, and the output
+    of a step that returned a list.
+
+    Attributes:
+        events: the events, in the order of the returned list or of the parameters; for `Take(n)`,
+            in the order of arrival.
     """
 
     events: list[SerializeAsAny[Event]]
 
 
 class StepFailedEvent(Event):
-    """Starts a `@catch_error` step: another step has failed for good.
+    """Starts a `@catch_error` step after all attempts at a step have failed.
 
     Attributes:
-        step_name: that step.
-        input_event: the event it was started with.
-        exception: what it raised last; without a traceback, and where its class is not known to
-            the workflow, an `UnknownError` with the same message.
-        attempts: how many times it was tried.
-        elapsed_seconds: from the first attempt's beginning to the last one's end.
-        failed_at: when the last one failed, in UTC.
+        step_name: the name of the failed step.
+        input_event: the event that the step was started with.
+        exception: the exception of the last attempt, without its traceback. An exception that
+            cannot be built again from its class and arguments is an `UnknownError` with the same
+            message.
+        attempts: the number of attempts.
+        elapsed_seconds: seconds from the start of the first attempt to the end of the last.
+        failed_at: the time of the last failure, in UTC.
     """
 
     step_name: str
@@ -122,9 +140,13 @@ class StepFailedEvent(Event):
 
 
 class WorkflowFailedEvent(StopEvent):
-    """The last event that a run shows of which a step has failed for good.
+    """The last event shown by a run that failed.
 
-    Attributes: as of StepFailedEvent.
+    Attributes:
+        step_name: the name of the failed step.
+        exception: the exception of the last attempt.
+        attempts: the number of attempts.
+        elapsed_seconds: seconds from the start of the first attempt to the end of the last.
     """
 
     step_name: str
@@ -134,11 +156,11 @@ class WorkflowFailedEvent(StopEvent):
 
 
 class WorkflowTimedOutEvent(StopEvent):
-    """The last event that a run shows which has taken longer than its workflow's `timeout`.
+    """The last event shown by a run that took longer than its workflow's `timeout`.
 
     Attributes:
-        timeout: in seconds.
-        active_steps: the steps that were under way.
+        timeout: the workflow's timeout, in seconds.
+        active_steps: the names of the steps under way.
     """
 
     timeout: float
@@ -146,32 +168,33 @@ class WorkflowTimedOutEvent(StopEvent):
 
 
 class WorkflowCancelledEvent(StopEvent):
-    """The last event that a run shows which was cancelled."""
+    """The last event shown by a run that was cancelled."""
 
 
 class InternalDispatchEvent(Event):
-    """What a run shows of its inside, to those who ask: `stream_events(expose_internal=True)`."""
+    """Base of events about the inside of a run, for `stream_events(expose_internal=True)`."""
 
 
 class StepState(Enum):
-    """How a delivery of a step stands."""
+    """The state of a step's work on one event."""
 
     PREPARING = "preparing"
-    """It waits for a worker."""
+    """The step waits for a free step worker."""
     RUNNING = "running"
+    """The step is being executed."""
     NOT_RUNNING = "not_running"
-    """It has completed, failed or been interrupted, or waits for an event."""
+    """The step has completed, failed or been interrupted, or waits for an event."""
 
 
 class StepStateChanged(InternalDispatchEvent):
-    """A step has begun or ended.
+    """A step has begun or ended its work on an event.
 
     Attributes:
-        name: the step's.
-        step_state: how it stands now.
-        worker_id: which of the step's workers it has, counted from 0; "" for none.
-        input_event_name: the type of the event it works on.
-        output_event_name: the type of the event it has returned.
+        name: the name of the step.
+        step_state: the new state.
+        worker_id: the number of the step worker, from 0; empty if there is none.
+        input_event_name: the name of the event's type.
+        output_event_name: the name of the type that the step has returned.
     """
 
     name: str
@@ -182,17 +205,17 @@ class StepStateChanged(InternalDispatchEvent):
 
 
 class WorkflowIdleEvent(InternalDispatchEvent):
-    """Nothing is left to do but wait for an event from outside."""
+    """A run has no work left, and waits for an event from outside."""
 
 
 class UnhandledEvent(InternalDispatchEvent):
-    """An event has gone out which no step takes, and no step waits for.
+    """An event was sent that no step takes, and no step waits for.
 
     Attributes:
-        event_type: the name of its type.
-        qualified_name: with the module.
-        step_name: the step it was for, if for one.
-        idle: whether nothing was left to do then.
+        event_type: the name of the event's type.
+        qualified_name: the same, with the module.
+        step_name: always `None`, since an event for one step is either delivered or refused.
+        idle: whether the run had no work left.
     """
 
     event_type: str

@@ -1,4 +1,4 @@
-"""The graph of a workflow: its steps, and where the events between them go."""
+"""The graph of a workflow: its steps, and the routes of events between the steps."""
 
 import dataclasses
 import sys
@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from cairn.engine.core.routes import Route, Routes
 from cairn.engine.core.snapshot import Delivery
 from cairn.engine.errors import WorkflowRuntimeError, WorkflowValidationError
-from cairn.engine.language.batch_levels import Levels, handlers
+from cairn.engine.language.batch_levels import BatchLevels, handlers
 from cairn.engine.language.collect import Take
-from cairn.engine.language.consumers import Takers
+from cairn.engine.language.consumers import Consumers
 from cairn.engine.language.events import (
     Event,
     EventBatch,
@@ -32,23 +32,23 @@ from cairn.engine.language.steps import Step
 from cairn.engine.language.validation import ALL_CHECKS, problems, refused, state_types
 
 ALWAYS = (InputRequiredEvent, HumanResponseEvent, StopEvent, EventBatch, StepFailedEvent)
-"""Types of event that any run may hold, whether a step names them or not."""
+"""Types of event that any run may hold, also if no step names them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The steps of a workflow and how events go between them.
+    """The steps of a workflow and the routes of events between the steps.
 
     Attributes:
-        steps: by name, in the order of their definition.
+        steps: the steps by name, in the order of their definition.
         start: the type of the event that begins a run.
-        stops: the types that end one.
-        events: all the types of event, by name.
+        stops: the types of event that end a run.
+        events: all types of event, by name.
         state_type: the type of the context's state.
-        routes: where the events of each type go.
-        handlers: by step, the one that catches its failures.
-        serializer: writes and reads its events and its state.
-        renamed: the names of steps in earlier code, and what they are called now.
+        routes: the route of each type of event.
+        handlers: by step, the name of the `@catch_error` step that catches its failures.
+        serializer: writes and reads the workflow's events and state.
+        renamed: by a step's name in earlier code, its name now.
     """
 
     steps: dict[str, Step]
@@ -63,12 +63,12 @@ class Graph:
 
     @property
     def taken(self) -> list[str]:
-        """The types of event that its steps take, but for the one that begins a run."""
+        """The names of the types of event that the steps take, without the start event's."""
         taken = dict.fromkeys(kind for step in self.steps.values() for kind in step.takes)
         return [kind.__name__ for kind in taken if not issubclass(kind, StartEvent)]
 
     def lost(self, delivery: Delivery) -> str:
-        """That the step of the delivery is not there any more, and what to do about it."""
+        """Return a message: the step of a pending delivery no longer exists, and the remedies."""
         return (
             f"Step {delivery.step!r}, for which a pending {delivery.event.type} was sent, is not "
             f"in the workflow any more. Its steps are: {', '.join(self.steps)}. Bring the step "
@@ -76,10 +76,10 @@ class Graph:
         )
 
     def check_step(self, name: str, event_type: str) -> None:
-        """Check that there is such a step, and that it takes such events.
+        """Check that an event of this type can be sent to the step.
 
         Raises:
-            WorkflowRuntimeError: there is none, or it does not.
+            WorkflowRuntimeError: the step does not exist, does not take the type, or takes a list.
         """
         step = self.steps.get(name)
         if step is None:
@@ -98,7 +98,7 @@ class Graph:
             )
 
     def event_type(self, name: str) -> type[Event] | None:
-        """The type of event of that name, if the workflow knows one."""
+        """Return the type of event with the name, or `None` if the workflow knows none."""
         found = self.serializer.type_named(name)
         return found if found is not None and issubclass(found, Event) else None
 
@@ -111,17 +111,19 @@ def graph_of(
     skipped_checks: frozenset[str] = frozenset(),
     make_serializer: Callable[..., Serializer] = Serializer,
 ) -> Graph:
-    """Put the steps together.
+    """Build the graph of a workflow from its steps.
 
     Args:
-        name: the workflow's class, for messages.
-        module: where it is defined: the types found there can be stored as well.
-        declared: further types whose values its events and its state may hold.
-        skipped_checks: what is not held against it.
-        make_serializer: given the types by name, and what finds others.
+        name: the name of the workflow's class, for messages.
+        module: the module of the class; the types in that module can be stored, too.
+        steps: the steps by name.
+        declared: further types that events and state may hold.
+        skipped_checks: the checks of `validation` to leave out.
+        make_serializer: makes a serializer from the types by name and a look-up for further names.
 
     Raises:
-        WorkflowValidationError: something is missing or does not fit; the message lists all of it.
+        WorkflowValidationError: steps and events do not fit together; the message lists all
+            problems. Or two types have one name.
     """
     wrong = [] if skipped_checks >= ALL_CHECKS else list(problems(steps, skipped_checks))
     starts = [e for s in steps.values() for e in s.takes if issubclass(e, StartEvent)]
@@ -138,9 +140,9 @@ def graph_of(
     known: dict[str, type] = dict(events)
     states = state_types(steps)
     for kind in (*declared, *events.values(), *states):
-        for part in _reachable(kind, set()):
+        for part in _types_within(kind, set()):
             _declare(known, part, name)
-    serializer = make_serializer(known, partial(_visible, module))
+    serializer = make_serializer(known, partial(_type_in_module, module))
     return Graph(
         steps,
         starts[0],
@@ -157,17 +159,18 @@ def graph_of(
 
 
 def _routes(steps: Mapping[str, Step], serializer: Serializer) -> Routes:
-    by_type = Takers(steps.values())
+    """Return the route of each type of event, found on first use."""
+    consumers = Consumers(steps.values())
 
     def find(event_type: str) -> Route:
         kind = serializer.type_named(event_type)
         if kind is None or not issubclass(kind, Event) or kind is EventBatch:
             return Route()
-        takers = [step for step in by_type.of(kind) if not step.catches]
+        taking = [step for step in consumers.of_type(kind) if not step.catches]
         return Route(
-            tuple(s.name for s in takers if not s.signature.slots and not s.signature.collects),
-            tuple((s.name, _slots(s, kind)) for s in takers if s.signature.slots),
-            tuple(s.name for s in takers if s.signature.collects),
+            tuple(s.name for s in taking if not s.signature.slots and not s.signature.collects),
+            tuple((s.name, _slots(s, kind)) for s in taking if s.signature.slots),
+            tuple(s.name for s in taking if s.signature.collects),
             stops=issubclass(kind, StopEvent),
             shown=issubclass(kind, (InputRequiredEvent, StopEvent)),
             answers=issubclass(kind, HumanResponseEvent),
@@ -181,7 +184,7 @@ def _routes(steps: Mapping[str, Step], serializer: Serializer) -> Routes:
             n: c.cardinality.n if isinstance(c.cardinality, Take) else None
             for n, c in collecting.items()
         },
-        Levels(steps).collectors,
+        BatchLevels(steps).collectors,
         tuple(
             dict.fromkeys(
                 kind.__name__
@@ -194,27 +197,27 @@ def _routes(steps: Mapping[str, Step], serializer: Serializer) -> Routes:
 
 
 def _slots(step: Step, kind: type[Event]) -> tuple[str, ...]:
-    """The parameters that such an event fits, those that name its very type first."""
+    """Return the parameters that name the event's exact type or, if none does, a base type."""
     slots = step.signature.slots.items()
     exact = tuple(name for name, taken in slots if taken is kind)
     return exact or tuple(name for name, taken in slots if issubclass(kind, taken))
 
 
 def _declare(known: dict[str, Any], kind: type, workflow: str) -> None:
-    other = known.setdefault(kind.__name__, kind)
-    if other is not kind:
+    first = known.setdefault(kind.__name__, kind)
+    if first is not kind:
         raise WorkflowValidationError(
-            f"{workflow} uses two types called {kind.__name__} ({other.__module__} and "
+            f"{workflow} uses two types called {kind.__name__} ({first.__module__} and "
             f"{kind.__module__}). They are told apart by name: rename one."
         )
 
 
-def _reachable(hint: object, seen: set[type]) -> Iterator[type]:
-    """The types that values of this annotation can hold, as far as annotations tell."""
+def _types_within(hint: object, visited: set[type]) -> Iterator[type]:
+    """Return the declarable types that values of the annotation can hold."""
     if isinstance(hint, type) and not isinstance(hint, types.GenericAlias):
-        if not is_declarable(hint) or hint in seen:
+        if not is_declarable(hint) or hint in visited:
             return
-        seen.add(hint)
+        visited.add(hint)
         yield hint
         if issubclass(hint, BaseModel):
             parts: Iterable[object] = [field.annotation for field in hint.model_fields.values()]
@@ -225,11 +228,11 @@ def _reachable(hint: object, seen: set[type]) -> Iterator[type]:
     else:
         parts = typing.get_args(hint)
     for part in parts:
-        yield from _reachable(part, seen)
+        yield from _types_within(part, visited)
 
 
-def _visible(module: str, name: str) -> type | None:
-    """A model, dataclass, enum or exception that the workflow's module has defined or imported."""
+def _type_in_module(module: str, name: str) -> type | None:
+    """Return the model, dataclass, enum or exception with the name in the workflow's module."""
     found = getattr(sys.modules.get(module), name, None)
     is_error = isinstance(found, type) and issubclass(found, Exception)
     return found if is_error or is_declarable(found) else None

@@ -1,19 +1,19 @@
-"""Markers: bases by which a signature knows what a parameter is given."""
+"""Markers: bases by which a step's signature tells its parameters apart."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
 
 
 class AnyWorkflow:
-    """Base of every workflow: a step's parameter of such a class is given another workflow."""
+    """Base of every workflow: annotates a parameter that receives a workflow object."""
 
 
 class TakesSteps(Protocol):
-    """A class of workflows that functions outside of it can be steps of."""
+    """A workflow class that accepts steps defined outside of its body."""
 
     def add_step(self, function: Callable[..., Any], /) -> None:
-        """Make the function, which is marked as a step, one of the workflow's.
+        """Add the function as a step of the workflow.
 
         Raises:
-            WorkflowValidationError: the function is not marked, or its name is taken.
+            WorkflowValidationError: the function is not marked with `step`, or its name is taken.
         """

@@ -1,7 +1,7 @@
-"""JSON in, JSON out: values of JSON's own types and of the types a workflow declares, exactly.
+"""Serialization: values of JSON's types and of a workflow's declared types, as JSON and back.
 
-What is written reads back equal and of the same type. The names of types stand for a fixed set of
-them, and are never imported.
+A value is read back equal, and of the same type. Types are found by name in a fixed set, never by
+import.
 """
 
 import dataclasses
@@ -28,19 +28,22 @@ from cairn.engine.values.extended_json import (
 )
 from cairn.engine.values.sealed import SealedEvent, as_value
 
-MAX_DEPTH = 100  # a level can take two in JSON, and JSON writers stop at some 250
+MAX_DEPTH = 100  # one level can take two levels of JSON, and orjson stops at some 250
 
 
-AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
-"""Of these types JSON holds the values as they are."""
+PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
+"""The types whose values are the same in JSON."""
 
 
 class Serializer:
-    """Writes and reads values of JSON's types, of common standard types, and of `types`.
+    """Writes and reads values of JSON's types, of common standard types, and of declared types.
+
+    Dates, times, bytes, tuples, sets, Decimal, UUID, complex numbers and POSIX paths are common
+    standard types. Exceptions are kept as in `exception_json`.
 
     Args:
-        types: pydantic models, dataclasses and enums by the name they are written under.
-        find: asked for a type that is not among them, by type or by name; `None` means unknown.
+        types: the declared types by name: pydantic models, dataclasses and enums.
+        find: looks up a type that `types` lacks, by name; `None` means unknown.
     """
 
     def __init__(
@@ -54,10 +57,10 @@ class Serializer:
         self._events: dict[str, type[Event]] = {}
 
     def seal(self, event: Event) -> SealedEvent:
-        """Take the event as it is now.
+        """Return the event as JSON, as its fields are now.
 
         Raises:
-            SerializationError: a field's value cannot be stored; the message names it.
+            SerializationError: a field's value cannot be stored; the message names the field.
         """
         shape = self._shapes.get(type(event)) or self._shape(type(event))
         if shape is None:
@@ -69,35 +72,38 @@ class Serializer:
         return SealedEvent(shape.name, data, private, unset)
 
     def open(self, sealed: SealedEvent) -> Event:
-        """A new event, equal to the one that was sealed.
+        """Return a new event, equal to the sealed one.
 
         Raises:
-            SerializationError: its type is not known (any more), or has changed so that the
-                stored fields do not fit it.
+            SerializationError: the type of the event is not known (any more), or the stored fields
+                do not fit its class.
         """
         cls = self._events.get(sealed.type) or self._event_type(sealed.type)
         event: Event = self._model(cls, sealed.data, sealed.private, sealed.unset)
         return event
 
-    def encode(self, value: Any, called: str = "value") -> Json:
-        """The value as JSON that `decode` turns back into an equal one.
+    def encode(self, value: Any, label: str = "value") -> Json:
+        """Return the value as JSON.
 
         Args:
-            called: what messages call the value.
+            value: the value to write.
+            label: the name of the value in error messages.
 
         Raises:
-            SerializationError: something in it cannot be stored; the message says where and what.
+            SerializationError: a part of the value cannot be stored; the message tells its place
+                and type.
         """
         try:
             return self._encode(value, 0)
         except _Unstorable:
-            raise self._explain(value, called) from None
+            raise self._explain(value, label) from None
 
     def decode(self, written: Json) -> Any:
-        """A new value, equal to the one that was encoded.
+        """Return a new value, equal to the encoded one.
 
         Raises:
-            SerializationError: it holds a type that is not known (any more).
+            SerializationError: a type in the value is not known (any more), or stored fields do not
+                fit their class.
         """
         kind = type(written)
         if kind is list:
@@ -145,7 +151,7 @@ class Serializer:
 
     def _encode_group(self, value: Iterable[Any], kind: type, depth: int) -> list[Json]:
         items = [self._encode(item, depth + 1) for item in value]
-        # Equal sets are written alike, whatever order their hashes give.
+        # Sorted, since equal sets can iterate in different orders.
         return items if kind is tuple else sorted(items, key=repr)
 
     def _encode_declared(self, value: Any, kind: type, depth: int) -> Json:
@@ -154,7 +160,7 @@ class Serializer:
         shape = self._shape(kind)
         if shape is None:
             raise _Unstorable
-        if isinstance(value, enum.Flag):  # members can be combined, and have no name then
+        if isinstance(value, enum.Flag):  # a combination of members has no name
             return {TAG: shape.name, VALUE: self._encode(value.value, depth + 1)}
         if isinstance(value, enum.Enum):
             return {TAG: shape.name, VALUE: value.name}
@@ -218,16 +224,16 @@ class Serializer:
         private: Mapping[str, Json] | None,
         unset: tuple[str, ...],
     ) -> Any:
-        """Restore the model as it was, unvalidated: validators may not be repeatable.
+        """Restore a model without validation, since validators may not accept their own output.
 
-        Only a class whose fields have changed since is validated, so that new fields get their
+        If the fields of the class have changed, the model is validated, to give new fields their
         defaults.
         """
         shape = self._shapes.get(cls) or self._shape(cls)
         assert shape is not None
         decode = self.decode
         data = {
-            name: item if type(item) in AS_THEY_ARE else decode(item)
+            name: item if type(item) in PLAIN_TYPES else decode(item)
             for name, item in written.items()
         }
         has_more = len(data) > len(shape.fields)
@@ -294,7 +300,7 @@ class Serializer:
         return shape
 
     def type_named(self, name: str) -> type | None:
-        """The type that is written under the name; `None` where it is not known."""
+        """Return the type that is written under the name; `None` if unknown."""
         cls = self._types.get(name)
         if cls is None:
             cls = self._find(name)
@@ -303,13 +309,13 @@ class Serializer:
         return cls
 
     def learn(self, cls: type) -> None:
-        """Know the type from now on, if nothing else has its name."""
+        """Add a declarable type, unless its name is taken."""
         if is_declarable(cls) and self.type_named(cls.__name__) is None:
             self._types[cls.__name__] = cls
 
-    def _explain(self, value: Any, called: str) -> SerializationError:
-        """Find what cannot be stored: walked only when something is known to be wrong."""
-        where, culprit = self._culprit(value, called, 0)
+    def _explain(self, value: Any, label: str) -> SerializationError:
+        """Find the part of the value that cannot be stored, once encoding has failed."""
+        where, culprit = self._culprit(value, label, 0)
         if type(culprit) is str:
             return SerializationError(f"{where} holds text that is not valid Unicode.")
         if type(culprit) in (list, dict, tuple, set, frozenset):
@@ -338,12 +344,12 @@ class Serializer:
 
 
 class _Unstorable(Exception):
-    """Something in the value cannot be stored; `Serializer._explain` finds out what."""
+    """A part of the value cannot be stored; `Serializer._explain` finds the part."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What there is to write of a declared type."""
+    """The fields and settings of a declared type, as needed for writing and reading its values."""
 
     name: str
     fields: tuple[str, ...]
@@ -366,7 +372,7 @@ class _Shape:
 
 
 def is_declarable(kind: object) -> TypeGuard[type]:
-    """Whether a workflow can declare this type, so that its values can be stored."""
+    """Return whether the type is one that a workflow can declare: a model, dataclass or enum."""
     return isinstance(kind, type) and (
         issubclass(kind, (BaseModel, enum.Enum)) or dataclasses.is_dataclass(kind)
     )
@@ -399,13 +405,13 @@ def _unknown(kind: type, where: str) -> str:
 
 
 def _misfit(name: str, error: ValidationError) -> str:
-    """Why what was stored of a class does not fit it any more, and what to do about it."""
+    """Return a message: the stored fields do not fit the class, the reasons, and a remedy."""
     problems = error.errors()
-    said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problems)
+    reasons = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problems)
     lacking = [str(e["loc"][0]) for e in problems if e["type"] == "missing"]
     remedy = (
         f"Give {' and '.join(lacking)} a default in the class, as in `{lacking[0]}: str = ''`"
         if lacking
         else "Let the class take what it took before, too"
     )
-    return f"A stored {name} does not fit its class any more: {said}. {remedy}, then rerun."
+    return f"A stored {name} does not fit its class any more: {reasons}. {remedy}, then rerun."

@@ -1,4 +1,4 @@
-"""Serializers to choose from: JSON, or pickle for what JSON has no room for."""
+"""Serializers that a user can choose: JSON, or pickle for values that JSON cannot hold."""
 
 import base64
 import pickle
@@ -17,22 +17,27 @@ Find = Callable[[str], type | None]
 
 
 class BaseSerializer(ABC):
-    """Writes values as text, and reads them back equal: what `Context.to_dict` can be given."""
+    """Writes values as text and reads them back equal, for `Context.to_dict` and `from_dict`."""
 
     @abstractmethod
     def serialize(self, value: Any) -> str:
-        """The value as text."""
+        """Return the value as text."""
 
     @abstractmethod
     def deserialize(self, text: str) -> Any:
-        """The value that was written."""
+        """Return the value that `serialize` has written."""
 
 
 class JsonSerializer(BaseSerializer):
-    """Writes JSON's types, dates, sets, tuples, bytes, and pydantic models, dataclasses and enums.
+    """Writes JSON's types, dates, sets, tuples, bytes, pydantic models, dataclasses and enums.
 
-    Types are read back by their names: those given, and those that this process has written. They
-    are never imported.
+        Context(workflow).to_dict(serializer=JsonSerializer())
+
+    Types are found by name, among `types` and the types that this process has written; no type is
+    imported.
+
+    Args:
+        types: types to find by name when reading.
     """
 
     _written: ClassVar[WeakValueDictionary[str, type]] = WeakValueDictionary()
@@ -41,68 +46,69 @@ class JsonSerializer(BaseSerializer):
         self._types = {kind.__name__: kind for kind in types}
 
     def serialize(self, value: Any) -> str:
-        """The value as text.
+        """Return the value as JSON text.
 
         Raises:
-            SerializationError: something in it cannot be stored; the message says where and what.
+            SerializationError: a part of the value cannot be stored; the message tells its place
+                and type.
         """
-        return orjson.dumps(self._alone().encode(value)).decode()
+        return orjson.dumps(self._standalone().encode(value)).decode()
 
     def deserialize(self, text: str) -> Any:
-        """The value that was written.
+        """Return the value that `serialize` has written.
 
         Raises:
-            SerializationError: it is no such text, or holds a type that is not known.
+            SerializationError: the text is no JSON, or holds a type that is not known.
         """
         try:
             written = orjson.loads(text)
         except orjson.JSONDecodeError as error:
             raise SerializationError(f"No serializer has written this: {error}") from None
-        return self._alone().decode(written)
+        return self._standalone().decode(written)
 
     def bind(self, types: Mapping[str, type], find: Find) -> Serializer:
-        """What writes and reads the values of a workflow with these types."""
+        """Return a serializer for the values of a workflow with these types."""
         return Serializer({**self._types, **types}, find)
 
-    def _alone(self) -> Serializer:
-        return _Learning(self._types, self._written.get)
+    def _standalone(self) -> Serializer:
+        return _LearningSerializer(self._types, self._written.get)
 
 
 class PickleSerializer(JsonSerializer):
-    """A JsonSerializer that pickles values without a JSON form.
+    """A JsonSerializer that pickles the values JSON cannot hold.
 
-    For use as a library only: to read a pickle executes its content, so that no pickle from
-    elsewhere may be read.
+    Reading a pickle can execute any code (see the warning in Python's documentation of `pickle`):
+    read only text from trusted sources. A service refuses workflows with this serializer.
     """
 
     def bind(self, types: Mapping[str, type], find: Find) -> Serializer:
-        """What writes and reads the values of a workflow with these types."""
-        return _Pickling({**self._types, **types}, find)
+        """Return a serializer for the values of a workflow with these types."""
+        return _PicklingSerializer({**self._types, **types}, find)
 
-    def _alone(self) -> Serializer:
+    def _standalone(self) -> Serializer:
         return self.bind({}, self._written.get)
 
 
 JsonPickleSerializer = PickleSerializer
-"""The name that users of the older language know it by."""
+"""The name of `PickleSerializer` in earlier versions of LlamaIndex Workflows."""
 
 PICKLED = "pickle"
 
 
-class _Learning(Serializer):
+class _LearningSerializer(Serializer):
     def _shape(self, cls: type) -> Any:
         if is_declarable(cls):
             JsonSerializer._written[cls.__name__] = cls
         return super()._shape(cls)
 
 
-class _Pickling(Serializer):
+class _PicklingSerializer(Serializer):
     def _encode_declared(self, value: Any, kind: type, depth: int) -> Json:
         if self._shape(kind) is not None or isinstance(value, Exception):
             return super()._encode_declared(value, kind, depth)
         try:
             pickled = pickle.dumps(value)
-        except Exception:  # nothing writes it: the message of the other says what it is
+        except Exception:  # neither JSON nor pickle can: raise the error of JSON
             return super()._encode_declared(value, kind, depth)
         return {TAG: PICKLED, VALUE: base64.b64encode(pickled).decode()}
 

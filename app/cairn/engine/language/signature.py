@@ -1,4 +1,4 @@
-"""Reading a step's signature: its annotations say what it takes, is given, and gives."""
+"""The signature of a step, read from its annotations."""
 
 import inspect
 import types
@@ -17,27 +17,29 @@ from cairn.engine.language.markers import AnyWorkflow
 from cairn.engine.language.resources.descriptor import ResourceDescriptor
 from cairn.engine.language.resources.resource import resource_of
 
-FRAMES = 4  # an annotation kept as text may name what is local to the functions around its class
+FRAMES = 4
+"""Call frames searched for local names: annotations kept as text may use such a name."""
 ENDLESS = (AsyncGenerator, AsyncIterable, AsyncIterator)
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What the parameters and the return of a step say.
+    """The parameters and the return of a step, as its annotations declare them.
 
     Attributes:
-        takes: the types of event it takes.
-        gives: the types of event it may return, alone or in a list.
-        gives_alone: of these, the ones it may return alone.
-        gives_listed: the ones it may return in a list.
-        gives_lists: whether it may return a list: a batch of events.
-        event_parameter: the name of the parameter for the event, or for the list of events.
-        slots: of several event parameters, each with the type it takes; otherwise empty.
-        collects: how it collects, where its parameter is a list.
-        context_parameter: the name of that for the context, if it has one.
-        state_type: the type of state that its context is annotated with, `Context[MyState]`.
-        resources: the parameters that are given a resource.
-        workflows: the parameters that are given another workflow.
+        takes: the types of event that the step takes.
+        gives: the types of event that the step may return, alone or in a list.
+        gives_alone: the types that the step may return alone.
+        gives_listed: the types that the step may return in a list.
+        gives_lists: whether the step may return a list, which is a batch of events.
+        event_parameter: the name of the parameter for the event or the list of events; of several
+            event parameters, the first.
+        slots: the types by name of several event parameters; empty if there is only one.
+        collects: the number of events to collect, if the parameter is a list.
+        context_parameter: the name of the parameter for the context, if any.
+        state_type: the type of state named by the context's annotation, `Context[MyState]`.
+        resources: the resources by the names of their parameters.
+        workflows: the parameters that receive a workflow, by name.
     """
 
     takes: tuple[type[Event], ...]
@@ -55,18 +57,21 @@ class Signature:
 
 
 def read(function: Callable[..., Any], scope: types.FrameType) -> Signature:
-    """What the signature of a step says.
+    """Read the signature of a step.
 
     Args:
-        scope: where the step is defined: annotations kept as text are looked up there, too.
+        function: the function of the step.
+        scope: the frame in which the step is defined, for names in annotations kept as text.
 
     Raises:
-        WorkflowValidationError: it does not say what the step takes and gives.
+        WorkflowValidationError: the annotations do not declare the step's events, or name an
+            unknown name or a wrong type.
+        ResourceError: a resource does not fit its annotated type.
     """
-    return _Reading(function, scope).signature()
+    return _SignatureReader(function, scope).signature()
 
 
-class _Reading:
+class _SignatureReader:
     def __init__(self, function: Callable[..., Any], scope: types.FrameType) -> None:
         self.function = function
         self.name = getattr(function, "__name__", repr(function))
@@ -144,7 +149,7 @@ class _Reading:
         else:
             kinds = members
         if hint is None and parameter.default is not inspect.Parameter.empty:
-            return  # the step's own business
+            return  # a parameter with a default and without annotation is left to the step
         self.slots[name] = self._events(kinds, f"parameter {name!r} of step {self.name!r}")
 
     def _collect(self, name: str, marker: Collect | None) -> Collect:
@@ -191,12 +196,12 @@ class _Reading:
     # The return
 
     def _gives(self) -> tuple[tuple[type[Event], ...], tuple[type[Event], ...] | None]:
-        """The types it returns alone, and those that it returns in lists, if it does."""
+        """Return the types given alone, and those given in lists; `None` if no list is given."""
         if "return" not in self.hints:
             raise WorkflowValidationError(
                 f"Step {self.name!r} must say what it returns: the events it gives, or None."
             )
-        what = f"the return of step {self.name!r}"
+        place = f"the return of step {self.name!r}"
         members = _members(self.hints["return"], without_none=True)
         origins = [typing.get_origin(member) for member in members]
         if inspect.isasyncgenfunction(self.function) or any(o in ENDLESS for o in origins):
@@ -205,20 +210,20 @@ class _Reading:
                 "ctx.send_event."
             )
         listed = [m for m, origin in zip(members, origins, strict=True) if origin is list]
-        alone = self._events([m for m in members if m not in listed], what, or_none=True)
+        alone = self._events([m for m in members if m not in listed], place, or_none=True)
         if not listed:
             return alone, None
         kinds = [k for m in listed for k in _members(*typing.get_args(m), without_none=True)]
-        return alone, self._events(kinds, what)
+        return alone, self._events(kinds, place)
 
     def _events(
-        self, kinds: typing.Sequence[Any], what: str, or_none: bool = False
+        self, kinds: typing.Sequence[Any], place: str, or_none: bool = False
     ) -> tuple[type[Event], ...]:
-        others = [kind for kind in kinds if not _is_class(kind, Event)]
-        if others or not (kinds or or_none):
-            shown = ", ".join(getattr(o, "__name__", str(o)) for o in others) or "nothing"
+        invalid = [kind for kind in kinds if not _is_class(kind, Event)]
+        if invalid or not (kinds or or_none):
+            shown = ", ".join(getattr(k, "__name__", str(k)) for k in invalid) or "nothing"
             raise WorkflowValidationError(
-                f"The annotation of {what} must name subclasses of Event; {shown} is none."
+                f"The annotation of {place} must name subclasses of Event; {shown} is none."
             )
         return tuple(dict.fromkeys(kinds))
 
@@ -235,7 +240,7 @@ def _names_around(scope: types.FrameType) -> dict[str, Any]:
 
 
 def _members(*hints: Any, without_none: bool) -> list[Any]:
-    """What a union is made of; anything else is its own only member."""
+    """Return the members of a union; any other hint is its own only member."""
     found: list[Any] = []
     for hint in hints:
         is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)

@@ -1,4 +1,4 @@
-"""`ctx.store`: the state of a context, by path, whole, or edited in one go."""
+"""The state of a context, `ctx.store`: by path, as a whole, or edited in place."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,46 +15,62 @@ MISSING: Any = ...
 
 
 class DictState(Dynamic):
-    """A state without declared fields: anything goes, under any name."""
+    """A state without declared fields: any key, any value that can be stored."""
 
 
 class Cells(Protocol):
-    """The state, key by key: as a step sees it, or as a context at rest has it."""
+    """The state, key by key, as a step or the holder of a context sees the keys."""
 
     def keys(self) -> list[str]:
-        """The keys there are."""
+        """Return the keys that exist."""
 
     def get(self, key: str, default: Any = MISSING, *, follow: bool = True) -> Any:
-        """A copy of the value; KeyError where there is neither it nor a default.
+        """Return a copy of the value, or `default` if the key does not exist.
 
-        What is changed in place in a copy that is followed counts as written.
+        Args:
+            key: the key of the value.
+            default: returned in place of a missing value.
+            follow: whether a change to the copy in place counts as written.
+
+        Raises:
+            KeyError: the key does not exist, and no default is given.
         """
 
     def set(self, key: str, value: Any) -> None:
         """Write the value as it is now."""
 
     def last(self, key: str) -> Any:
-        """A copy of the value as it was last read or written here; KeyError where there is none."""
+        """Return a copy of the value as last read or written through this object.
+
+        Raises:
+            KeyError: the key did not exist then.
+        """
 
     def known(self) -> Mapping[str, Any]:
-        """The values that were last read or written here, by key, as JSON or ABSENT."""
+        """Return the values last read or written here, by key, as JSON or `ABSENT`."""
 
     def update(self, key: str, value: Any, known: Mapping[str, Any]) -> None:
-        """Write the value, unless it equals the known one, of which it is a changed copy."""
+        """Write the value, a changed copy of a known one, unless both are equal.
+
+        Args:
+            key: the key of the value.
+            value: the value to write.
+            known: the values before the change, by key, as JSON or `ABSENT`.
+        """
 
     def editing(self) -> AbstractAsyncContextManager[object]:
-        """Held by one edit of the whole state at a time."""
+        """Return a lock: one edit of the whole state holds the lock at a time."""
 
     def delete(self, key: str) -> None:
-        """Take the key away."""
+        """Delete the key."""
 
 
 class StateStore(Generic[S]):
-    """The state of a context.
+    """The state of a context, as a pydantic model `S`.
 
-    What a step writes through it is seen by the run's other steps at once, and kept when the step
-    completes, as with `ctx.set`. Where several steps have changed the same, changes merge: numbers
-    add, lists append, mappings merge by key, sets unite; anything else is replaced by the later.
+    Other steps of the run see a write at once, and the write is kept when the step completes, as
+    with `ctx.set`. If several steps have changed the same value, the changes merge: numbers add,
+    lists append, mappings merge by key, sets unite; any other value is replaced by the later one.
     """
 
     def __init__(self, cells: Cells, state_type: type[S]) -> None:
@@ -62,10 +78,17 @@ class StateStore(Generic[S]):
         self._type = state_type
 
     async def get(self, path: str, default: Any = MISSING) -> Any:
-        """The value at a path of keys, fields and positions: `"user.names.0"`. A copy.
+        """Return a copy of the value at a path of keys, fields and list positions.
+
+            await ctx.store.get("user.names.0")
+
+        Args:
+            path: names joined by dots; a number is a position in a list or tuple.
+            default: returned if no value is at the path.
 
         Raises:
-            ValueError: there is nothing there, and no default is given.
+            ValueError: no value is at the path and no default is given, or the path has an empty
+                part.
         """
         first, *rest = _parts(path)
         try:
@@ -81,42 +104,49 @@ class StateStore(Generic[S]):
         return value
 
     async def set(self, path: str, value: Any) -> None:
-        """Put the value at the path; mappings that are missing on the way are made.
+        """Write the value at the path; missing mappings along the path are made.
+
+        Args:
+            path: names joined by dots, as in `get`.
+            value: the value to write, as it is now.
 
         Raises:
-            SerializationError: it cannot be stored; the message names the key and the type.
-            ValueError: the path leads through something that holds nothing.
+            SerializationError: the value cannot be stored; the message names the key and the type.
+            ValueError: a value along the path cannot hold the next part.
+            IndexError: a list along the path has no such position.
+            WorkflowRuntimeError: a run is under way, and this is not the store of one of its steps.
         """
         first, *rest = _parts(path)
         if not rest:
             self._cells.set(first, value)
             return
         try:
-            top = here = self._cells.last(first)
+            top = parent = self._cells.last(first)
         except KeyError:
-            top = here = self._default(first, {})
+            top = parent = self._default(first, {})
         for part in rest[:-1]:
             try:
-                here = _child(here, part)
+                parent = _child(parent, part)
             except (KeyError, AttributeError):
-                _put(here, part, {}, path)
-                here = _child(here, part)
-        _put(here, rest[-1], value, path)
+                _put(parent, part, {}, path)
+                parent = _child(parent, part)
+        _put(parent, rest[-1], value, path)
         self._cells.set(first, top)
 
     async def get_state(self) -> S:
-        """The whole state: a copy, as the declared type or as a `DictState`."""
+        """Return a copy of the whole state, as the declared type or a `DictState`."""
         return self._whole()
 
     async def set_state(self, state: S) -> None:
-        """Replace the whole state, or the fields of a base class.
+        """Replace the whole state.
 
-        Args:
-            state: of the declared type, for the whole; of a base class of that type, for the fields
-                of the base class.
+        A state of a class that the declared type inherits from replaces only the fields of that
+        class.
 
         Raises:
-            WorkflowRuntimeError: the state is of another type.
+            WorkflowRuntimeError: the state is of neither type, or a run is under way and this is
+                not the store of one of its steps.
+            SerializationError: a field cannot be stored; the message names the field and the type.
         """
         is_part = type(state) in self._type.__mro__ and type(state) is not self._type
         if not isinstance(state, self._type) and not is_part:
@@ -133,21 +163,25 @@ class StateStore(Generic[S]):
             self._cells.update(key, value, known)
 
     async def clear(self) -> None:
-        """Empty the state, or set it to the defaults of its declared type."""
+        """Empty the state, or reset the fields to the defaults of the declared type."""
         await self.set_state(self._type())
 
     @asynccontextmanager
     async def edit_state(self) -> AsyncIterator[S]:
-        """The whole state to change in place; what has changed is written at the end.
+        """Return the whole state in an `async with`, to be changed in place.
 
-        One edit goes on at a time: the next one of the run begins with what this one has left.
-        Nothing is written if the block raises.
+            async with ctx.store.edit_state() as state:
+                state.count += 1
+
+        Changed fields are written at the end of the block. The edits of a run's steps exclude each
+        other: an edit begins with the state that the edit before has left. If the block raises, no
+        change is written.
         """
         async with self._cells.editing():
             state = self._whole()
             before = _fields(self._whole())
-            # While the block goes on, the step may read on: what it changes here is what was
-            # read here.
+            # The base of the changes is the state as read here. The step may read newer values
+            # while the block runs.
             read = self._cells.known()
             was = {key: read.get(key, ABSENT) for key in {*before, *self._cells.keys()}}
             yield state
@@ -155,7 +189,7 @@ class StateStore(Generic[S]):
             for key in before.keys() - after.keys():
                 self._cells.delete(key)
             for key, value in after.items():
-                # A default that nobody has touched is no write.
+                # A default that the block has not changed is no write.
                 if was.setdefault(key, ABSENT) is not ABSENT or value != before.get(key, ABSENT):
                     self._cells.update(key, value, was)
 
@@ -177,7 +211,7 @@ class StateStore(Generic[S]):
             try:
                 found[name] = self._top(name, MISSING, follow=False)
             except KeyError:
-                continue  # a field without a default, which nobody has set: pydantic says so
+                continue  # a field without a default and without a value: pydantic will refuse
         return self._type(**found)
 
 
@@ -195,7 +229,11 @@ def _fields(state: BaseModel) -> dict[str, Any]:
 
 
 def _child(value: Any, part: str) -> Any:
-    """What a path's part names in a value; KeyError, IndexError or AttributeError if nothing."""
+    """Return the value under one part of a path.
+
+    Raises:
+        KeyError, IndexError, AttributeError: no value is there.
+    """
     if isinstance(value, dict):
         return value[part]
     if isinstance(value, (list, tuple)):

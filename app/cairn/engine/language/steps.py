@@ -1,4 +1,4 @@
-"""Steps: the functions of a workflow that take events and give events."""
+"""Steps: the functions of a workflow, which take events and give events."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ CONFIG = "__cairn_step__"
 
 @dataclass(frozen=True, slots=True)
 class Catches:
-    """The failures that a step handles.
+    """The options of a `@catch_error` step.
 
     Attributes:
-        for_steps: the steps whose failures; `None` for all steps that no other handler names.
-        max_recoveries: how many times on the way of one event.
+        for_steps: the names of the steps whose failures the step handles; `None` is all steps that
+            no `for_steps` names.
+        max_recoveries: the failures that the step handles on the way of one event.
     """
 
     for_steps: tuple[str, ...] | None
@@ -35,19 +36,19 @@ class Catches:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is known of a step.
+    """The definition of a step.
 
     Attributes:
-        name: the function's name.
-        signature: what it takes and gives.
-        num_workers: how many deliveries of it may be under way at once in one run.
-        retry_policy: what becomes of it when it raises; `None` fails the run at once.
-        is_async: whether it is a coroutine function; others are called in a thread.
-        accepts_subclasses: whether it takes events of subclasses of what it names, too.
-        skipped_checks: what `validate` does not hold against it.
-        catches: whose failures it handles, if it does.
-        description: its docstring.
-        was: names that the step had in earlier code.
+        name: the name of the function.
+        signature: the events that the step takes and gives, and its other parameters.
+        num_workers: the deliveries that one run works on at once.
+        retry_policy: the decision after a failure; `None` means no second attempt.
+        is_async: whether the function is a coroutine function; any other runs in a thread.
+        accepts_subclasses: whether the step also takes subclasses of its types of event.
+        skipped_checks: the checks of `validate` that this step is exempt from.
+        catches: the options of a `@catch_error` step; `None` for any other.
+        description: the docstring of the function.
+        was: the names of the step in earlier code.
     """
 
     name: str
@@ -63,16 +64,16 @@ class Step:
 
     @property
     def takes(self) -> tuple[type[Event], ...]:
-        """The types of event it takes."""
+        """The types of event that the step takes."""
         return self.signature.takes
 
     @property
     def gives(self) -> tuple[type[Event], ...]:
-        """The types of event it may return."""
+        """The types of event that the step may return."""
         return self.signature.gives
 
     def accepts(self, kind: type[Event]) -> bool:
-        """Whether it takes events of this type."""
+        """Return whether the step takes events of this type."""
         return kind in self.takes or (self.accepts_subclasses and issubclass(kind, self.takes))
 
 
@@ -98,7 +99,7 @@ def step(
     accept_event_subclasses: bool = False,
     was: str | Sequence[str] = (),
 ) -> F | Callable[[F], F]:
-    """Make a method a step of its workflow, or a function one of the workflow named.
+    """Make a method a step of its workflow, or a function a step of the given workflow.
 
         @step
         async def critique_joke(self, ev: JokeEvent) -> StopEvent: ...
@@ -106,32 +107,35 @@ def step(
         @step(workflow=JokeFlow)
         async def translate_joke(ev: JokeEvent) -> StopEvent: ...
 
-    The annotations say everything. An `async def` runs on the event loop, any other function in a
-    thread of its own.
+    The annotations declare the events. An `async def` runs on the event loop, any other function in
+    a thread of its own.
 
-    - One event parameter starts the step with each event of its type; a union, of any of these.
-    - Several start it once one of each has arrived; they are paired in the order of arrival.
-    - `list[E]` starts it once with all the events of type E that came of one returned list, in
-      that list's order; `Annotated[list[E], Collect(Take(n))]` with the first n.
-    - `Context` is given the context, `Annotated[T, Resource(factory)]` what the factory makes, and
-      a `Workflow` class the workflow of the parameter's name (see `add_workflows`).
-    - The return annotation names the events it gives; with `None` among them it may give none. A
-      returned list is a batch: each of its events goes out, and is worked on at the same time.
+    - One event parameter: each event of its type starts the step; of a union, each event of any
+      member.
+    - Several event parameters: one event for each starts the step, paired in the order of arrival.
+    - `list[E]`: the step starts once, with all events of type E that come of one returned list, in
+      the order of that list; with `Annotated[list[E], Collect(Take(n))]`, with the first n.
+    - `Context`: the context. `Annotated[T, Resource(factory)]`: the object that the factory makes.
+      A `Workflow` class: the workflow added under the parameter's name (see
+      `Workflow.add_workflows`).
+    - The return annotation names the events that the step gives; `None` in the union allows no
+      event. A returned list is a batch, whose events are worked on at the same time.
 
     Args:
-        workflow: the workflow that a function outside of a class is a step of.
-        num_workers: how many events it works on at once within a run.
-        retry_policy: whether it is tried again when it raises, and after how long; nothing is
-            kept of what the attempt that failed has written or sent.
-        skip_graph_checks: what `validate` is not to hold against this step: "reachability", that
-            no event leads to it; "dead_end", that nothing it gives leads to an end.
-        accept_event_subclasses: whether it takes events of subclasses of its event type, too.
-        was: the name, or names, that the step had before: what is pending for it under such a name
-            in a run begun by earlier code is its own.
+        function: the method or function, if `step` is used without parentheses.
+        workflow: the workflow class, for a function outside of a class.
+        num_workers: the events that the step works on at once in one run, 1 or more.
+        retry_policy: decides on another attempt after the step has raised; by default there is
+            none. Writes and events of the failed attempt are dropped.
+        skip_graph_checks: checks of `validate` to leave out for this step: "reachability" (no event
+            leads to the step) or "dead_end" (the step's events lead to no end).
+        accept_event_subclasses: whether the step also takes events of subclasses of its types.
+        was: earlier names of the step. In runs begun by earlier code, pending deliveries under such
+            a name go to this step.
 
     Raises:
-        WorkflowValidationError: the signature does not say what it takes and gives, or an argument
-            is not what it must be.
+        WorkflowValidationError: the signature does not declare the step's events, or an argument
+            has a wrong value.
     """
     _check_options(num_workers, retry_policy, skip_graph_checks)
     scope = sys._getframe(1)
@@ -170,24 +174,25 @@ def catch_error(
 def catch_error(
     function: F | None = None, *, for_steps: list[str] | None = None, max_recoveries: int = 1
 ) -> F | Callable[[F], F]:
-    """Make a method the step that goes on where others have failed for good.
+    """Make a method the step that continues a run after another step has failed for good.
 
         @catch_error(for_steps=["fetch"])
         async def use_cache(self, ev: StepFailedEvent) -> Fetched | StopEvent: ...
 
-    It is started with a `StepFailedEvent` when such a step has raised and its retry policy, if it
-    has one, has given up. Nothing is kept of what the failed attempt has done. If the handler
-    raises, the run fails.
+    A step has failed for good when its retry policy gives up, or when the step raises and has no
+    policy. Writes and events of the failed attempt are dropped. If the handler raises, the run
+    fails.
 
     Args:
-        for_steps: the names of the steps whose failures it handles; `None` is all that no other
-            handler names.
-        max_recoveries: how often it may handle a failure on the way of one event; at the next one
-            the run fails.
+        function: the method, if `catch_error` is used without parentheses.
+        for_steps: the names of the steps whose failures the handler takes; `None` is all steps that
+            no `for_steps` names.
+        max_recoveries: the failures that the handler takes on the way of one event, 1 or more. At
+            the next, the run fails.
 
     Raises:
-        WorkflowValidationError: it does not take a StepFailedEvent, or an argument is not what it
-            must be.
+        WorkflowValidationError: the method does not take a StepFailedEvent alone, or an argument
+            has a wrong value.
     """
     if (
         isinstance(max_recoveries, bool)
@@ -224,7 +229,7 @@ def catch_error(
 
 
 def step_of(function: object) -> Step | None:
-    """What `step` has noted of the function; `None` where it is no step."""
+    """Return the definition of a function marked with `step` or `catch_error`, else `None`."""
     config = getattr(function, CONFIG, None)
     return config if isinstance(config, Step) else None
 
@@ -234,7 +239,7 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 def _is_free(function: Callable[..., Any]) -> bool:
-    """Whether it is defined outside of any class (PEP 3155)."""
+    # Outside of any class, a qualified name has no outer part or ends it in `<locals>` (PEP 3155).
     outer = getattr(function, "__qualname__", "").rpartition(".")[0]
     return not outer or outer.endswith("<locals>")
 

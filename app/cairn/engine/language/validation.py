@@ -1,4 +1,4 @@
-"""What is wrong with a workflow: each way in which steps and events may not fit together."""
+"""Validation of a workflow: each way in which steps and events can fail to fit together."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pydantic import BaseModel
 
 from cairn.engine.errors import WorkflowValidationError
-from cairn.engine.language.batch_levels import FROM_OUTSIDE, Levels
-from cairn.engine.language.consumers import Takers
+from cairn.engine.language.batch_levels import FROM_OUTSIDE, BatchLevels
+from cairn.engine.language.consumers import Consumers
 from cairn.engine.language.events import (
     Event,
     HumanResponseEvent,
@@ -19,17 +19,23 @@ from cairn.engine.language.events import (
 from cairn.engine.language.steps import Step
 
 TAKEN_ELSEWHERE = (StopEvent, InputRequiredEvent, HumanResponseEvent)
-"""What no step need take: the run's end, a question, and an answer that a step may wait for."""
+"""Types of event that no step needs to take: the end of the run, a question to a person, and an
+answer, which a step may wait for."""
 
 CHECKS = ("reachability", "terminal_event", "dead_end")
-"""What can be skipped, by the names that users of the language know."""
+"""The checks that can be skipped, by their names in LlamaIndex Workflows."""
 
 ALL_CHECKS = frozenset({*CHECKS, "all"})
-"""Skips everything."""
+"""Skips all checks, also those without a name."""
 
 
 def problems(steps: Mapping[str, Step], skipped: frozenset[str] = frozenset()) -> Iterator[str]:
-    """All that is wrong, a sentence each."""
+    """Return all problems of a workflow, one sentence each.
+
+    Args:
+        steps: the steps by name.
+        skipped: the names of the checks to leave out.
+    """
     if not steps:
         yield from no_way(steps)
         return
@@ -40,17 +46,17 @@ def problems(steps: Mapping[str, Step], skipped: frozenset[str] = frozenset()) -
     yield from _events(steps, given, taken, skipped)
     yield from _handlers(steps)
     yield from _renamed(steps)
-    yield from _meeting(steps)
-    yield from _ways(steps, skipped)
+    yield from _batches(steps)
+    yield from _reachability(steps, skipped)
 
 
 def refused(workflow: str, wrong: Iterable[str]) -> WorkflowValidationError:
-    """What is raised of a workflow of which this is wrong."""
+    """Return the error for a workflow with these problems."""
     return WorkflowValidationError(f"{workflow} cannot run:\n" + "\n".join(f"- {p}" for p in wrong))
 
 
 def no_way(steps: Mapping[str, Step]) -> Iterator[str]:
-    """Why a run could not begin, or never end."""
+    """Return the reasons, one sentence each, for which a run cannot begin or cannot end."""
     if not steps:
         yield "it has no steps: mark its methods with @step."
         return
@@ -66,7 +72,7 @@ def no_way(steps: Mapping[str, Step]) -> Iterator[str]:
 
 
 def state_types(steps: Mapping[str, Step]) -> list[type[BaseModel]]:
-    """The types of state that the steps name, the most derived first."""
+    """Return the types of state that the steps name, the most derived first."""
     named = dict.fromkeys(step.signature.state_type for step in steps.values())
     return sorted((kind for kind in named if kind), key=lambda kind: -len(kind.__mro__))
 
@@ -102,21 +108,21 @@ def _events(
     taken: Collection[type[Event]],
     skipped: frozenset[str],
 ) -> Iterator[str]:
-    takers = Takers(steps.values())
+    consumers = Consumers(steps.values())
     for event in taken:
-        asking = [step for step in takers.of(event) if event in step.takes]
-        names = ", ".join(step.name for step in asking)
+        naming = [step for step in consumers.of_type(event) if event in step.takes]
+        names = ", ".join(step.name for step in naming)
         if issubclass(event, StopEvent):
             yield f"{event.__name__} ends the run: no step can take it ({names})."
         elif issubclass(event, FROM_OUTSIDE) or event is Event:
             continue
-        elif not any(_fits(event, given, step) for step in asking):
+        elif not any(_fits(event, given, step) for step in naming):
             yield (
                 f"{event.__name__} is consumed but never produced: {names} waits for it, and no "
                 "step names it in its return annotation."
             )
     for event in given if "terminal_event" not in skipped else ():
-        if not takers.of(event) and not issubclass(event, TAKEN_ELSEWHERE):
+        if not consumers.of_type(event) and not issubclass(event, TAKEN_ELSEWHERE):
             givers = ", ".join(step.name for step in steps.values() if event in step.gives)
             yield (
                 f"{event.__name__} is produced but never consumed: {givers} gives it, and no step "
@@ -144,11 +150,15 @@ def _handlers(steps: Mapping[str, Step]) -> Iterator[str]:
             yield f"{step.name} takes a StepFailedEvent: mark it with @catch_error, not @step."
 
 
-def _meeting(steps: Mapping[str, Step]) -> Iterator[str]:
-    """What is collected comes of a list; what is joined meets, in one batch or outside of all."""
-    levels = Levels(steps)
-    places = [levels.outside, *levels.batches.values()]
-    bound = {name for names in levels.collectors.values() for name in names}
+def _batches(steps: Mapping[str, Step]) -> Iterator[str]:
+    """Find steps whose events never meet.
+
+    A list parameter needs a returned list as its source. Several event parameters need events of
+    one batch, or all from outside of batches.
+    """
+    found = BatchLevels(steps)
+    levels = [found.outside, *found.batches.values()]
+    bound = {name for names in found.collectors.values() for name in names}
     for step in steps.values():
         if step.signature.collects and step.name not in bound:
             yield (
@@ -156,32 +166,32 @@ def _meeting(steps: Mapping[str, Step]) -> Iterator[str]:
                 "that a step returns: annotate a return with list[...]."
             )
         takes = step.signature.slots.values()
-        if takes and not any(all(_fits(kind, place, step) for kind in takes) for place in places):
+        if takes and not any(all(_fits(kind, level, step) for kind in takes) for level in levels):
             yield (
                 f"{step.name} waits for {_names(takes)} together, and they never meet: some come "
                 "of a returned list, others do not. Collect that list first."
             )
 
 
-def _fits(kind: type[Event], place: Collection[type[Event]], step: Step) -> bool:
-    return kind in place or (
-        step.accepts_subclasses and any(issubclass(other, kind) for other in place)
+def _fits(kind: type[Event], level: Collection[type[Event]], step: Step) -> bool:
+    return kind in level or (
+        step.accepts_subclasses and any(issubclass(given, kind) for given in level)
     )
 
 
-def _ways(steps: Mapping[str, Step], skipped: frozenset[str]) -> Iterator[str]:
-    """Every step is led to from a beginning, and leads to an end."""
-    takers = Takers(steps.values())
+def _reachability(steps: Mapping[str, Step], skipped: frozenset[str]) -> Iterator[str]:
+    """Find steps that no beginning leads to, and steps that lead to no end."""
+    consumers = Consumers(steps.values())
     begins = [e for s in steps.values() for e in s.takes if issubclass(e, FROM_OUTSIDE)]
     started = _reached(
-        [step.name for event in begins for step in takers.of(event)],
-        lambda name: [t.name for event in steps[name].gives for t in takers.of(event)],
+        [step.name for event in begins for step in consumers.of_type(event)],
+        lambda name: [c.name for event in steps[name].gives for c in consumers.of_type(event)],
     )
     before: defaultdict[str, list[str]] = defaultdict(list)
     for step in steps.values():
         for event in step.gives:
-            for taker in takers.of(event):
-                before[taker.name].append(step.name)
+            for consumer in consumers.of_type(event):
+                before[consumer.name].append(step.name)
     ends = [
         name
         for name, step in steps.items()
@@ -203,7 +213,7 @@ def _ways(steps: Mapping[str, Step], skipped: frozenset[str]) -> Iterator[str]:
 
 
 def _reached(start: Iterable[str], onward: Callable[[str], Iterable[str]]) -> set[str]:
-    """All the steps that can be reached from these."""
+    """Return all steps that can be reached from `start`, by `onward` from step to step."""
     found = set(start)
     ahead = list(found)
     while ahead:

@@ -1,4 +1,4 @@
-"""The graph of a workflow as JSON: nodes and edges, for whoever draws or examines it."""
+"""Representation: the graph of a workflow as JSON, for programs that draw or examine workflows."""
 
 from cairn.engine.representation.build import get_workflow_representation
 from cairn.engine.representation.nodes import (

@@ -1,4 +1,4 @@
-"""Makes the graph of a workflow."""
+"""Builds the graph of a workflow."""
 
 import inspect
 from collections.abc import Iterable, Iterator
@@ -23,14 +23,17 @@ from cairn.engine.representation.nodes import (
 from cairn.engine.representation.resources import Resources, schema_of
 
 PERSON = "external_step"
-"""The id of the node that stands for whoever is asked outside the workflow."""
+"""The id of the node for the person who answers the workflow's questions."""
 
 
 def get_workflow_representation(workflow: Workflow | type[Workflow]) -> WorkflowGraph:
-    """The steps and events of a workflow, or of its class, as nodes and edges.
+    """Return the steps and events of a workflow, or of a workflow class, as nodes and edges.
+
+        get_workflow_representation(JokeFlow).model_dump_json()
 
     Raises:
-        WorkflowValidationError: they do not fit together; the message lists all that is wrong.
+        WorkflowValidationError: steps and events do not fit together; the message lists all
+            problems.
     """
     cls = workflow if isinstance(workflow, type) else type(workflow)
     graph = cls.graph_of_class() if isinstance(workflow, type) else workflow.graph
@@ -46,7 +49,7 @@ def get_workflow_representation(workflow: Workflow | type[Workflow]) -> Workflow
                 events[kind.__name__] = event = _event_node(kind)
                 nodes.append(event)
         for kind in step.takes:
-            edges.append(_edge(kind.__name__, step.name, _gathered(step)))
+            edges.append(_edge(kind.__name__, step.name, _collects(step)))
         for kind in step.gives:
             alone = kind in step.signature.gives_alone
             edges.append(_edge(step.name, kind.__name__, None if alone else "list"))
@@ -54,13 +57,13 @@ def get_workflow_representation(workflow: Workflow | type[Workflow]) -> Workflow
         resources.add(step)
     failing = [step for step in graph.steps if step in graph.handlers]
     edges += [_edge(step, StepFailedEvent.__name__, "fails") for step in failing]
-    asked = list(_with_a_person(events.values()))
-    if asked:
+    person_edges = list(_person_edges(events.values()))
+    if person_edges:
         nodes.append(WorkflowExternalNode(id=PERSON, label="person"))
     return WorkflowGraph(
         name=cls.__name__,
         nodes=[*nodes, *resources.nodes],
-        edges=[*edges, *asked, *resources.edges],
+        edges=[*edges, *person_edges, *resources.edges],
         description=inspect.cleandoc(cls.__doc__) if cls.__doc__ else None,
     )
 
@@ -69,15 +72,15 @@ def _edge(source: str, target: str, label: str | None = None) -> WorkflowGraphEd
     return WorkflowGraphEdge(source=source, target=target, label=label)
 
 
-def _gathered(step: Step) -> str | None:
-    """How many events it waits for, of a step that takes a list."""
+def _collects(step: Step) -> str | None:
+    """Return the edge label of a step that takes a list: the number of events to collect."""
     if step.signature.collects is None:
         return None
     cardinality = step.signature.collects.cardinality
     return f"first {cardinality.n}" if isinstance(cardinality, Take) else "list"
 
 
-def _with_a_person(events: Iterable[WorkflowEventNode]) -> Iterator[WorkflowGraphEdge]:
+def _person_edges(events: Iterable[WorkflowEventNode]) -> Iterator[WorkflowGraphEdge]:
     for event in events:
         if event.is_subclass_of(InputRequiredEvent.__name__):
             yield _edge(event.id, PERSON)

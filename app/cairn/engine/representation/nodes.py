@@ -1,4 +1,4 @@
-"""What a graph consists of, as pydantic models: nodes of several types, and edges."""
+"""The parts of a graph as pydantic models: nodes of several types, and edges."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -8,25 +8,29 @@ from pydantic import BaseModel, Field
 
 
 class WorkflowNodeBase(BaseModel):
-    """What every node has.
+    """Base of all nodes.
 
     Attributes:
-        id: what edges call it.
-        label: what readers call it.
+        id: the identifier that edges refer to.
+        label: the name for readers.
     """
 
     id: str
     label: str
 
     def truncated_label(self, max_length: int) -> str:
-        """The label, cut to so many characters; the last is then an asterisk."""
+        """Return the label, cut to `max_length` characters; an asterisk ends a cut label."""
         if len(self.label) <= max_length:
             return self.label
         return self.label[: max(max_length - 1, 0)] + "*"
 
 
 class WorkflowStepNode(WorkflowNodeBase):
-    """A step; `description` is what its docstring says."""
+    """A step.
+
+    Attributes:
+        description: the docstring of the step.
+    """
 
     node_type: Literal["step"] = "step"
     description: str | None = None
@@ -36,10 +40,10 @@ class WorkflowEventNode(WorkflowNodeBase):
     """A type of event.
 
     Attributes:
-        event_type: the name of its class.
-        event_types: that name and those of the classes of events it inherits from, nearest first.
-        event_schema: its JSON Schema; `None` where a field is of a type that has none.
-        produced_by: the steps that may return it.
+        event_type: the name of the class.
+        event_types: that name, then the names of its base classes among events, nearest first.
+        event_schema: the JSON Schema of the class; `None` if the type of a field has none.
+        produced_by: the names of the steps that may return the event.
     """
 
     node_type: Literal["event"] = "event"
@@ -49,25 +53,25 @@ class WorkflowEventNode(WorkflowNodeBase):
     produced_by: list[str] = []
 
     def is_subclass_of(self, event_type: str) -> bool:
-        """Whether it is of the class of that name, or of one that inherits from it."""
+        """Return True for the class of that name and for its subclasses."""
         return event_type in self.event_types
 
 
 class WorkflowExternalNode(WorkflowNodeBase):
-    """Whoever is asked outside the workflow: takes the questions, gives the answers."""
+    """A person outside the workflow, who receives questions and gives answers."""
 
     node_type: Literal["external"] = "external"
 
 
 class WorkflowResourceNode(WorkflowNodeBase):
-    """Something that steps are given: what a function makes, or another workflow.
+    """A resource that a factory makes, or a workflow passed to a step.
 
     Attributes:
-        type_name: the name of its class, as far as annotations tell.
-        getter_name: the name of the function that makes it.
-        source_file: where that function is defined.
-        source_line: and at which line.
-        description: what its docstring says.
+        type_name: the name of the class, if an annotation names the class.
+        getter_name: the name of the factory.
+        source_file: the file that defines the factory.
+        source_line: the first line of the factory in that file.
+        description: the docstring of the factory.
     """
 
     node_type: Literal["resource"] = "resource"
@@ -79,15 +83,16 @@ class WorkflowResourceNode(WorkflowNodeBase):
 
 
 class WorkflowResourceConfigNode(WorkflowNodeBase):
-    """Something that steps or resources are given, read from a file.
+    """A resource that is read from a configuration file.
 
     Attributes:
-        type_name: the name of the model that it is read into.
-        config_file: the file.
-        path_selector: which part of the file, by its dotted path; `None` is all of it.
-        config_schema: the model's JSON Schema.
-        config_value: what the file says, read into the model; `None` where it cannot be read.
-        description: what it is for.
+        type_name: the name of the model that the file is read into.
+        config_file: the absolute path of the file.
+        path_selector: the keys to a part of the file, joined by dots; `None` is the whole file.
+        config_schema: the JSON Schema of the model.
+        config_value: the content of the file, read into the model; `None` if that fails. Secrets of
+            pydantic stay hidden.
+        description: the purpose of the configuration.
     """
 
     node_type: Literal["resource_config"] = "resource_config"
@@ -100,18 +105,18 @@ class WorkflowResourceConfigNode(WorkflowNodeBase):
 
 
 class WorkflowGenericNode(WorkflowNodeBase):
-    """A node of a type that this version does not know: a graph written by another is readable."""
+    """A node of an unknown type, so that graphs of newer versions remain readable."""
 
     node_type: str
     event_type: str | None = None
     event_types: list[str] | None = None
 
     def is_subclass_of(self, event_type: str) -> bool:
-        """Whether it names this type of event among its own."""
+        """Return True if the node lists this type of event."""
         return event_type in (self.event_types or ())
 
 
-# The first that fits: each but the last names its own node_type.
+# Left to right: each class but the last accepts only its own node_type.
 WorkflowGraphNode = Annotated[
     WorkflowStepNode
     | WorkflowEventNode
@@ -124,11 +129,14 @@ WorkflowGraphNode = Annotated[
 
 
 class WorkflowGraphEdge(BaseModel):
-    """From one node to another, by their ids.
+    """An edge from one node to the next.
 
     Attributes:
-        label: to a resource, the parameter that is given it; to or from an event, what else there
-            is to say: that it comes in a list, or that it is given should the step fail.
+        source: the id of the first node.
+        target: the id of the second node.
+        label: at a resource, the name of the parameter. At an event, "list" or "first n" if the
+            event is returned or taken in a list, "fails" if the event is given when the step fails.
+            For an edge through nodes that were filtered out, the label of the first of these.
     """
 
     source: str
@@ -137,7 +145,14 @@ class WorkflowGraphEdge(BaseModel):
 
 
 class WorkflowGraph(BaseModel):
-    """A workflow as nodes and edges; `description` is what the docstring of its class says."""
+    """A workflow as nodes and edges.
+
+    Attributes:
+        name: the name of the workflow's class.
+        nodes: the steps, the events, a person if there are questions, and the resources.
+        edges: the edges between these.
+        description: the docstring of the workflow's class.
+    """
 
     name: str
     nodes: list[WorkflowGraphNode]
@@ -145,9 +160,9 @@ class WorkflowGraph(BaseModel):
     description: str | None = None
 
     def filter_by_node_type(self, *node_types: str) -> "WorkflowGraph":
-        """The graph without the nodes of these types, such as `"event"`.
+        """Return the graph without the nodes of the given types, such as `"event"`.
 
-        Where a way led through them there is one edge, with the label of the first node left out.
+        A path through removed nodes becomes one edge, labelled as the first removed node.
         """
         hidden = {node.id: node.label for node in self.nodes if node.node_type in node_types}
         leads: defaultdict[str, list[str]] = defaultdict(list)
@@ -162,7 +177,7 @@ class WorkflowGraph(BaseModel):
                 edges.setdefault((edge.source, edge.target, edge.label), edge)
                 continue
             label = hidden[edge.target]
-            for target in _beyond(edge.target, leads, hidden):
+            for target in _next_visible(edge.target, leads, hidden):
                 if (edge.source, target) not in joined:
                     joined.add((edge.source, target))
                     edges[edge.source, target, label] = WorkflowGraphEdge(
@@ -176,13 +191,13 @@ class WorkflowGraph(BaseModel):
         )
 
 
-def _beyond(start: str, leads: dict[str, list[str]], hidden: Iterable[str]) -> Iterator[str]:
-    """The first nodes to be seen on every way from one that is hidden."""
-    seen, ahead = {start}, [start]
+def _next_visible(start: str, leads: dict[str, list[str]], hidden: Iterable[str]) -> Iterator[str]:
+    """Return the first visible nodes on all paths from a hidden one."""
+    visited, ahead = {start}, [start]
     while ahead:
         for target in leads.get(ahead.pop(0), ()):
             if target not in hidden:
                 yield target
-            elif target not in seen:
-                seen.add(target)
+            elif target not in visited:
+                visited.add(target)
                 ahead.append(target)

@@ -1,4 +1,4 @@
-"""What steps are given besides their events, as nodes and edges of the graph."""
+"""The resources of steps, as nodes and edges of the graph."""
 
 import functools
 import inspect
@@ -23,7 +23,7 @@ from cairn.engine.representation.nodes import (
 
 
 class Resources:
-    """The resources of the steps added so far, each of them once."""
+    """The resources of the steps added so far, each once."""
 
     def __init__(self) -> None:
         self.nodes: list[WorkflowResourceNode | WorkflowResourceConfigNode] = []
@@ -31,11 +31,11 @@ class Resources:
         self._ids: dict[Hashable, str] = {}
 
     def add(self, step: Step) -> None:
-        """Whatever the step is given, and whatever that is made of."""
+        """Add the resources and workflows of the step, and the dependencies of the resources."""
         self._need(step.name, step.signature.resources)
         for name, parameter in step.signature.workflows.items():
             cls = _name(parameter.annotation)
-            if ("workflow", name) not in self._ids:  # the name is what they are added by
+            if ("workflow", name) not in self._ids:  # workflows are added by the parameter's name
                 self._node(
                     ("workflow", name),
                     WorkflowResourceNode(id="", label=cls or name, type_name=cls),
@@ -53,7 +53,7 @@ class Resources:
             self._node(resource.key, _config_node(resource))
             return
         self._node(resource.key, _resource_node(resource))
-        with suppress(ResourceError):  # that it cannot be made is for `validate` to say
+        with suppress(ResourceError):  # `validate` reports resources that cannot be made
             self._need(self._ids[resource.key], resource.dependencies())
 
     def _node(self, key: Hashable, node: WorkflowResourceNode | WorkflowResourceConfigNode) -> None:
@@ -66,7 +66,7 @@ class Resources:
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any] | None:
-    """Its JSON Schema; `None` where a field is of a type that JSON has nothing for."""
+    """Return the model's JSON Schema; `None` if the type of a field has none."""
     try:
         return model.model_json_schema()
     except PydanticInvalidForJsonSchema:
@@ -77,7 +77,7 @@ def _config_node(config: ResourceConfig) -> WorkflowResourceConfigNode:
     type_name = _name(config.model)
     value = None
     with suppress(ResourceError):
-        value = config.read().model_dump(mode="json")  # in which secrets are hidden
+        value = config.read().model_dump(mode="json")  # hides pydantic's secrets
     return WorkflowResourceConfigNode(
         id="",
         label=config.label or type_name or config.name,
@@ -98,7 +98,8 @@ def _resource_node(resource: ResourceDescriptor) -> WorkflowResourceNode:
     while isinstance(factory, functools.partial):
         factory = factory.func
     factory = inspect.unwrap(factory)
-    with suppress(NameError, TypeError, ValueError):  # what is built in, or annotated for others
+    # A built-in function has no signature; an annotation may exist for type checkers only.
+    with suppress(NameError, TypeError, ValueError):
         made = factory if inspect.isclass(factory) else inspect.signature(factory).return_annotation
         node.type_name = _name(made)
     with suppress(OSError, TypeError):
@@ -110,7 +111,7 @@ def _resource_node(resource: ResourceDescriptor) -> WorkflowResourceNode:
 
 
 def _name(annotation: Any) -> str | None:
-    """The name of a class, or of an annotation kept as text."""
+    """Return the name of a class, or the text of an annotation kept as text."""
     if annotation is None or annotation is inspect.Parameter.empty:
         return None
     return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", None)

@@ -1,4 +1,4 @@
-"""Exceptions as JSON: the name of the class and the message, which is all that is kept of them."""
+"""Exceptions as JSON: the class's name, the message, and the arguments if JSON can hold those."""
 
 import builtins
 from collections.abc import Callable
@@ -9,10 +9,13 @@ from cairn.engine.values.extended_json import Json
 
 
 class UnknownError(Exception):
-    """Stands for a stored exception whose class is not known, or takes more than a message.
+    """Stands for a stored exception that cannot be built again.
+
+    Its class is not known, or does not accept the stored arguments, or would show a different
+    message.
 
     Attributes:
-        original_type: the name of that class.
+        original_type: the name of the exception's own class.
     """
 
     def __init__(self, message: str, original_type: str | None = None) -> None:
@@ -21,7 +24,10 @@ class UnknownError(Exception):
 
 
 def message_of(error: BaseException) -> str:
-    """Its message; it is a user's class, and its text may be broken too."""
+    """Return the exception's message as valid text.
+
+    An exception class of a user may raise in `__str__`, or return lone surrogates.
+    """
     try:
         return str(error).encode(errors="replace").decode()
     except Exception:
@@ -29,7 +35,7 @@ def message_of(error: BaseException) -> str:
 
 
 def write(error: Exception) -> Json:
-    """The exception as JSON: its class's name, its message, and what it was made of."""
+    """Write the exception as JSON: `[class name, message, arguments]`."""
     name = error.original_type if isinstance(error, UnknownError) else None
     message = message_of(error)
     arguments = _arguments(error)
@@ -37,29 +43,31 @@ def write(error: Exception) -> Json:
 
 
 def read(written: Json, find: Callable[[str], type | None]) -> Exception:
-    """The exception that was written.
+    """Build the exception that `write` has written, or an `UnknownError` in its place.
 
     Args:
-        find: asked for the class of that name; Python's own need not be.
+        written: the JSON of `write`.
+        find: looks up a class by its name. `find` comes before Python's built-in exceptions, since
+            a workflow may define a `TimeoutError` of its own.
     """
     name, message, arguments = written
-    cls = find(name) or getattr(builtins, name, None)  # a workflow may have a TimeoutError too
+    cls = find(name) or getattr(builtins, name, None)
     if not (isinstance(cls, type) and issubclass(cls, Exception)):
         return UnknownError(message, name)
     try:
         error = cls(*arguments)
-    except Exception:  # it takes something else
+    except Exception:  # its constructor expects other arguments
         return UnknownError(message, name)
     return error if message_of(error) == message else UnknownError(message, name)
 
 
 def _arguments(error: Exception) -> list[Json] | None:
-    """What the exception was made of, if JSON has room for it."""
+    """Return the exception's `args`, or `None` if JSON cannot hold all of them."""
     try:
         arguments = list(error.args)
         is_plain = all(type(arg) in (str, int, bool, type(None)) for arg in arguments)
         if is_plain:
-            orjson.dumps(arguments)  # refuses long numbers, and text that is not valid
+            orjson.dumps(arguments)  # raises for long integers and for invalid text
         return arguments if is_plain else None
-    except Exception:  # it is a user's class
+    except Exception:  # a property of a user's class can raise anything
         return None

@@ -1,6 +1,7 @@
-"""Marks: how JSON holds, exactly, the values that it has no type for.
+"""Extended JSON: values that JSON has no type for, written as tagged objects.
 
-Such a value is written as `{"$type": name, "$value": ...}`.
+Such a value is `{"$type": name, "$value": ...}`. The convention of reserved keys that begin with
+`$` is that of MongoDB Extended JSON; the names of the types are Python's.
 """
 
 import base64
@@ -17,12 +18,14 @@ Json = Any
 
 TAG = "$type"
 VALUE = "$value"
-LOWEST, HIGHEST = -(2**63), 2**64 - 1  # of the integers that JSON's readers have room for
-LONGEST_SHOWN_BITS = 4_000  # Python writes integers of up to 4,300 decimal digits
+LOWEST, HIGHEST = -(2**63), 2**64 - 1
+"""The integers that orjson writes: from the lowest of int64 to the highest of uint64."""
+LONGEST_SHOWN_BITS = 4_000
+"""Longer integers are shown in hexadecimal: Python refuses to write over 4,300 decimal digits."""
 
 
 def copied(written: Json) -> Json:
-    """A copy of JSON that shares nothing with it."""
+    """Return a deep copy of the JSON tree."""
     kind = type(written)
     if kind is dict:
         return {key: copied(item) for key, item in written.items()}
@@ -30,7 +33,11 @@ def copied(written: Json) -> Json:
 
 
 def plain(written: Json) -> Json:
-    """Encoded JSON as a reader would write it by hand: without the marks that make it exact."""
+    """Return extended JSON as ordinary JSON for readers: untagged, and no longer exact.
+
+    A mapping's keys become text, sets and tuples become lists, an exception becomes an object of
+    its type and message.
+    """
     if isinstance(written, list):
         return [plain(item) for item in written]
     if not isinstance(written, dict):
@@ -49,10 +56,13 @@ def plain(written: Json) -> Json:
 
 
 def write_number(value: Any) -> Json:
-    """A number as JSON; one that JSON has no room for, or is no int or float, is marked."""
+    """Write a number as JSON.
+
+    An int or a float that JSON can hold stays a plain number; all other numbers are tagged.
+    """
     kind = type(value)
     if kind is int:
-        # Hexadecimal: Python refuses to write very long numbers in decimal.
+        # Hexadecimal: Python refuses to write very long integers in decimal.
         return value if LOWEST <= value <= HIGHEST else {TAG: "int", VALUE: hex(value)}
     if kind is float:
         return value if math.isfinite(value) else {TAG: "float", VALUE: repr(value)}
@@ -60,7 +70,7 @@ def write_number(value: Any) -> Json:
 
 
 def read_number(written: Any) -> Any:
-    """The number that was written, or `None` if it is none."""
+    """Read a number that `write_number` has written; return `None` for any other JSON."""
     if type(written) in (int, float):
         return written
     if isinstance(written, dict) and written.get(TAG) in _NUMBERS:

@@ -1,4 +1,4 @@
-"""How what a step wrote joins a state that has moved on since the step read it."""
+"""Merging: a step's change to the state joins a state that has moved on since the step read."""
 
 from typing import Any, Final, NamedTuple
 
@@ -13,16 +13,21 @@ class _Absent:
 
 
 ABSENT: Final = _Absent()
-"""There is no such key."""
+"""In place of a value: the key does not exist."""
 
 UNREAD: Final = _Absent()
-"""The step has not looked: what it writes replaces whatever is there."""
+"""In place of a base: the step wrote without reading, so its value replaces the current one."""
 
 
 class Change(NamedTuple):
-    """A step read `base` under a key and made it `value`: JSON, or ABSENT, or UNREAD for a base.
+    """A change by one step to the value under one key.
 
-    `start` is what the step takes an absent value for: the default with which it has read it.
+    Attributes:
+        base: the value that the step read, as JSON; `ABSENT` if there was none, `UNREAD` if the
+            step did not read.
+        value: the value that the step wrote, as JSON; `ABSENT` if the step deleted the key.
+        start: the default that the step gave when reading, as JSON. An absent value counts as
+            `start` in the merge.
     """
 
     base: Any
@@ -31,12 +36,18 @@ class Change(NamedTuple):
 
 
 def merge(current: Any, change: Change) -> Any:
-    """What the change makes of the current value.
+    """Return the value under a key after a change is applied to its current value.
 
-    Where nothing else has changed it, it is simply the step's value. Otherwise numbers add, lists
-    append, mappings merge by key and sets unite; anything else is replaced by what came later.
-    Where one of two steps has read what the other has written and not yet completed, the base is
-    there and the current value is not: what is merged is still only the step's own part.
+    If no other step has changed the key, the result is the step's value. Otherwise numbers add,
+    lists append, mappings merge by key and sets unite; any other value is replaced by the later
+    one.
+
+    The current value can be absent although the base is not: the step has read a value that was
+    written by a step which has not completed. Only the difference to the base is merged then.
+
+    Args:
+        current: the value under the key now, as JSON, or `ABSENT`.
+        change: the change to apply.
     """
     base, value, start = change
     if base is UNREAD or value is ABSENT or same(current, base):
@@ -47,23 +58,23 @@ def merge(current: Any, change: Change) -> Any:
     if number is not None:
         return _merge_numbers(current, base, number, value)
     if isinstance(value, list):
-        return _merge_lists(_or(current, []), _or(base, []), value)
+        return _merge_lists(_value_or(current, []), _value_or(base, []), value)
     if isinstance(value, dict):
-        return _merge_mappings(_or(current, _empty_like(value)), _or(base, {}), value)
+        return _merge_mappings(_value_or(current, _empty_like(value)), _value_or(base, {}), value)
     return value
 
 
-def _or(value: Any, empty: Json) -> Json:
+def _value_or(value: Any, empty: Json) -> Json:
     return empty if value is ABSENT else value
 
 
 def _merge_numbers(current: Any, base: Any, number: Any, value: Json) -> Json:
-    there, before = read_number(_or(current, 0)), read_number(_or(base, 0))
-    if there is None or before is None:
+    now, before = read_number(_value_or(current, 0)), read_number(_value_or(base, 0))
+    if now is None or before is None:
         return value
     try:
-        return write_number(there + (number - before))
-    except TypeError:  # as of a Decimal and a float
+        return write_number(now + (number - before))
+    except TypeError:  # a Decimal and a float do not add
         return value
 
 
@@ -112,17 +123,23 @@ def _merge_keys(current: dict[str, Json], base: Json, value: dict[str, Json]) ->
 
 
 def _merge_pairs(current: list[Json], base: list[Json], value: list[Json]) -> list[Json]:
-    """Mappings whose keys are not text are written as pairs; their keys are compared by text."""
+    """Merge mappings with keys other than text, which are written as pairs.
+
+    Keys are compared by their `repr`: a key can be a list or a dict of JSON.
+    """
     keys = {repr(key): key for key, _ in [*current, *base, *value]}
     merged = _merge_keys(*({repr(k): v for k, v in pairs} for pairs in (current, base, value)))
     return [[keys[name], item] for name, item in merged.items()]
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two values are the same for whoever reads them."""
+    """Return whether two JSON values are equal, of the same types at every depth.
+
+    Python's `==` alone does not tell 1, 1.0 and True apart. Within mappings the order of keys
+    counts.
+    """
     if left is right:
         return True
     if type(left) is not type(right) or left != right:
         return False
-    # 1, 1.0 and True are equal, and yet not the same to whoever reads them: inside of these too.
     return type(left) not in (dict, list) or orjson.dumps(left) == orjson.dumps(right)

@@ -1,4 +1,4 @@
-"""Sealed events: events as JSON, as they were when they were sent."""
+"""Sealed events: events as JSON, fixed at the moment of sending."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +9,14 @@ BATCH = "EventBatch"
 
 
 class SealedEvent(NamedTuple):
-    """An event as it was when it was sent: its type's name and its fields, as JSON."""
+    """An event as JSON, fixed at the moment of sending.
+
+    Attributes:
+        type: the name of the event's class.
+        data: the fields, declared and dynamic, as extended JSON.
+        private: the private attributes, or `None`.
+        unset: the declared fields that hold a default rather than a given value.
+    """
 
     type: str
     data: dict[str, Json]
@@ -17,7 +24,7 @@ class SealedEvent(NamedTuple):
     unset: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
-        """The event as one JSON object; parts that are empty are left out."""
+        """Return the event as one JSON object, without its empty parts."""
         whole: dict[str, Json] = {"type": self.type, "data": self.data}
         if self.private:
             whole["private"] = self.private
@@ -27,19 +34,19 @@ class SealedEvent(NamedTuple):
 
     @classmethod
     def from_json(cls, whole: Json) -> "SealedEvent":
-        """The reverse of `to_json`."""
+        """Read the JSON of `to_json`."""
         return cls(
             whole["type"], whole["data"], whole.get("private"), tuple(whole.get("unset", ()))
         )
 
 
 def pack(events: Sequence[SealedEvent]) -> SealedEvent:
-    """The events as one, an `EventBatch`."""
+    """Pack the events of a list into one `EventBatch`."""
     return SealedEvent(BATCH, {"events": [as_value(event) for event in events]})
 
 
 def unpack(batch: SealedEvent) -> list[SealedEvent]:
-    """The events of an `EventBatch`."""
+    """Return the events of an `EventBatch`."""
     return [
         SealedEvent(
             written[TAG], written[VALUE], written.get("$private"), tuple(written.get("$unset", ()))
@@ -49,7 +56,7 @@ def unpack(batch: SealedEvent) -> list[SealedEvent]:
 
 
 def as_value(event: SealedEvent) -> Json:
-    """The event as it is written where it is a value among others."""
+    """Return the event as extended JSON, for use inside a larger value."""
     written: dict[str, Json] = {TAG: event.type, VALUE: event.data}
     if event.private:
         written["$private"] = event.private

@@ -1,1 +1,1 @@
-"""Resources: what steps are given besides events and context."""
+"""Resources: objects that steps are given besides their event and context."""

@@ -1,4 +1,4 @@
-"""Resources that are read from a configuration file: JSON, as the pydantic model asked for."""
+"""Resources that are read from a JSON file into a pydantic model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cairn.engine.language.resources.errors import ResourceError, ResourceFileNo
 
 @dataclass(frozen=True, slots=True)
 class ResourceConfig:
-    """A resource that is read from a JSON file, as the pydantic model it is annotated with.
+    """A resource that is read from a JSON file, into the pydantic model of its annotation.
 
         class Limits(BaseModel):
             tokens: int
@@ -28,17 +28,17 @@ class ResourceConfig:
             limits: Annotated[Limits, ResourceConfig("settings.json", "model.limits")],
         ) -> StopEvent: ...
 
-    The file is read when the resource is first needed, and then once for each workflow object: a
-    change to the file is seen by a new one.
+    The file is read on first use, once for each workflow object: a later change to the file is seen
+    only by workflow objects made afterwards.
 
     Attributes:
-        config_file: the path of the file, which ends in `.json`; a relative one starts at the
-            current directory at the time of reading.
-        path_selector: the keys that lead to the part of the file that is wanted, with dots
-            between them; the whole file by default.
+        config_file: the path of the file, which ends in `.json`. A relative path starts at the
+            directory that is current when the file is read.
+        path_selector: the keys that lead to a part of the file, joined by dots; the whole file by
+            default.
         label: a short name, for drawings of the workflow.
-        description: what the configuration is for, likewise.
-        model: the annotated type; it is filled in when the annotation is read.
+        description: the purpose of the configuration, for drawings of the workflow.
+        model: the pydantic model of the annotation; filled in when the step's signature is read.
 
     Raises:
         ResourceError: the name of the file does not end in `.json`.
@@ -51,7 +51,7 @@ class ResourceConfig:
     model: type[BaseModel] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        # Users give a pathlib.Path as well.
+        # A pathlib.Path is accepted, too.
         object.__setattr__(self, "config_file", os.fspath(self.config_file))
         if not self.config_file.lower().endswith(".json"):
             raise ResourceError(
@@ -61,22 +61,22 @@ class ResourceConfig:
 
     @property
     def name(self) -> str:
-        """The path of the file, followed by the keys."""
+        """The path of the file, followed by a dot and the path selector, if any."""
         keys = "" if self.path_selector is None else f".{self.path_selector}"
         return f"{self.config_file}{keys}"
 
     @property
     def cache(self) -> bool:
-        """Always true: a configuration does not change under a workflow."""
+        """Always true: the file is read once for each workflow object."""
         return True
 
     @property
     def key(self) -> Hashable:
-        """The file, the keys and the model: the same part can be read as two models."""
+        """The file, the path selector and the model: one part can be read into two models."""
         return (self.config_file, self.path_selector, self.model)
 
     def bound_to(self, annotated: Any, names: Mapping[str, Any]) -> ResourceConfig:  # noqa: ARG002
-        """This configuration, as the model that it is annotated with.
+        """Return this configuration for the model that the annotation names.
 
         Raises:
             ResourceError: the annotated type is no pydantic model.
@@ -89,27 +89,28 @@ class ResourceConfig:
         return replace(self, model=annotated)
 
     def dependencies(self) -> dict[str, ResourceDescriptor]:
-        """None: it needs its file only."""
+        """Return an empty dict: a configuration depends on its file only."""
         return {}
 
     def check(self) -> None:
-        """Read the file, to see whether it fits the model.
+        """Read the file and check that its content fits the model.
 
         Raises:
-            ResourceError: it does not, or cannot be read.
+            ResourceError: the file cannot be read, or its content does not fit the model.
         """
         self.read()
 
     async def build(self, arguments: Mapping[str, Any]) -> BaseModel:  # noqa: ARG002
-        """What `read` returns."""
+        """Return the content of the file; see `read`."""
         return self.read()
 
     def read(self) -> BaseModel:
-        """Read the file anew.
+        """Read the file into the model.
 
         Raises:
-            ResourceFileNotFoundError: there is no such file.
-            ResourceError: it cannot be read, is not JSON, lacks the keys, or does not fit.
+            ResourceFileNotFoundError: the file does not exist.
+            ResourceError: the file cannot be read, is no JSON, lacks a key of the path selector, or
+                does not fit the model; or no annotation has named a model.
         """
         if self.model is None:
             raise ResourceError(
@@ -118,10 +119,10 @@ class ResourceConfig:
             )
         selected = self._selected(self._content())
         try:
-            # As JSON, for models that are strict take a date as text from JSON only.
+            # As JSON text: a strict model accepts a date as text only in JSON.
             return self.model.model_validate_json(json.dumps(selected))
         except ValidationError as error:
-            # Without the values: some of them are secrets.
+            # Without the values, which can be secrets.
             wrong = "; ".join(
                 f"{'.'.join(map(str, e['loc'])) or 'the whole'}: {e['msg']}"
                 for e in error.errors(include_url=False, include_input=False)

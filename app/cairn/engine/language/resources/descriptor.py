@@ -1,4 +1,4 @@
-"""What an annotation says of a resource: how to make it."""
+"""Descriptors of resources: the part of an annotation that tells how to make a resource."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from typing import Any, Protocol, runtime_checkable
 
 @runtime_checkable
 class ResourceDescriptor(Protocol):
-    """What an annotation says of a resource: how to make it. `Resource` and `ResourceConfig` are.
+    """Tells how to make a resource; implemented by `Resource` and `ResourceConfig`.
 
-    It holds nothing of what it makes; that is kept by a `ResourceManager`, or not at all.
+    A descriptor does not hold the resource. A `ResourceManager` does, if the resource is cached.
     """
 
     @property
     def name(self) -> str:
-        """What people call it: in errors, and in `ResourceManager.set`."""
+        """The name of the resource, in errors and for `ResourceManager.set`."""
 
     @property
     def cache(self) -> bool:
-        """Whether it is made once for each `ResourceManager`, or anew for each step."""
+        """True if made once for each `ResourceManager`; False if made for each execution."""
 
     @property
     def key(self) -> Hashable:
-        """What tells it apart; two with the same key make the same resource.
+        """The identity of the resource: descriptors with equal keys make the same resource.
 
-        It stays valid as long as the descriptor exists.
+        A key is valid as long as its descriptor exists.
         """
 
     def bound_to(self, annotated: Any, names: Mapping[str, Any]) -> ResourceDescriptor:
-        """The descriptor for this annotated type; see `resource_of`."""
+        """Return the descriptor for the annotated type; see `resource_of`."""
 
     def dependencies(self) -> Mapping[str, ResourceDescriptor]:
-        """The resources that are needed to make it, by the name `build` wants them under.
+        """Return the resources needed to make this one, by the names of the arguments of `build`.
 
         Raises:
-            ResourceError: it cannot be said what it needs.
+            ResourceError: the dependencies cannot be determined.
         """
 
     def check(self) -> None:
-        """Check what can be checked without making it.
+        """Check, without making the resource, that the resource can be made.
 
         Raises:
-            ResourceError: it cannot be made.
+            ResourceError: the resource cannot be made.
         """
 
     async def build(self, arguments: Mapping[str, Any]) -> Any:
-        """Make it, from the resources it needs."""
+        """Make the resource from its dependencies."""

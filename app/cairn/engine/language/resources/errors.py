@@ -1,10 +1,10 @@
-"""Why a resource cannot be made."""
+"""Errors of resources."""
 
 from cairn.engine.errors import WorkflowConfigurationError
 
 
 class ResourceError(WorkflowConfigurationError, ValueError):
-    """A resource cannot be made as it is declared; the message says why, and what to do."""
+    """A resource cannot be made as declared; the message gives the reason and a remedy."""
 
 
 class ResourceFileNotFoundError(ResourceError, FileNotFoundError):

@@ -1,4 +1,4 @@
-"""What a workflow object has of resources: each made when it is first needed, and only once."""
+"""ResourceManager: the resources of a workflow object, each made on first use."""
 
 from __future__ import annotations
 
@@ -10,50 +10,52 @@ from typing import Any
 from cairn.engine.language.resources.descriptor import ResourceDescriptor
 from cairn.engine.language.resources.errors import ResourceError
 
-Needs = Mapping[str, ResourceDescriptor]  # by the names of a factory's parameters
+Needs = Mapping[str, ResourceDescriptor]
+"""The dependencies of a resource, by the names of its factory's parameters."""
 
-Fresh = dict[Hashable, Any]  # what is not cached, for as long as one step's resources are made
+Fresh = dict[Hashable, Any]
+"""Resources that are not cached, by key, while the resources of one execution are made."""
 
 
 class ResourceManager:
-    """Makes resources and keeps those that are cached; every workflow object has one.
+    """Makes resources and keeps the cached ones; every workflow object has a manager.
 
-    A cached resource is made once, also when several steps ask for it at the same time: one of
-    them makes it and the others wait. If that fails, those who wait fail with it, and the next
-    who asks tries again.
+    A cached resource is made once, also if several steps ask at the same time: one makes the
+    resource while the rest wait. If making fails, all of these steps get the error, and the next
+    request tries again.
 
-    Nothing of it is stored. After a crash, and in every other process, resources are made anew.
+    Resources are not stored: after a crash, and in every further process, they are made anew.
     """
 
     def __init__(self) -> None:
         self._set: dict[str, Any] = {}
         self._made: dict[Hashable, tuple[ResourceDescriptor, Any]] = {}
         self._building: dict[Hashable, Future[None]] = {}
-        # With the descriptors themselves: a key is good only as long as its descriptor exists.
+        # Holds the descriptors, too: a key is valid only as long as its descriptor exists.
         self._needs: dict[Hashable, tuple[ResourceDescriptor, Needs]] = {}
 
     async def get(self, resource: ResourceDescriptor) -> Any:
-        """The resource; made, together with all that it needs, unless it is here already.
+        """Return the resource; make the resource and its dependencies if necessary.
 
         Raises:
-            ResourceError: it cannot be made: resources need one another, a parameter of a
-                factory has no value, or a configuration file is missing or does not fit.
-            Exception: whatever the factory raises, with a note that names the factory.
+            ResourceError: resources depend on each other in a cycle, a parameter of a factory has
+                no value, or a configuration file is missing or does not fit.
+            Exception: raised by the factory, with a note that names the factory.
         """
         self._plan(resource)
         return await self._get(resource, {})
 
     async def all_for(self, resources: Mapping[str, ResourceDescriptor]) -> dict[str, Any]:
-        """The resources for one execution of a step, by the names of its parameters.
+        """Return the resources for one execution of a step, by the names of its parameters.
 
-            arguments |= await workflow.resources.all_for(step.resources)
+            arguments |= await workflow.resources.all_for(step.signature.resources)
 
-        Call it once for each execution, and so for each attempt: what is not cached is made once
-        for each call, and shared by all that need it in this call.
+        Call this once for each attempt. A resource that is not cached is made once for each call,
+        and shared by all resources of the call that depend on it.
 
         Raises:
-            ResourceError: as `get`.
-            Exception: as `get`.
+            ResourceError: see `get`.
+            Exception: see `get`.
         """
         for resource in resources.values():
             self._plan(resource)
@@ -61,39 +63,49 @@ class ResourceManager:
         return {name: await self._get(resource, fresh) for name, resource in resources.items()}
 
     def try_to_make(self, resource: ResourceDescriptor) -> list[str]:
-        """Make the resource, as `get` does, now: what is wrong with it, if it cannot be made."""
+        """Make the resource in a thread, as `get` does, and wait.
+
+        Returns:
+            The error as a list of one text, or an empty list.
+        """
         try:
-            with ThreadPoolExecutor(1) as aside:  # this thread may have an event loop that runs
-                aside.submit(asyncio.run, self.get(resource)).result()
+            with ThreadPoolExecutor(1) as pool:  # this thread may have a running event loop
+                pool.submit(asyncio.run, self.get(resource)).result()
         except Exception as error:
             return [f"{type(error).__name__}: {error}"]
         return []
 
     async def set(self, name: str, value: Any) -> None:
-        """Put the value in the place of all resources of that name, cached or not.
+        """Use the value in place of all resources with the name, cached or not.
 
-        What has been made with another value before is not made again.
+            await manager.set("open_index", fake_index)
+
+        Resources already made from another value stay as they are.
 
         Args:
-            name: for a factory its `__qualname__`; for a configuration the path of its file as
-                it was written, followed by a dot and the path selector if there is one.
+            name: the `__qualname__` of a factory. Or the path of a configuration file as written,
+                followed by a dot and the path selector, if any.
+            value: the value to use.
         """
         self._set[name] = value
 
     def get_all(self) -> dict[str, Any]:
-        """All that has been made and kept, or set, by name; of equal names what was set or last."""
+        """Return all resources made and kept, and all values set, by name.
+
+        Of equal names, a value that was set comes first, then the resource made last.
+        """
         return {resource.name: value for resource, value in self._made.values()} | self._set
 
     def holds(self, resource: ResourceDescriptor) -> bool:
-        """Whether the resource is here already, so that nothing needs to be made for it."""
+        """Return whether `get` would return the resource without making anything."""
         return resource.name in self._set or (resource.cache and resource.key in self._made)
 
     def _plan(
         self, resource: ResourceDescriptor, path: tuple[ResourceDescriptor, ...] = ()
     ) -> None:
-        """Find out what is needed before anything is made.
+        """Find all dependencies before any resource is made.
 
-        Two steps that enter a cycle at two places would otherwise wait for each other for ever.
+        Two steps that enter a cycle at two places would otherwise wait for each other forever.
         """
         if self.holds(resource) or resource.key in self._needs:
             return
@@ -116,25 +128,26 @@ class ResourceManager:
     async def _get_cached(self, resource: ResourceDescriptor, fresh: Fresh) -> Any:
         key = resource.key
         while key not in self._made:
-            # Not a future of asyncio's: the loops of two threads may run the same workflow.
-            mine: Future[None] = Future()
-            mine.set_running_or_notify_cancel()  # whoever waits and is cancelled leaves it alone
-            building = self._building.setdefault(key, mine)
-            if building is not mine:
-                # When whoever made it was cancelled, nothing is raised here and it is still not
-                # made: the next round makes it.
+            # A future of concurrent.futures, since the event loops of two threads may run steps of
+            # one workflow object.
+            own: Future[None] = Future()
+            own.set_running_or_notify_cancel()  # the cancellation of a waiter must not cancel it
+            building = self._building.setdefault(key, own)
+            if building is not own:
+                # If the builder is cancelled, this returns and the resource is still missing: the
+                # next round of the loop makes the resource.
                 await asyncio.wrap_future(building)
                 continue
             try:
                 if key not in self._made:
                     self._made[key] = (resource, await self._build(resource, fresh))
             except Exception as error:
-                mine.set_exception(error)
+                own.set_exception(error)
                 raise
             finally:
                 del self._building[key]
-                if not mine.done():
-                    mine.set_result(None)
+                if not own.done():
+                    own.set_result(None)
         return self._made[key][1]
 
     async def _build(self, resource: ResourceDescriptor, fresh: Fresh) -> Any:
@@ -148,7 +161,12 @@ class ResourceManager:
 
 
 def cycle(path: Sequence[ResourceDescriptor], resource: ResourceDescriptor) -> str | None:
-    """What is wrong if the resource is needed to make itself, `path` being what needs it."""
+    """Return an error message if the resource depends on itself.
+
+    Args:
+        path: the resources that led to this one, each a dependency of the one before.
+        resource: the resource that is needed next.
+    """
     keys = [above.key for above in path]
     if resource.key not in keys:
         return None

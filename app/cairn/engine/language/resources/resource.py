@@ -1,4 +1,4 @@
-"""Resources: what steps need besides their event, made for them by factories or read from files."""
+"""Resources that factories make, and the reading of resources from annotations."""
 
 from __future__ import annotations
 
@@ -27,24 +27,25 @@ class Resource:
             self, ev: StartEvent, index: Annotated[Index, Resource(open_index)]
         ) -> StopEvent: ...
 
-    Parameters of the factory may be annotated with resources in their turn; they are made first.
-    Others need a default. The factory is called on the event loop, so it should be quick or a
-    coroutine function. What it raises fails the step, and whoever asks next calls it again.
+    Parameters of the factory may be annotated with further resources, which are made first. Any
+    other parameter needs a default. The factory is called on the event loop, and so should be quick
+    or a coroutine function. An exception in the factory fails the step; the next request calls the
+    factory again.
 
-    Two factories make two resources, whatever they are called.
+    Two factories make two resources, even if their names are equal.
 
-    A resource is no part of a run's state. It is in no checkpoint, and after a crash it is made
-    anew: what has to last belongs in the context.
+    A resource is no part of a run's state: no checkpoint holds resources, and after a crash they
+    are made anew. Values that must last belong in the context.
 
     Args:
-        factory: makes the resource; anything that can be called.
-        cache: whether it is made once for each workflow object, and shared by all steps of all
-            of its runs. Otherwise it is made for each execution of a step, which still shares
-            it with the other resources that it uses.
+        factory: the callable that makes the resource.
+        cache: True to make the resource once for each workflow object, shared by all steps and
+            runs. False to make the resource for each execution of a step, shared by the other
+            resources of that execution.
 
     Attributes:
         name: the qualified name of the factory.
-        key: the factory itself; by identity, for factories that are equal may still differ.
+        key: the identity of the factory, since equal factories may differ.
 
     Raises:
         ResourceError: the factory cannot be called.
@@ -60,7 +61,7 @@ class Resource:
         self.cache = cache
         self.name = name_of(factory)
         self.key: Hashable = ("factory", id(factory))
-        if inspect.ismethod(factory):  # Python makes a new one at each access
+        if inspect.ismethod(factory):  # each access to a method makes a new object
             self.key = ("factory", id(factory.__self__), id(factory.__func__))
         self._names = NO_NAMES
 
@@ -68,7 +69,7 @@ class Resource:
         return f"Resource({self.name}{'' if self.cache else ', cache=False'})"
 
     def bound_to(self, annotated: Any, names: Mapping[str, Any]) -> Resource:  # noqa: ARG002
-        """This resource, of whatever type; the names help to read a local factory's annotations."""
+        """Return this resource for any annotated type; local names help to read a local factory."""
         if self._names or "<locals>" not in self.name:
             return self
         bound = Resource(self.factory, self.cache)
@@ -76,11 +77,11 @@ class Resource:
         return bound
 
     def dependencies(self) -> dict[str, ResourceDescriptor]:
-        """The factory's parameters that are resources.
+        """Return the resources among the factory's parameters, by name.
 
         Raises:
-            ResourceError: an annotation cannot be read, or a parameter is neither a resource nor
-                has a default.
+            ResourceError: an annotation cannot be read, or a parameter is no resource and has no
+                default.
         """
         found: dict[str, ResourceDescriptor] = {}
         for parameter in parameters_of(self.factory):
@@ -96,32 +97,30 @@ class Resource:
         return found
 
     def check(self) -> None:
-        """Nothing: `dependencies` has said what can be known before the factory is called."""
+        """Do nothing: `dependencies` checks all that can be known without calling the factory."""
 
     async def build(self, arguments: Mapping[str, Any]) -> Any:
-        """Call the factory, and await it if it is a coroutine function."""
+        """Call the factory, and await the result if it is a coroutine."""
         made = self.factory(**arguments)
-        # Not whatever can be awaited: clients and pools often can, and are the resource themselves.
+        # Other awaitables are left alone: a client or a pool often is one, and is the resource.
         return await made if inspect.iscoroutine(made) else made
 
 
 def resource_of(hint: Any, names: Mapping[str, Any] = NO_NAMES) -> ResourceDescriptor | None:
-    """The resource that a type hint declares, for the type it annotates.
+    """Return the resource that a type hint declares, for the annotated type.
 
         for name, hint in typing.get_type_hints(function, include_extras=True).items():
             if (resource := resource_of(hint)) is not None: ...
 
     Args:
-        hint: an `Annotated[...]` as it was written, not stripped of its extras; anything else
-            is no resource.
-        names: the local names in sight where the hint was written. The annotations of factories
-            that were defined there are read with them; other factories do not see them.
+        hint: a type hint with its extras. Only an `Annotated[...]` can declare a resource.
+        names: the local names around the hint, to read annotations of factories defined there.
 
     Returns:
-        `None` where the hint declares no resource.
+        `None` if the hint declares no resource.
 
     Raises:
-        ResourceError: the resource does not go with the annotated type.
+        ResourceError: the resource does not fit the annotated type.
     """
     if typing.get_origin(hint) is not Annotated:
         return None
@@ -133,30 +132,30 @@ def resource_of(hint: Any, names: Mapping[str, Any] = NO_NAMES) -> ResourceDescr
 
 
 def problems(resource: ResourceDescriptor, manager: ResourceManager | None = None) -> list[str]:
-    """What will keep the resource from being made, as far as that can be known beforehand.
+    """Return the problems that will prevent the resource from being made.
 
-    No factory is called; configuration files are read. Found are factories that need one another,
-    parameters that nobody can give a value, and configuration files that are missing or do not
-    fit, also of resources that the resource needs.
+    Configuration files are read; no factory is called. Cycles of factories, parameters without a
+    value, and missing or unfit configuration files are found, also in dependencies.
 
     Args:
-        manager: what it has already, made or set, is not looked into.
+        resource: the resource to check.
+        manager: a manager whose resources, made or set, need no check.
 
     Returns:
-        One sentence or two for each problem. Where it is one of a resource that is needed, the
-        message begins with the factory and the parameter.
+        One or two sentences for each problem. A problem of a dependency begins with the factory and
+            the parameter that lead to the dependency.
     """
     found: list[str] = []
-    _look_into(resource, manager, (), "", set(), found)
+    _collect_problems(resource, manager, (), "", set(), found)
     return found
 
 
-def _look_into(
+def _collect_problems(
     resource: ResourceDescriptor,
     manager: ResourceManager | None,
     path: tuple[ResourceDescriptor, ...],
     where: str,
-    seen: set[Hashable],
+    checked: set[Hashable],
     found: list[str],
 ) -> None:
     if manager is not None and manager.holds(resource):
@@ -164,9 +163,9 @@ def _look_into(
     if (message := cycle(path, resource)) is not None:
         found.append(message)
         return
-    if resource.key in seen:
+    if resource.key in checked:
         return
-    seen.add(resource.key)
+    checked.add(resource.key)
     try:
         needs = resource.dependencies()
         resource.check()
@@ -175,4 +174,4 @@ def _look_into(
         return
     for parameter, need in needs.items():
         place = f"{where}{resource.name}, parameter {parameter!r}: "
-        _look_into(need, manager, (*path, resource), place, seen, found)
+        _collect_problems(need, manager, (*path, resource), place, checked, found)

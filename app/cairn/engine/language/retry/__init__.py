@@ -1,7 +1,8 @@
-"""Retry: whether a step that has failed is tried again, and when. Tenacity underneath.
+"""Retry: whether and when a failed step is tried again, by Tenacity underneath.
 
-A policy is put together of conditions, waits and stops. They have Tenacity's names and do what
-Tenacity's do; and Tenacity's own can be used as well as these.
+A policy consists of a condition, a wait and a stop. The functions here have the names of Tenacity's
+parts and the same meaning, unless their docstrings say otherwise. Tenacity's own parts can be used
+in their place.
 """
 
 from cairn.engine.language.retry.conditions import (

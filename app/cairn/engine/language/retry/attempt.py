@@ -1,4 +1,4 @@
-"""A failed attempt, as the parts of a policy are shown it."""
+"""A failed attempt, in the form that Tenacity's conditions, waits and stops read."""
 
 from datetime import timedelta
 
@@ -8,7 +8,11 @@ Seconds = int | float | timedelta
 
 
 class FailedAttempt(RetryCallState):
-    """What Tenacity's objects look at, and the seed of the waits that draw."""
+    """A failed attempt as Tenacity's `RetryCallState`, with a seed for random waits.
+
+    Attributes:
+        seed: makes random waits reproducible; `None` for true randomness.
+    """
 
     def __init__(
         self,
@@ -23,13 +27,17 @@ class FailedAttempt(RetryCallState):
         self.attempt_number = attempts
         if error is not None:
             self.set_exception((type(error), error, error.__traceback__))
-        # Two readings of a clock would differ by not quite the time that has elapsed.
+        # Set rather than measured, so that the difference is exactly the elapsed time.
         self.start_time, self.outcome_timestamp = 0.0, elapsed_time
         self.upcoming_sleep = upcoming_sleep
         self.seed = seed
 
 
 def check_callable(kind: str, part: object) -> None:
-    """Refuse what could not be asked when a step has failed."""
+    """Refuse a part of a policy that cannot be called.
+
+    Raises:
+        TypeError: `part` is not callable.
+    """
     if not callable(part):
         raise TypeError(f"What a policy is to {kind} by must be callable; {part!r} is not.")

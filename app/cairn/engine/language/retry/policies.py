@@ -1,4 +1,4 @@
-"""Policies: whether a step that has failed is tried again, and when."""
+"""Policies: the decision whether and when a failed step is tried again."""
 
 import math
 from dataclasses import dataclass
@@ -24,33 +24,40 @@ from cairn.engine.language.retry.waits import (
 
 @runtime_checkable
 class RetryPolicy(Protocol):
-    """Decides what becomes of a step that has failed; any object with such a method can.
+    """Decides on a new attempt after a step has failed; any object with this method is a policy.
 
-    The policies made here take a `seed` besides, for whoever wants the same answer twice.
+        class Twice:
+            def next(self, elapsed_time, attempts, error):
+                return 1.0 if attempts < 2 else None
+
+    The policies of this module accept a `seed`, too, for reproducible random delays. The protocol
+    is that of LlamaIndex Workflows.
     """
 
     def next(self, elapsed_time: float, attempts: int, error: Exception) -> float | None:
-        """How long to wait before the step is tried again.
+        """Return the delay before the next attempt.
 
         Args:
             elapsed_time: seconds since the first attempt began.
-            attempts: how many attempts have failed, 1 at the first failure.
-            error: what the last one raised.
+            attempts: the number of failed attempts, 1 after the first failure.
+            error: the exception of the last attempt.
 
         Returns:
-            Seconds; `None` gives up, and the run fails.
+            Seconds, 0 or more. `None` gives up: a `@catch_error` step handles the failure, or the
+                run fails.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class RetryInfo:
-    """How often a step has been tried.
+    """The attempts at one event of a step before the present one.
 
     Attributes:
-        retry_number: 0 at the first attempt.
-        elapsed_seconds: since the first attempt began; 0 at the first.
-        last_exception: what the attempt before raised.
-        last_failed_at: when, in UTC.
+        retry_number: the number of failed attempts, 0 at the first attempt.
+        elapsed_seconds: seconds from the start of the first attempt to the last failure; 0 at the
+            first attempt.
+        last_exception: the exception of the last failed attempt.
+        last_failed_at: the time of the last failure, in UTC.
     """
 
     retry_number: int = 0
@@ -59,25 +66,30 @@ class RetryInfo:
     last_failed_at: datetime | None = None
 
     def after(self, error: Exception, elapsed: float) -> "RetryInfo":
-        """The next attempt's, when this one has failed."""
+        """Return the information for the next attempt, if the present one fails now.
+
+        Args:
+            error: the exception of the present attempt.
+            elapsed: seconds since the first attempt began.
+        """
         return RetryInfo(self.retry_number + 1, elapsed, error, datetime.now(UTC))
 
     def delay(self, policy: RetryPolicy | None) -> float | None:
-        """Seconds until this attempt is made; `None` if it is not.
+        """Return the seconds before the present attempt; `None` if the policy gives up.
 
         Raises:
-            ValueError: the policy has answered neither.
-            Exception: whatever it has raised.
+            ValueError: the policy has returned neither a finite number of 0 or more nor `None`.
+            Exception: raised by the policy.
         """
         if policy is None or self.last_exception is None:
             return None
-        # By position and without a seed: a user's own policy need know no more than that.
+        # By position and without a seed: the policy of a user may name its parameters freely.
         seconds = policy.next(self.elapsed_seconds, self.retry_number, self.last_exception)
-        return None if seconds is None else _seconds(seconds)
+        return None if seconds is None else _checked_delay(seconds)
 
 
-def _seconds(answer: object) -> float:
-    # The run would hang on a wait without end, and on one that is no time at all.
+def _checked_delay(answer: object) -> float:
+    # An infinite delay, or a NaN, would hang the run.
     if isinstance(answer, Real) and not isinstance(answer, bool):
         seconds = float(answer)
         if math.isfinite(seconds) and seconds >= 0:
@@ -94,12 +106,15 @@ class _TenacityPolicy:
     def next(
         self, elapsed_time: float, attempts: int, error: Exception, *, seed: int | None = None
     ) -> float | None:
-        """As `RetryPolicy.next`. Equal seeds give equal waits, of Cairn's parts."""
-        attempts = max(attempts, 1)  # who asks it directly may count from 0
+        """Return the delay before the next attempt; see `RetryPolicy.next`.
+
+        Equal seeds give equal waits, of all waits but Tenacity's own.
+        """
+        attempts = max(attempts, 1)  # a direct caller may count from 0
         state = FailedAttempt(attempts, elapsed_time, error, seed=seed)
         if not self.condition(state):
             return None
-        state.upcoming_sleep = self.wait(state)  # some stops look ahead
+        state.upcoming_sleep = self.wait(state)  # `stop_before_delay` reads this
         return None if self.stop(state) else state.upcoming_sleep
 
 
@@ -108,7 +123,7 @@ def retry_policy(
     wait: WaitStrategy | wait_base | None = None,
     stop: StopCondition | stop_base | None = None,
 ) -> _TenacityPolicy:
-    """A policy of parts.
+    """Build a policy from a condition, a wait and a stop.
 
         retry_policy(
             retry=retry_if_exception_type((TimeoutError, ConnectionError)),
@@ -116,16 +131,16 @@ def retry_policy(
             stop=stop_after_attempt(5) | stop_after_delay(120),
         )
 
-    A part can also be a callable of your own (see `RetryCondition`, `WaitStrategy` and
-    `StopCondition`), or any condition, wait or stop of Tenacity.
+    Each part can be one of this package, any callable with the signature of `RetryCondition`,
+    `WaitStrategy` or `StopCondition`, or a part of Tenacity.
 
     Args:
-        retry: which exceptions are worth another attempt; by default any `Exception`.
-        wait: how long to wait; by default 5 seconds.
-        stop: when to give up; by default after 3 attempts.
+        retry: the exceptions that are worth a new attempt; by default any `Exception`.
+        wait: the time between attempts; by default 5 seconds.
+        stop: the condition for giving up; by default 3 failed attempts.
 
     Raises:
-        TypeError: a part cannot be called.
+        TypeError: a part is not callable.
     """
     return _TenacityPolicy(
         Condition(retry_always() if retry is None else retry).tenacity,
@@ -136,7 +151,12 @@ def retry_policy(
 
 @dataclass(frozen=True)
 class ConstantDelayRetryPolicy:
-    """Try again after the same delay, in seconds, until that many attempts have failed."""
+    """Tries again after a constant delay, up to a maximum of attempts.
+
+    Attributes:
+        maximum_attempts: the number of attempts, the first included.
+        delay: seconds between attempts.
+    """
 
     maximum_attempts: int = 3
     delay: float = 5
@@ -144,7 +164,7 @@ class ConstantDelayRetryPolicy:
     def next(
         self, elapsed_time: float, attempts: int, error: Exception, *, seed: int | None = None
     ) -> float | None:
-        """As `RetryPolicy.next`."""
+        """Return the delay before the next attempt; see `RetryPolicy.next`."""
         wait = wait_fixed(self.delay)
         policy = retry_policy(wait=wait, stop=stop_after_attempt(self.maximum_attempts))
         return policy.next(elapsed_time, attempts, error, seed=seed)
@@ -152,12 +172,15 @@ class ConstantDelayRetryPolicy:
 
 @dataclass(frozen=True)
 class ExponentialBackoffRetryPolicy:
-    """Try again after delays that grow, in seconds, until that many attempts have failed.
+    """Tries again after growing delays, up to a maximum of attempts.
 
     Attributes:
-        multiplier: by how much each delay is longer than the one before.
-        jitter: whether each is drawn at random from nothing to that: steps that have failed
-            together are then not all tried again together.
+        maximum_attempts: the number of attempts, the first included.
+        initial_delay: seconds before the second attempt.
+        multiplier: the factor from one delay to the next.
+        max_delay: the upper bound of a delay, in seconds.
+        jitter: whether to draw each delay at random between 0 and its full length. Steps that have
+            failed at the same time are then tried again at different times.
     """
 
     maximum_attempts: int = 5
@@ -169,7 +192,10 @@ class ExponentialBackoffRetryPolicy:
     def next(
         self, elapsed_time: float, attempts: int, error: Exception, *, seed: int | None = None
     ) -> float | None:
-        """As `RetryPolicy.next`. Equal seeds give equal delays."""
+        """Return the delay before the next attempt; see `RetryPolicy.next`.
+
+        Equal seeds give equal delays.
+        """
         kind = wait_random_exponential if self.jitter else wait_exponential
         wait = kind(self.initial_delay, self.multiplier, self.max_delay)
         policy = retry_policy(wait=wait, stop=stop_after_attempt(self.maximum_attempts))

@@ -1,4 +1,4 @@
-"""Stops: when a step is no longer tried again."""
+"""Stops: the conditions under which a step is not tried again."""
 
 from typing import Protocol
 
@@ -10,26 +10,26 @@ from cairn.engine.language.retry.attempt import FailedAttempt, Seconds, check_ca
 
 
 class StopCondition(Protocol):
-    """Says whether to give up."""
+    """A callable that decides whether to give up."""
 
     def __call__(
         self, attempts: int, elapsed_time: float, /, *, upcoming_sleep: float = 0.0
     ) -> bool:
-        """True to give up.
+        """Return True to give up.
 
         Args:
             attempts: the number of failed attempts, 1 after the first.
             elapsed_time: seconds since the first attempt began.
-            upcoming_sleep: seconds to wait before the next attempt.
+            upcoming_sleep: seconds of the delay that would come next.
         """
 
 
 class Stop:
-    """A `StopCondition` that can be combined: `a | b` is whichever comes first, `a & b` both."""
+    """A `StopCondition` that combines: `a | b` is the earlier stop, `a & b` the later."""
 
     def __init__(self, part: "StopCondition | stop_base | Stop") -> None:
         check_callable("stop", part)
-        # Tenacity's is not called, and whoever knows that one may not call this.
+        # Tenacity's `stop_never` is used without a call, and so may be this one.
         if part is stop_never:  # type: ignore[comparison-overlap]
             part = stop_never()
         if isinstance(part, Stop):
@@ -43,7 +43,7 @@ class Stop:
         *,
         upcoming_sleep: float = 0.0,
     ) -> bool:
-        """Whether to give up, when that many attempts have failed."""
+        """Return True to give up after this number of failed attempts."""
         state = attempts
         if not isinstance(state, RetryCallState):
             state = FailedAttempt(state, elapsed_time, upcoming_sleep=upcoming_sleep)
@@ -74,30 +74,30 @@ class _CalledStop(stop_base):
 
 
 def stop_after_attempt(max_attempt_number: int) -> Stop:
-    """When that many attempts have failed."""
+    """Give up once this number of attempts has failed."""
     return Stop(tenacity.stop_after_attempt(max_attempt_number))
 
 
 def stop_after_delay(max_delay: Seconds) -> Stop:
-    """When that long has passed since the first attempt began."""
+    """Give up once this time, in seconds, has passed since the first attempt began."""
     return Stop(tenacity.stop_after_delay(max_delay))
 
 
 def stop_before_delay(max_delay: Seconds) -> Stop:
-    """When that long would have passed by the time of the next attempt."""
+    """Give up if this time, in seconds, would have passed before the next attempt."""
     return Stop(tenacity.stop_before_delay(max_delay))
 
 
 def stop_any(*stops: StopCondition) -> Stop:
-    """When any of them says so, as `|` has it."""
+    """Give up once at least one stop says so; the same as `|`."""
     return Stop(tenacity.stop_any(*(Stop(stop).tenacity for stop in stops)))
 
 
 def stop_all(*stops: StopCondition) -> Stop:
-    """When all of them say so, as `&` has it."""
+    """Give up once all stops say so; the same as `&`."""
     return Stop(tenacity.stop_all(*(Stop(stop).tenacity for stop in stops)))
 
 
 def stop_never() -> Stop:
-    """Never: what is not worth another attempt is for the condition to say."""
+    """Never give up; the condition alone decides."""
     return Stop(tenacity.stop_never)

@@ -1,4 +1,4 @@
-"""Waits: how long it is until a step is tried again, in seconds or as a `timedelta`."""
+"""Waits: the delay before a step is tried again, in seconds or as a `timedelta`."""
 
 import math
 import random
@@ -12,19 +12,19 @@ from cairn.engine.language.retry.attempt import FailedAttempt, Seconds, check_ca
 
 
 class WaitStrategy(Protocol):
-    """Says how many seconds to wait before the next attempt."""
+    """A callable that returns the delay before the next attempt."""
 
     def __call__(self, attempts: int, /, *, seed: int | None = None) -> float:
-        """The seconds to wait.
+        """Return the delay in seconds.
 
         Args:
-            attempts: how many times the step has been tried *again*: 0 after the first failure.
-            seed: for a wait drawn at random: equal seeds must give equal waits.
+            attempts: the number of attempts after the first, 0 after the first failure.
+            seed: for a random delay; equal seeds must give equal delays.
         """
 
 
 class Wait:
-    """A `WaitStrategy` that can be added to others, also by `sum()`."""
+    """A `WaitStrategy` that adds to further waits: `a + b`, or `sum(waits)`."""
 
     def __init__(self, part: "WaitStrategy | wait_base | Wait") -> None:
         check_callable("wait", part)
@@ -37,9 +37,9 @@ class Wait:
         attempts: int | RetryCallState = 0,
         *,
         seed: int | None = None,
-        retry_state: RetryCallState | None = None,  # as Tenacity's chain names what it passes
+        retry_state: RetryCallState | None = None,  # the name that Tenacity's `wait_chain` passes
     ) -> float:
-        """Seconds to wait, when the step has been tried again that often."""
+        """Return the delay in seconds, after this number of attempts after the first."""
         state = retry_state or attempts
         if not isinstance(state, RetryCallState):
             state = FailedAttempt(state + 1, seed=seed)
@@ -63,7 +63,10 @@ class _CalledWait(wait_base):
 
 
 class _DrawnWait(wait_base):
-    """Drawn between two waits, but `longest` at most. Tenacity's that draw take no seed."""
+    """A random delay between two waits, at most `longest`, from a seed if given.
+
+    Tenacity's random waits accept no seed.
+    """
 
     def __init__(self, low: wait_base, high: wait_base, longest: Seconds = math.inf) -> None:
         self._low, self._high = low, high
@@ -82,40 +85,43 @@ def _seed(state: RetryCallState) -> int | None:
 
 
 def wait_fixed(wait: Seconds) -> Wait:
-    """As long each time."""
+    """Wait the same time before each attempt."""
     return Wait(tenacity.wait_fixed(wait))
 
 
 def wait_none() -> Wait:
-    """Not at all."""
+    """Try again at once."""
     return wait_fixed(0)
 
 
 def wait_incrementing(
     start: Seconds = 0, increment: Seconds = 100, max: Seconds = math.inf
 ) -> Wait:
-    """Longer by the increment each time, within 0 and `max`."""
+    """Wait `start` first, then longer by `increment` each time, within 0 and `max`."""
     return Wait(tenacity.wait_incrementing(start, increment, max))
 
 
 def wait_exponential(
     multiplier: float = 1, exp_base: float = 2, max: Seconds = 60, min: Seconds = 0
 ) -> Wait:
-    """The multiplier first, `exp_base` times as long each time, within `min` and `max`."""
+    """Wait `multiplier` seconds, then `exp_base` times as long each time.
+
+    The delay stays within `min` and `max`.
+    """
     return Wait(_exponential(multiplier, exp_base, max, min))
 
 
 def wait_random(min: Seconds = 0, max: Seconds = 1) -> Wait:
-    """Drawn at random between the two."""
+    """Wait a random time between `min` and `max`."""
     return Wait(_DrawnWait(tenacity.wait_fixed(min), tenacity.wait_fixed(max)))
 
 
 def wait_random_exponential(
     multiplier: float = 1, exp_base: float = 2, max: Seconds = 60, min: Seconds = 0
 ) -> Wait:
-    """Drawn at random between `min` and the wait of `wait_exponential`.
+    """Wait a random time between `min` and the delay of `wait_exponential`.
 
-    Steps that have failed together are then not all tried again together.
+    Steps that have failed at the same time are then tried again at different times.
     """
     longest = _exponential(multiplier, exp_base, max, min)
     return Wait(_DrawnWait(tenacity.wait_fixed(min), longest))
@@ -132,9 +138,9 @@ def wait_exponential_jitter(
     min: Seconds = 0,
     multiplier: float = 1,
 ) -> Wait:
-    """The wait of `wait_exponential` and up to `jitter` more, within `min` and `max`.
+    """Wait as `wait_exponential` does, and up to `jitter` seconds more, within `min` and `max`.
 
-    The first wait is `initial`, for which Tenacity's word is `multiplier`.
+    `initial` and `multiplier` are two names for the first delay, of which the product counts.
     """
     shortest = _exponential(initial * multiplier, exp_base, max, min)
     return Wait(_DrawnWait(shortest, shortest + tenacity.wait_fixed(jitter), max))
@@ -143,14 +149,14 @@ def wait_exponential_jitter(
 def _exponential(
     multiplier: float, exp_base: float, max: Seconds, min: Seconds
 ) -> tenacity.wait_exponential:
-    return tenacity.wait_exponential(multiplier, max, exp_base, min)  # its order is another
+    return tenacity.wait_exponential(multiplier, max, exp_base, min)
 
 
 def wait_chain(*strategies: WaitStrategy) -> Wait:
-    """As the first says, then as the second, and so on; as the last from there on."""
+    """Wait as the first strategy says, then as the second, and so on; the last one repeats."""
     return Wait(tenacity.wait_chain(*(Wait(wait).tenacity for wait in strategies)))
 
 
 def wait_combine(*strategies: WaitStrategy) -> Wait:
-    """As long as all of them together, as `+` has it."""
+    """Wait the sum of all delays; the same as `+`."""
     return Wait(tenacity.wait_combine(*(Wait(wait).tenacity for wait in strategies)))

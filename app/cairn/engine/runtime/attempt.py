@@ -196,7 +196,7 @@ class Attempt:
 
     def goes_on(self) -> None:
         """The step works again, and the run with it."""
-        self._parts.progress.nudge()
+        self._parts.progress.wake()
 
     async def give_up(self, wait: Wait) -> None:
         """The time of the wait is up; once this returns, that is committed."""

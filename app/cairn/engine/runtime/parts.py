@@ -46,7 +46,7 @@ class Parts(Generic[A]):
     def give_back(self, attempt: A) -> None:
         """The step waits: another delivery can have its step worker."""
         self.waiting.rest(attempt)
-        self.progress.nudge()
+        self.progress.wake()
 
     def running_steps(self) -> list[str]:
         """The names of the steps under way, those that wait in their middle left out."""

@@ -1,4 +1,4 @@
-"""Progress: what happens in a run is committed first, and acted on then."""
+"""Progress: advances a run by its news, commits, and applies what is committed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from cairn.engine.core.advance import advance
@@ -25,26 +25,43 @@ News = tuple[Fact, S | None, UUID | None]
 """A fact that is not committed yet; and the attempt, or the message, that it came of."""
 
 
-class Follower(Protocol[S_contra]):
-    """Acts on what is committed."""
+class Advanced(NamedTuple, Generic[S]):
+    """News, and all that is committed of them.
 
-    def follow(self, source: S_contra | None, entry: Record, has_ended: bool) -> None:
-        """Act on a fact that is committed.
+    Attributes:
+        news: in the order of their coming. News after the end of the run are dropped.
+        records: one for each fact among the news.
+        status: the status of the run after the records.
+        end: the reason of the end, if the run ends without a stop event.
+    """
+
+    news: Sequence[News[S] | End]
+    records: Sequence[Record]
+    status: Status
+    end: End | None
+
+
+class Follower(Protocol[S_contra]):
+    """Applies what is committed."""
+
+    def apply(self, source: S_contra | None, entry: Record, has_ended: bool) -> None:
+        """Start what follows from a committed fact.
 
         Args:
-            source: the attempt that the fact came of, if it came of one.
+            source: the attempt that the fact comes of, if it comes of one.
+            entry: the fact and its checkpoint.
             has_ended: whether the run has ended by now.
         """
 
     def rests(self) -> None:
-        """Nothing is left to do but wait."""
+        """Take note that nothing is left to do but wait."""
 
     def is_over(self, status: Status) -> bool:
-        """Whether nothing more is to be done here for a run that stands so."""
+        """True if nothing is left to do here for a run with this status."""
 
 
 class Progress(Generic[S]):
-    """Where a run stands, and how it moves on: what happens is queued, committed, then followed.
+    """The position of a run, and its way on: news are queued, committed, then applied.
 
     Attributes:
         run: the run's id.
@@ -74,7 +91,7 @@ class Progress(Generic[S]):
         self._workers = workers
         self._follower: Follower[S] | None = follower
         self._news: list[News[S] | End] = []
-        self._is_moving = True  # nobody may move it before it has begun
+        self._is_busy = True  # until `drive`
         self._commit: asyncio.Future[Any] | None = None  # the newest
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
@@ -86,26 +103,26 @@ class Progress(Generic[S]):
         if not self._over.done():
             rested = self._loop.create_future()
             self._rested.append(rested)
-            self.nudge()
+            self.wake()
             await asyncio.wait([rested, self._over], return_when=asyncio.FIRST_COMPLETED)
 
-    def nudge(self, *, at_once: bool = False) -> None:
+    def wake(self, *, at_once: bool = False) -> None:
         """Move the run on, in the next turn of the event loop or at once.
 
         A call does nothing while a turn is due, or a commit is under way: the news of all calls
         until then are committed together.
         """
-        if self._is_moving or self._over.done():
+        if self._is_busy or self._over.done():
             return
-        self._is_moving = True
+        self._is_busy = True
         if at_once:
-            self._move_on()
+            self._advance_and_commit()
         else:
-            self._loop.call_soon(self._move_on, context=self.context)
+            self._loop.call_soon(self._advance_and_commit, context=self.context)
 
     @property
     def has_news(self) -> bool:
-        """Whether something is queued that is not committed."""
+        """True if news are queued that are not committed."""
         return bool(self._news)
 
     def put(self, news: News[S] | End, *, at_once: bool = False) -> None:
@@ -116,83 +133,80 @@ class Progress(Generic[S]):
                 of the event loop share a commit otherwise.
         """
         self._news.append(news)
-        self.nudge(at_once=at_once and self._journal.commits_at_once)
+        self.wake(at_once=at_once and self._journal.commits_at_once)
 
-    async def begin(self) -> None:
-        """Move the run on until nothing more is to be done here.
+    async def drive(self) -> None:
+        """Advance the run, commit and apply, until nothing is left to do here.
 
         Raises:
             HeadMoved: another process has moved the run on.
         """
-        self._move_on()
+        self._advance_and_commit()
         await self._over
 
     def stop(self) -> None:
-        """Act on nothing more, and take back what is about to be committed, if it can be."""
+        """Apply nothing more, and take the newest commit back if it has not begun."""
         if self._commit is not None:
             self._commit.cancel()
         self._follower = None  # the two refer to each other, and would be left as garbage
 
-    def _move_on(self) -> None:
-        """Commit what has happened and act on it, until nothing is new."""
+    def _advance_and_commit(self) -> None:
+        """Advance the run by the news, commit, and apply the commit, until there is no news."""
         workers = self._workers
         try:
             while not self._over.done():
                 stands: Status = "running" if workers.working or workers.queued else "waiting"
                 if self.status in ENDED or (self.status == stands and not self._news):
-                    self._is_moving = False
-                    self._look_around()
+                    self._is_busy = False
+                    self._settle()
                     return
                 news, self._news = self._news, []
-                records, status, end = self._draw_up(news, stands)
-                failure = None if end is None else end.failure
-                self._commit = self._journal.append(records, status, failure)
-                if not self._commit.done():
-                    committed = partial(self._committed, news, records, status, end)
-                    self._commit.add_done_callback(committed, context=self.context)
+                advanced = self._advance(news, stands)
+                failure = None if advanced.end is None else advanced.end.failure
+                commit = self._journal.append(advanced.records, advanced.status, failure)
+                self._commit = commit
+                if not commit.done():
+                    committed = partial(self._committed, advanced)
+                    commit.add_done_callback(committed, context=self.context)
                     return
-                self._commit.result()
-                self._moved(news, records, status, end)
+                commit.result()
+                self._apply(advanced)
         except BaseException as error:
-            self._break_off(error)
+            self._fail(error)
 
-    def _committed(
-        self,
-        news: Sequence[News[S] | End],
-        records: Sequence[Record],
-        status: Status,
-        end: End | None,
-        commit: asyncio.Future[Any],
-    ) -> None:
+    def _committed(self, advanced: Advanced[S], commit: asyncio.Future[Any]) -> None:
         if commit.cancelled():
             self._over.cancel()
             return
         try:
             commit.result()
-            if not self._over.done():  # else it was let go: whoever takes it up finds this
-                self._moved(news, records, status, end)
+            if not self._over.done():  # else the run was let go: the next process finds the commit
+                self._apply(advanced)
         except BaseException as error:
-            self._break_off(error)
+            self._fail(error)
         else:
-            self._move_on()
+            self._advance_and_commit()
 
-    def _break_off(self, error: BaseException) -> None:
-        """Nothing more comes of it here; why is for whoever drives the run."""
+    def _fail(self, error: BaseException) -> None:
+        """Let go of the run: `drive` raises the error."""
         if not isinstance(error, Exception):
             self._over.cancel()
             raise error
         if not self._over.done():
             self._over.set_exception(error)
 
-    def _draw_up(
-        self, news: Sequence[News[S] | End], stands: Status
-    ) -> tuple[list[Record], Status, End | None]:
-        """What is to be committed of the news, and how the run stands then."""
+    def _advance(self, news: Sequence[News[S] | End], stands: Status) -> Advanced[S]:
+        """Draw up the checkpoints of the news.
+
+        Args:
+            news: facts and the end of the run, in the order of their coming.
+            stands: the status of the run if there is no news.
+        """
         snapshot, parent, seq = self.snapshot, self._parent, self._seq
         records: list[Record] = []
         for item in news:
             if isinstance(item, End):
-                return records, item.status, item
+                return Advanced(news, records, item.status, item)
             stands = "running"
             fact, _, message = item
             delta = advance(self._routes, snapshot, fact)
@@ -203,30 +217,25 @@ class Progress(Generic[S]):
             records.append(entry)
             snapshot, parent, seq = entry.snapshot, entry.number, seq + 1
             if snapshot.stopped is not None:
-                return records, "completed", None
-        return records, stands, None
+                return Advanced(news, records, "completed", None)
+        return Advanced(news, records, stands, None)
 
-    def _moved(
-        self,
-        news: Sequence[News[S] | End],
-        records: Sequence[Record],
-        status: Status,
-        end: End | None,
-    ) -> None:
-        """It is committed: what follows from it begins."""
+    def _apply(self, advanced: Advanced[S]) -> None:
+        """Move the run to its newest committed checkpoint, and start what follows from it."""
         assert self._follower is not None
+        news, records, status, end = advanced
         was, self.status, self.end = self.status, status, end
         if records:
             newest = records[-1]
             self.snapshot, self._parent, self._seq = newest.snapshot, newest.number, newest.seq
         for item, entry in zip(news, records, strict=False):
-            if not isinstance(item, End):  # which has no record
-                self._follower.follow(item[1], entry, status in ENDED)
+            if not isinstance(item, End):  # an end has no record
+                self._follower.apply(item[1], entry, status in ENDED)
         if status == "waiting" and was != status:
             self._follower.rests()
 
-    def _look_around(self) -> None:
-        """Nothing is new: is it over, or at rest?"""
+    def _settle(self) -> None:
+        """Tell whether the run is over, or at rest, now that there is no news."""
         assert self._follower is not None
         if self._follower.is_over(self.status) and not self._over.done():
             self._over.set_result(None)

@@ -147,7 +147,7 @@ class Runner:
         """Start nothing more: `drive` returns once what is under way has completed."""
         self._draining.set()
         self._workers.close()
-        self._progress.nudge()
+        self._progress.wake()
 
     # Its life
 
@@ -176,7 +176,7 @@ class Runner:
             self._offer()
             if not self._progress.has_news:
                 self._start_pending()
-            await self._progress.begin()
+            await self._progress.drive()
         finally:
             for timer in timers:
                 timer.cancel()
@@ -223,8 +223,8 @@ class Runner:
         """Nothing is left to do but wait."""
         self._publisher.idle()
 
-    def follow(self, source: Attempt | None, entry: Record, has_ended: bool) -> None:
-        """Act on a fact that is committed: start what is pending since."""
+    def apply(self, source: Attempt | None, entry: Record, has_ended: bool) -> None:
+        """Start what follows from a committed fact: the deliveries that are pending since."""
         fact, delta = entry.fact, entry.delta
         if not self._has_started and not has_ended:
             self._start_pending()  # in the order of sending: before what the fact has brought

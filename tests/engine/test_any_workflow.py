@@ -3,8 +3,9 @@
 Some plans are the same in every run of the tests, and some are drawn anew, by a seed that its
 header tells. To have these again, or others: `TEST_SEED=7 make test ARGS="-k any_workflow"`.
 
-The long form takes some 45 minutes of a core. The timer that shows where a test hangs must not go
-off meanwhile, since it can end the process that it looks into:
+The long form tries 20,000 plans, which takes more than an hour of a core. Several processes share
+the work if each has a seed of its own and fewer plans (`TEST_PLANS=5000`). The timer that shows
+where a test hangs must not go off meanwhile, since it can end the process that it looks into:
 
     TEST_SEED=7 pytest -m slow -o faulthandler_timeout=0 tests/engine/test_any_workflow.py
 """
@@ -45,7 +46,7 @@ WORKFLOWS = 2_000
 SEED = int(os.environ[SEED_VARIABLE])
 FIXED = settings(COMMON, max_examples=3_800, derandomize=True)  # some are drawn more than once
 OF_THE_DAY = settings(COMMON, max_examples=400)
-FOR_LONG = settings(COMMON, max_examples=20_000)
+FOR_LONG = settings(COMMON, max_examples=int(os.environ.get("TEST_PLANS", "20000")))
 
 
 @pytest.fixture(autouse=True, scope="module")

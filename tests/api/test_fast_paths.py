@@ -1,15 +1,14 @@
 """A run by any fast path of the service leaves the same as a run by the general way."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from cairn.executor.worker import Worker
-from cairn.store import appending
 from tests.api.asking import ENDED, Cairn, Json
 from tests.api.gates import BOUND
+from tests.general_ways import OF_THE_SERVICE, GeneralWay
 
 pytestmark = pytest.mark.databases
 
@@ -27,29 +26,6 @@ STARTS: list[tuple[str, Json]] = [
     ("unstorable_result", {}),
 ]
 """Runs that end, fail, or wait for a person."""
-
-
-def begin_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Store each new run before it is claimed."""
-    monkeypatch.setattr(Worker, "_begin", lambda *_: None)
-
-
-def claim_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Claim each rerun from the database."""
-    wake = Worker.wake
-    monkeypatch.setattr(
-        Worker, "wake", lambda self, run, workflow, _=None: wake(self, run, workflow)
-    )
-
-
-def read_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read from the database how each run stands."""
-    monkeypatch.setattr(Worker, "view", lambda *_: None)
-
-
-def commit_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commit a lone checkpoint as any group of facts is."""
-    monkeypatch.setattr(appending, "by_itself", lambda *_: False)
 
 
 def shared(item: Mapping[str, Any]) -> str:
@@ -83,11 +59,11 @@ async def started_and_rerun(cairn: Cairn, workflow: str, start_event: Json) -> l
 
 
 @pytest.mark.parametrize("start", STARTS, ids=str)
-@pytest.mark.parametrize("general", [begin_later, claim_anew, read_always, commit_in_full])
+@pytest.mark.parametrize("general", OF_THE_SERVICE)
 async def test_the_general_way_leaves_the_same(
     cairn: Cairn,
     monkeypatch: pytest.MonkeyPatch,
-    general: Callable[[pytest.MonkeyPatch], None],
+    general: GeneralWay,
     start: tuple[str, Json],
 ) -> None:
     fast = await started_and_rerun(cairn, *start)

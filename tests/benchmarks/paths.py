@@ -140,7 +140,7 @@ def url_of(kind: str) -> Iterator[str]:
         with TemporaryDirectory() as folder:
             yield f"sqlite:///{folder}/cairn.db"
         return
-    with outside() as folder, started(folder) as server, fresh(server) as url:
+    with outside() as files, started(files) as server, fresh(server) as url:
         yield url
 
 

@@ -16,7 +16,7 @@ from tests.api.deleting import delete, gone, ids, prune, rows, tag
 from tests.command import cairn as command
 
 LONG = "long " * 2_000
-TABLES = ("runs", "contexts", "checkpoints", "blobs", "uses", "deletions", "tags", "requests")
+TABLES = ("runs", "contexts", "checkpoints", "blobs", "blob_refs", "deletions", "tags", "requests")
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,7 @@ from cairn.executor.worker import Worker
 from cairn.store import checkpoints, contexts, deleting, run_views, runs, snapshots, tags
 from cairn.store.checkpoints import CheckpointDetail, CheckpointSummary
 from cairn.store.database import Database
-from cairn.store.kinds import Filters
+from cairn.store.facets import Filters
 from cairn.store.pages import Page
 from cairn.store.requests import Repeatable
 from cairn.store.run_views import RunView

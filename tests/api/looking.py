@@ -22,7 +22,16 @@ def ask(url: str, statement: str) -> list[tuple[object, ...]]:
 
 def counts(url: str) -> dict[str, object]:
     """How many rows there are in each of the tables that runs leave something in."""
-    tables = ("contexts", "runs", "checkpoints", "messages", "blobs", "uses", "tags", "deletions")
+    tables = (
+        "contexts",
+        "runs",
+        "checkpoints",
+        "messages",
+        "blobs",
+        "blob_refs",
+        "tags",
+        "deletions",
+    )
     return {table: ask(url, f"SELECT count(*) FROM {table}")[0][0] for table in tables}
 
 

@@ -144,7 +144,7 @@ async def test_two_services_that_delete_what_shares_a_value_leave_nothing_of_it(
             )
             assert [answer.status_code for answer in answers] == [204, 204]
         await gone(database, "checkpoints")
-        assert (rows(database, "uses"), rows(database, "blobs")) == (0, 0)
+        assert (rows(database, "blob_refs"), rows(database, "blobs")) == (0, 0)
 
 
 async def test_two_services_that_delete_contexts_of_the_same_state_leave_nothing_of_it(
@@ -163,7 +163,7 @@ async def test_two_services_that_delete_contexts_of_the_same_state_leave_nothing
                 )
             )
             assert [answer.status_code for answer in answers] == [204, 204]
-            assert (rows(database, "uses"), rows(database, "blobs")) == (0, 0)
+            assert (rows(database, "blob_refs"), rows(database, "blobs")) == (0, 0)
 
 
 async def test_who_looks_at_checkpoints_that_are_being_deleted_sees_them_or_does_not(
@@ -202,7 +202,7 @@ async def test_a_value_is_there_for_who_writes_it_while_another_service_deletes_
             for checkpoint in await here.checkpoints(run):
                 await here.get(f"/checkpoints/{checkpoint['id']}")
         assert (await delete(one, "contexts", run["context_id"])).status_code == 204
-        assert (rows(database, "uses"), rows(database, "blobs")) == (0, 0)
+        assert (rows(database, "blob_refs"), rows(database, "blobs")) == (0, 0)
 
 
 async def test_a_run_that_two_services_delete_is_deleted_by_one(database: str) -> None:

@@ -11,7 +11,7 @@ from tests.api.looking import ask, counts, size, until
 pytestmark = pytest.mark.databases
 
 NOTHING = dict.fromkeys(
-    ("contexts", "runs", "checkpoints", "messages", "blobs", "uses", "tags", "deletions"), 0
+    ("contexts", "runs", "checkpoints", "messages", "blobs", "blob_refs", "tags", "deletions"), 0
 )
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.databases
 HAULING = Path(__file__).parents[1] / "store" / "workflows"
 LONG = "long " * 2_000
 MEGABYTE = 1_000_000
-TABLES = ("runs", "contexts", "checkpoints", "blobs", "uses", "messages", "tags", "deletions")
+TABLES = ("runs", "contexts", "checkpoints", "blobs", "blob_refs", "messages", "tags", "deletions")
 KEPT = "SELECT count(*) FROM blobs WHERE length(content) > 1000000"
 
 

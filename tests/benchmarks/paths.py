@@ -21,7 +21,7 @@ from cairn import Event, StartEvent, StopEvent, Workflow, logs, step
 from cairn.main import running
 from cairn.service import Service
 from cairn.settings import Settings
-from cairn.store.kinds import Filters
+from cairn.store.facets import Filters
 from tests import general_ways
 from tests.benchmarks import table
 from tests.databases import fresh, outside, started

@@ -19,8 +19,8 @@ from cairn.engine.values.sealed import SealedEvent
 from cairn.store import checkpoints, claims, run_views, runs, workers
 from cairn.store.columns import now
 from cairn.store.database import Database
+from cairn.store.facets import Filters
 from cairn.store.journal import RunJournal
-from cairn.store.kinds import Filters
 from cairn.store.tables import Run, Worker
 
 START = SealedEvent("StartEvent", {})
@@ -122,8 +122,8 @@ async def test_nothing_is_written_for_a_worker_that_others_have_taken_for_dead(
     runner, claimed = await _claimed(database, run_id)
     [row] = await other.read(workers.others, other.worker)
     assert row.id == claimed.worker == database.worker
-    assert not await other.write(workers.bury, row.id, row.beats - 1), "it has moved since"
-    assert await other.write(workers.bury, row.id, row.beats)
+    assert not await other.write(workers.declare_dead, row.id, row.beats - 1), "it has moved since"
+    assert await other.write(workers.declare_dead, row.id, row.beats)
     assert await other.read(claims.orphaned, {"single"}) == [(run_id, "single")]
     with pytest.raises(HeadMoved):
         await runner.drive(stay=False)
@@ -139,7 +139,7 @@ async def test_a_step_that_completes_in_a_worker_that_was_taken_for_dead_leaves_
 ) -> None:
     run = await _stopped(database)
     [row] = await other.read(workers.others, other.worker)
-    assert await other.write(workers.bury, run.worker, row.beats)
+    assert await other.write(workers.declare_dead, run.worker, row.beats)
     await run.loses()
     assert (await database.read(run_views.find, run.id)).checkpoint_count == 4
     await _goes_on(other, run.id)

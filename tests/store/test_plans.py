@@ -28,8 +28,8 @@ def multiply(engine: sa.Engine, many: int) -> None:
     new = NEW_ID[engine.dialect.name]
     copies = (
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number}) "
-        "INSERT INTO checkpoints (id, run_id, seq, context_id, kind_id, delta, created_at) "
-        f"SELECT {new}, run_id, {{begin}} + 3 * i + seq, context_id, kind_id, delta, created_at "
+        "INSERT INTO checkpoints (id, run_id, seq, context_id, facets_id, delta, created_at) "
+        f"SELECT {new}, run_id, {{begin}} + 3 * i + seq, context_id, facets_id, delta, created_at "
         "FROM checkpoints CROSS JOIN n WHERE {which}"
     )
     with engine.begin() as connection:
@@ -57,7 +57,7 @@ def asked() -> Iterator[list[tuple[str, Any]]]:
 
 
 def check(engine: sa.Engine, statement: str, parameters: Any, by_kind: bool) -> None:
-    """The plan searches indexes, that of kinds where it must, and touches few rows."""
+    """The plan searches indexes, that of facets where it must, and touches few rows."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
@@ -65,7 +65,7 @@ def check(engine: sa.Engine, statement: str, parameters: Any, by_kind: bool) -> 
             assert not [line for line in lines if line.startswith("SCAN checkpoints")], lines
             searches = [line for line in lines if line.startswith("SEARCH checkpoints USING")]
             assert searches, lines
-            assert not by_kind or any("_and_kind" in line for line in searches), lines
+            assert not by_kind or any("_and_facets" in line for line in searches), lines
             return
         explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
         [top] = connection.exec_driver_sql(explain, parameters).scalar_one()

@@ -17,7 +17,7 @@ LOADED = ("joke", "order")
 @pytest.mark.parametrize(
     ("look", "indexes"),
     [
-        (claims.orphaned, ["runs_of_nobody", "runs_to_wake", "runs_of_nobody", "runs_"]),
+        (claims.orphaned, ["runs_orphaned", "runs_to_wake", "runs_orphaned", "runs_"]),
         (claims.keeping, ["runs_keeping"]),
         (lambda session, loaded: claims.suspects(session, None, loaded), ["runs_suspected"]),
     ],

@@ -56,8 +56,8 @@ def letters(id_: Any) -> str:
 
 
 def used(url: str) -> set[tuple[str, str]]:
-    """Who refers to which blob, by the table of uses."""
-    rows = ask(url, "SELECT owner_id, digest FROM uses")
+    """Who refers to which blob, by the table of references."""
+    rows = ask(url, "SELECT owner_id, digest FROM blob_refs")
     return {(letters(owner), letters(digest)) for owner, digest in rows}
 
 

@@ -9,7 +9,7 @@ from cairn.api.requests import Paged, cursor
 from cairn.api.responses import json_response
 from cairn.api.schemas import CheckpointOut, CheckpointWithEvents, List, checkpoint_out
 from cairn.store.checkpoints import CheckpointSummary
-from cairn.store.kinds import Filters
+from cairn.store.facets import Filters
 from cairn.store.pages import Page
 
 

@@ -70,11 +70,11 @@ class Poller:
         self._seen = {other.id: self._sight(other) for other in others}
         for other in others:
             if self._is_dead(other) and await self._database.write(
-                workers.bury, other.id, other.beats
+                workers.declare_dead, other.id, other.beats
             ):
                 log.warning("runs taken over", host=other.host, pid=other.pid)
         await self._take_up(own)
-        for found, messages in (await self._database.read(claims.told, own)).items():
+        for found, messages in (await self._database.read(claims.unread_by_run, own)).items():
             await self._tell(found, messages)
         for run_id in await self._database.read(claims.to_cancel, own):
             await self._worker.cancel(run_id)

@@ -22,8 +22,8 @@ from sqlalchemy.exc import IntegrityError
 
 from cairn.engine.core.records import Failure, Status
 from cairn.engine.runtime.journal import HeadMoved
-from cairn.store import blobs, kinds, statements
-from cairn.store.kinds import Traits
+from cairn.store import blobs, facets, statements
+from cairn.store.facets import FacetValues
 from cairn.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY, run_row
 from cairn.store.run_views import RunView
 from cairn.store.workers import BEAT, WORKERS
@@ -110,7 +110,7 @@ class RunCommit:
     worker: UUID
     rows: list[dict[str, Any]]
     heard: list[UUID]
-    kinds: list[Traits]
+    facets: list[FacetValues]
     blobs: dict[bytes, bytes]
     status: Status
     has_changed: bool  # what is written of how the run stands
@@ -130,7 +130,7 @@ class RunCommit:
     def is_only_a_checkpoint(self) -> bool:
         """Whether there is one row to insert, and nothing else to do."""
         return len(self.rows) == 1 and not (
-            self.heard or self.kinds or self.blobs or self.has_changed or self.start_event
+            self.heard or self.facets or self.blobs or self.has_changed or self.start_event
         )
 
 
@@ -166,7 +166,7 @@ def append(
     if new:
         statements.insert(connection, ADD_CONTEXT, [_context(it) for it in new])
         statements.insert(connection, ADD_RUN, [_new_run(it) for it in new])
-    kinds.store(connection, {kind for it in ours for kind in it.kinds})
+    facets.store(connection, {values for it in ours for values in it.facets})
     blobs.store(connection, _owned(ours))
     _add_checkpoints(connection, ours)
     heard = [{"heard": message} for it in ours for message in it.heard]
@@ -186,9 +186,9 @@ def _add_checkpoints(connection: Connection, facts: Sequence[RunCommit]) -> None
     it yet.
 
     A run that is the worker's stays its own until the commit: another worker takes it away only
-    after burying this one, and that waits for the beat of this transaction. The runs are counted
-    by one query of an index, which costs a step of 64 runs at once some 3 %; a condition within
-    each INSERT costs 5 %. Runs whose rows are updated as well are counted there.
+    after declaring this one dead, and that waits for the beat of this transaction. The runs are
+    counted by one query of an index, which costs a step of 64 runs at once some 3 %; a condition
+    within each INSERT costs 5 %. Runs whose rows are updated as well are counted there.
     """
     rows = [row for it in facts for row in it.rows]
     if not rows:
@@ -234,7 +234,7 @@ def leave_states(connection: Connection, states: Mapping[UUID, bytes]) -> None:
     """The contexts stand where the runs that have ended leave them."""
     rows = [{"context": context, "left": state} for context, state in sorted(states.items())]
     statements.execute(connection, LEAVE, rows)
-    blobs.use_only(connection, {it: blobs.digests_in([state]) for it, state in states.items()})
+    blobs.refer_only(connection, {it: blobs.digests_in([state]) for it, state in states.items()})
 
 
 def _context(facts: RunCommit) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from cairn.errors import Damaged
 from cairn.store import statements
 from cairn.store.chunks import chunks
 from cairn.store.columns import digest_of
-from cairn.store.tables import Blob, Use
+from cairn.store.tables import Blob, BlobRef
 
 INLINE_BYTES = 300
 REFERENCE = re.compile(rb'\{"\$blob":"([0-9a-f]{64})"\}')
@@ -34,8 +34,8 @@ RECENT_EVENTS, RECENT_BLOBS = 4, 1_000  # that a packer remembers
 REFERS = re.compile(rb'\{"\$(?:blob|parts)":')
 
 BLOBS: Table = Blob.__table__  # type: ignore[attr-defined]
-USES: Table = Use.__table__  # type: ignore[attr-defined]
-USED = select(USES.c.owner_id, USES.c.digest)
+REFS: Table = BlobRef.__table__  # type: ignore[attr-defined]
+REFERRED = select(REFS.c.owner_id, REFS.c.digest)
 
 
 class Packer:
@@ -198,57 +198,57 @@ def digests_in(payloads: Iterable[bytes | None]) -> list[bytes]:
 
 
 def store(connection: Connection, blobs: Mapping[UUID, Mapping[bytes, bytes]]) -> None:
-    """Insert the blobs that are not there yet, and that their owners use them."""
+    """Insert the blobs that are not there yet, and a reference from each owner."""
     contents = {digest: content for owned in blobs.values() for digest, content in owned.items()}
     if contents:
         rows = [{"digest": d, "content": contents[d]} for d in sorted(contents)]
         statements.execute(connection, insert_new(connection.dialect.name, BLOBS), rows)
-    use(connection, {owner: list(owned) for owner, owned in blobs.items()})
+    refer(connection, {owner: list(owned) for owner, owned in blobs.items()})
 
 
-def use(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
-    """The owners use blobs that are stored: they stay."""
-    _insert_uses(connection, [(owner, it) for owner, some in digests.items() for it in some])
+def refer(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
+    """Have the owners refer to blobs that are stored: these stay."""
+    _insert_refs(connection, [(owner, it) for owner, some in digests.items() for it in some])
 
 
-def _insert_uses(connection: Connection, uses: Collection[tuple[UUID, bytes]]) -> None:
-    rows = [{"owner_id": owner, "digest": digest} for owner, digest in uses]
+def _insert_refs(connection: Connection, refs: Collection[tuple[UUID, bytes]]) -> None:
+    rows = [{"owner_id": owner, "digest": digest} for owner, digest in refs]
     if rows:
-        statements.execute(connection, insert_new(connection.dialect.name, USES), rows)
+        statements.execute(connection, insert_new(connection.dialect.name, REFS), rows)
 
 
-def use_only(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
-    """The owners use these blobs now, and no others any more."""
-    before = set(statements.look_up(connection, USED, USES.c.owner_id, list(digests)))
+def refer_only(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
+    """Have the owners refer to these blobs alone; a blob without a reference is deleted."""
+    before = set(statements.look_up(connection, REFERRED, REFS.c.owner_id, list(digests)))
     wanted = {(owner, digest) for owner, some in digests.items() for digest in some}
-    _insert_uses(connection, sorted(wanted - before))
+    _insert_refs(connection, sorted(wanted - before))
     _lock(connection, [digest for _, digest in before - wanted])
     for owner, digest in before - wanted:
-        connection.execute(delete(USES).where(USES.c.owner_id == owner, USES.c.digest == digest))
+        connection.execute(delete(REFS).where(REFS.c.owner_id == owner, REFS.c.digest == digest))
     _sweep(connection, [digest for _, digest in before - wanted])
 
 
 def let_go(connection: Connection, owners: list[UUID]) -> None:
-    """The owners use no blobs any more; what nobody uses is deleted."""
+    """Drop the references of the owners; a blob without a reference is deleted."""
     for some in chunks(owners):
-        owned = USES.c.owner_id.in_(some)
-        freed = list(connection.scalars(select(USES.c.digest).where(owned).distinct()))
+        owned = REFS.c.owner_id.in_(some)
+        freed = list(connection.scalars(select(REFS.c.digest).where(owned).distinct()))
         _lock(connection, freed)
-        connection.execute(delete(USES).where(owned))
+        connection.execute(delete(REFS).where(owned))
         _sweep(connection, freed)
 
 
 def _lock(connection: Connection, digests: list[bytes]) -> None:
-    """Have the blobs to ourselves: of two transactions that each take away one of the last two
-    uses, neither would see that it was the last."""
+    """Lock the blobs: of two transactions that each drop one of the last two references, neither
+    would see that the other was the last."""
     for some in chunks(sorted(digests)):
         blobs = select(BLOBS.c.digest).where(BLOBS.c.digest.in_(some)).order_by(BLOBS.c.digest)
         connection.execute(blobs.with_for_update()).all()
 
 
 def _sweep(connection: Connection, digests: list[bytes]) -> None:
-    """Delete those of the blobs that nobody uses."""
-    used = exists().where(USES.c.digest == BLOBS.c.digest)
+    """Delete the blobs without a reference."""
+    used = exists().where(REFS.c.digest == BLOBS.c.digest)
     for some in chunks(digests):
         connection.execute(delete(BLOBS).where(BLOBS.c.digest.in_(some), ~used))
 

@@ -12,22 +12,22 @@ from sqlmodel import Session, col
 
 from cairn.engine.core.snapshot import Delta, Snapshot
 from cairn.engine.values.sealed import SealedEvent
-from cairn.store import contexts, kinds, missing, pages, sizes, snapshots, tags
+from cairn.store import contexts, facets, missing, pages, sizes, snapshots, tags
 from cairn.store.blobs import Unpacker
-from cairn.store.kinds import Filters
+from cairn.store.facets import Filters
 from cairn.store.pages import Page
-from cairn.store.tables import Checkpoint, Kind, Run
+from cairn.store.tables import Checkpoint, Facets, Run
 
 SUMMARY: tuple[Any, ...] = (
     col(Checkpoint.id),
     col(Checkpoint.run_id),
     col(Checkpoint.context_id),
-    col(Kind.workflow),
+    col(Facets.workflow),
     col(Checkpoint.seq),
     col(Checkpoint.parent_id),
-    col(Kind.last_completed_step),
-    col(Kind.input_event_type),
-    col(Kind.output_event_type),
+    col(Facets.last_completed_step),
+    col(Facets.input_event_type),
+    col(Facets.output_event_type),
     col(Checkpoint.created_at),
 )
 NAMES = [column.key for column in SUMMARY]
@@ -131,7 +131,7 @@ def summary(
     Raises:
         NotFound: there is none.
     """
-    query = select(*SUMMARY, *events).join(Kind, col(Kind.id) == Checkpoint.kind_id)
+    query = select(*SUMMARY, *events).join(Facets, col(Facets.id) == Checkpoint.facets_id)
     rows = session.execute(query.where(col(Checkpoint.id) == checkpoint_id)).all()
     for listed in _listed(session, rows):
         return listed
@@ -167,20 +167,20 @@ def _found(
     """
     if filters.match_nothing:
         return [], False
-    wanted = kinds.matching(session, workflow, filters)
+    wanted = facets.matching(session, workflow, filters)
     first: Select[Any] = select(col(Checkpoint.id)).where(*which).order_by(order).limit(limit + 1)
     if wanted is None:
         ids: Any = first
     elif not wanted:
         return [], False
-    elif len(wanted) > kinds.MANY:
-        ids = first.where(col(Checkpoint.kind_id).in_(wanted))
+    elif len(wanted) > facets.MANY:
+        ids = first.where(col(Checkpoint.facets_id).in_(wanted))
     else:
-        of_each = [first.where(col(Checkpoint.kind_id) == kind).subquery() for kind in wanted]
+        of_each = [first.where(col(Checkpoint.facets_id) == id_).subquery() for id_ in wanted]
         ids = union_all(*(select(some.c.id) for some in of_each))
     query = (
         select(*SUMMARY, *(EVENTS if events else ()))
-        .join(Kind, col(Kind.id) == Checkpoint.kind_id)
+        .join(Facets, col(Facets.id) == Checkpoint.facets_id)
         .where(col(Checkpoint.id).in_(select(ids.subquery().c.id)))
         .order_by(order)
         .limit(limit + 1)

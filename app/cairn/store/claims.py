@@ -175,7 +175,7 @@ def unknown(session: Session, loaded: Collection[str]) -> list[str]:
     return sorted(session.exec(query.distinct()))
 
 
-def told(session: Session, worker: UUID) -> dict[Found, list[UUID]]:
+def unread_by_run(session: Session, worker: UUID) -> dict[Found, list[UUID]]:
     """The messages to the worker's runs that have not become a checkpoint: by run, in order."""
     query = (
         select(Run.id, Run.workflow, Message.id)

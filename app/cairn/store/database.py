@@ -55,7 +55,7 @@ class Database:
         Raises:
             ValueError: the URL is not one of a database that can be used.
         """
-        self.kinds: dict[tuple[str | None, ...], int] = {}  # that are known to be stored, with ids
+        self.facets: dict[tuple[str | None, ...], int] = {}  # known to be stored, with their ids
         self._engine = connected(checked(url), READERS + 2)
         # What is read together stands together, though it is being deleted; SQLite has it so.
         self._stable = self._engine

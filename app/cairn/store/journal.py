@@ -13,12 +13,12 @@ from cairn.engine.core.records import ENDED, Failure, Record, Status
 from cairn.engine.core.routes import Routes
 from cairn.engine.core.snapshot import whole
 from cairn.engine.values.sealed import SealedEvent
-from cairn.store import appending, kinds, questions
+from cairn.store import appending, facets, questions
 from cairn.store.appending import NO_WAITS, RunCommit, RunEnding, Waits, storable
 from cairn.store.blobs import Packer
 from cairn.store.columns import now
 from cairn.store.database import Database
-from cairn.store.kinds import Traits
+from cairn.store.facets import FacetValues
 from cairn.store.questions import Asked
 from cairn.store.run_views import Error, RunView
 from cairn.store.runs import Claimed
@@ -107,7 +107,7 @@ class RunJournal:
         self._status, self._is_stored = facts.status, True
         self._recoveries = facts.recoveries
         self._packer.stored(facts.blobs)
-        self._database.kinds.update((it, kinds.id_of(it)) for it in facts.kinds)
+        self._database.facets.update((it, facets.id_of(it)) for it in facts.facets)
         self._count += len(facts.rows)
         self._began = facts.began
         if facts.end is not None:
@@ -148,8 +148,8 @@ class RunJournal:
     ) -> RunCommit:
         run, packer = self._run, self._packer
         moment = now()
-        new_kinds: list[Traits] = []
-        rows = [self._row(record, moment, new_kinds) for record in records]
+        new_facets: list[FacetValues] = []
+        rows = [self._row(record, moment, new_facets) for record in records]
         start_event = None if self._is_stored else packer.event(_start_event(run))
         end = self._end(failure) if status in ENDED else None
         begins = bool(records) or status == "running"
@@ -161,7 +161,7 @@ class RunJournal:
             rows,
             # The start event is the run's own, and no message.
             [r.message for r in records if r.message is not None and r.message != run.id],
-            new_kinds,
+            new_facets,
             packer.gathered(),
             status,
             # Without a checkpoint, writing how the run stands is what shows that it is our own.
@@ -190,7 +190,9 @@ class RunJournal:
         stopped = None if snapshot.stopped is None else self._packer.event(snapshot.stopped)
         return RunEnding(stopped, failure, self._packer.state(snapshot.state))
 
-    def _row(self, record: Record, moment: datetime, new_kinds: list[Traits]) -> dict[str, Any]:
+    def _row(
+        self, record: Record, moment: datetime, new_facets: list[FacetValues]
+    ) -> dict[str, Any]:
         packer, taken, given = self._packer, record.input_event, record.output_event
         delta = packer.delta(record.delta)
         self._delta_bytes += len(delta)
@@ -201,7 +203,7 @@ class RunJournal:
             "run_id": record.run,
             "seq": record.seq,
             "context_id": self._run.context_id,
-            "kind_id": self._kind(record, new_kinds),
+            "facets_id": self._facets_id(record, new_facets),
             "parent_id": parent,
             "input_event": None if taken is None else packer.event(taken),
             "output_event": None if given is None else packer.event(given),
@@ -211,20 +213,20 @@ class RunJournal:
             "worker": self.worker,
         }
 
-    def _kind(self, record: Record, new: list[Traits]) -> int:
-        """The id of the checkpoint's kind, which joins the new ones if it may not be stored."""
+    def _facets_id(self, record: Record, new: list[FacetValues]) -> int:
+        """The id of the checkpoint's facets, which join the new ones if they may not be stored."""
         taken, given = record.input_event, record.output_event
-        traits = (
+        values = (
             self._run.workflow,
             record.last_completed_step,
             None if taken is None else taken.type,
             None if given is None else given.type,
         )
-        known = self._database.kinds.get(traits)
+        known = self._database.facets.get(values)
         if known is not None:
             return known
-        new.append(Traits(*traits))
-        return kinds.id_of(new[-1])
+        new.append(FacetValues(*values))
+        return facets.id_of(new[-1])
 
     def _whole(self, record: Record) -> bytes | None:
         """The whole snapshot, at the first checkpoint and when it is time for another."""

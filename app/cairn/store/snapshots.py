@@ -11,7 +11,7 @@ from cairn.engine.core.snapshot import Delta, Snapshot
 from cairn.engine.language.ctx_state import TRAIL
 from cairn.errors import Damaged
 from cairn.store.blobs import Unpacker
-from cairn.store.tables import Checkpoint, Context, Kind, Run
+from cairn.store.tables import Checkpoint, Context, Facets, Run
 
 
 def at(session: Session, run_id: UUID, seq: int) -> Snapshot:
@@ -108,13 +108,13 @@ def start(session: Session, run: Run) -> Standing:
 def trail(session: Session, checkpoint: Checkpoint) -> list[tuple[str | None, str | None, Delta]]:
     """Of the last `TRAIL` checkpoints up to this one, through the runs it was rerun from: its
     step, the type of the step's event, and what changed; oldest first."""
-    found: list[tuple[Checkpoint, Kind]] = []
+    found: list[tuple[Checkpoint, Facets]] = []
     here: Checkpoint | None = checkpoint
     while here is not None and len(found) < TRAIL:
         rows = session.exec(
-            select(Checkpoint, Kind)
+            select(Checkpoint, Facets)
             .where(
-                Checkpoint.kind_id == Kind.id,
+                Checkpoint.facets_id == Facets.id,
                 Checkpoint.run_id == here.run_id,
                 Checkpoint.seq <= here.seq,
             )
@@ -128,6 +128,6 @@ def trail(session: Session, checkpoint: Checkpoint) -> list[tuple[str | None, st
             here = None  # it is being deleted
     unpacker = Unpacker(session, (row.delta for row, _ in found))
     return [
-        (kind.last_completed_step, kind.input_event_type, unpacker.delta(row.delta))
-        for row, kind in reversed(found)
+        (facets.last_completed_step, facets.input_event_type, unpacker.delta(row.delta))
+        for row, facets in reversed(found)
     ]

@@ -64,7 +64,7 @@ class Run(SQLModel, table=True):
             for name, columns, where in (
                 ("under_way", ("context_id", "id"), UNFINISHED),
                 ("of_worker", ("worker_id", "id"), text("worker_id IS NOT NULL")),
-                ("of_nobody", ("status", "id"), text(f"worker_id IS NULL AND {UNFINISHED}")),
+                ("orphaned", ("status", "id"), text(f"worker_id IS NULL AND {UNFINISHED}")),
                 ("to_cancel", ("worker_id",), text("is_to_cancel")),
                 ("to_wake", ("wakes_at",), text("wakes_at IS NOT NULL")),
                 ("keeping", ("id",), KEEPING),
@@ -97,12 +97,15 @@ class Run(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=UtcTime)
 
 
-class Kind(SQLModel, table=True):
-    """What checkpoints are filtered by. They are very many, and of few kinds: with the kind alone
-    in their rows, two indexes carry every filter, and any combination of filters."""
+class Facets(SQLModel, table=True):
+    """The facets that checkpoints are filtered by, once for all checkpoints with the same ones.
 
-    __tablename__ = "kinds"
-    __table_args__ = (Index("kinds_by_workflow", "workflow"),)
+    Checkpoints are many, and different facets are few: with the id of the facets in a checkpoint's
+    row, two indexes serve every combination of filters.
+    """
+
+    __tablename__ = "facets"
+    __table_args__ = (Index("facets_by_workflow", "workflow"),)
 
     id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     workflow: str
@@ -123,15 +126,15 @@ class Checkpoint(SQLModel, table=True):
     __table_args__ = (
         Index("checkpoints_by_run", "run_id", "seq", unique=True),
         Index("checkpoints_by_context", "context_id", "id"),
-        Index("checkpoints_by_run_and_kind", "run_id", "kind_id", "seq"),
-        Index("checkpoints_by_context_and_kind", "context_id", "kind_id", "id"),
+        Index("checkpoints_by_run_and_facets", "run_id", "facets_id", "seq"),
+        Index("checkpoints_by_context_and_facets", "context_id", "facets_id", "id"),
     )
 
     id: UUID = Field(primary_key=True, sa_type=Id)
     run_id: UUID = Field(sa_type=Id)
     seq: int
     context_id: UUID = Field(sa_type=Id)
-    kind_id: int = Field(sa_type=BigInteger)
+    facets_id: int = Field(sa_type=BigInteger)
     parent_id: UUID | None = Field(default=None, sa_type=Id)
     input_event: bytes | None = Field(default=None, sa_type=Bytes)
     output_event: bytes | None = Field(default=None, sa_type=Bytes)
@@ -161,11 +164,11 @@ class Blob(SQLModel, table=True):
     content: bytes = Field(sa_type=Bytes)
 
 
-class Use(SQLModel, table=True):
-    """A run or a context refers to a blob; the blob stays as long as any does."""
+class BlobRef(SQLModel, table=True):
+    """A reference to a blob, by a run or a context: the blob stays as long as it has any."""
 
-    __tablename__ = "uses"
-    __table_args__ = (Index("uses_by_digest", "digest"), {"sqlite_with_rowid": False})
+    __tablename__ = "blob_refs"
+    __table_args__ = (Index("blob_refs_by_digest", "digest"), {"sqlite_with_rowid": False})
 
     owner_id: UUID = Field(primary_key=True, sa_type=Id)
     digest: bytes = Field(

@@ -72,7 +72,7 @@ def others(session: Session, worker: UUID | None) -> list[Worker]:
     return list(session.exec(select(Worker).where(col(Worker.id) != worker)).all())
 
 
-def bury(session: Session, worker: UUID, beats: int) -> bool:
+def declare_dead(session: Session, worker: UUID, beats: int) -> bool:
     """Take a worker for dead, if it has not moved since: its runs are nobody's then, and any
     worker may take them up. Those that were going on may be what it has died of: it is counted."""
     dead = delete(WORKERS).where(WORKERS.c.id == worker, WORKERS.c.beats == beats)

@@ -8,7 +8,7 @@ from uuid import UUID
 from cairn import logs
 from cairn.main import running
 from cairn.settings import Settings
-from cairn.store.kinds import Filters
+from cairn.store.facets import Filters
 from tests.benchmarks.durable.contestants import Opened, Rerun
 from tests.benchmarks.durable.load import Load
 

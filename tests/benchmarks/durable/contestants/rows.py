@@ -19,7 +19,7 @@ from cairn.engine.ids import new_id
 from cairn.main import COLLECTOR
 from cairn.store import migrations, statements, workers
 from cairn.store.appending import ADD, ADD_CONTEXT, ADD_RUN, FINISH, LEAVE
-from cairn.store.blobs import BLOBS, USES, insert_new
+from cairn.store.blobs import BLOBS, REFS, insert_new
 from cairn.store.columns import digest_of, now
 from cairn.store.connecting import checked, connected, for_writing
 from cairn.store.rows import run_row
@@ -31,7 +31,7 @@ Row = dict[str, Any]
 Fact = dict[str, list[Row]]
 """What is written for it, by statement."""
 
-KIND = 1
+FACETS = 1
 START = b'{"type":"Start","data":{"steps":2,"size":1000,"touched":false}}'
 ROUND = b'{"type":"Round","data":{"number":1,"steps":2,"size":1000,"touched":false}}'
 STOP = b'{"type":"StopEvent","data":{"result":2}}'
@@ -50,7 +50,7 @@ def _connected(url: str) -> tuple[Callable[[Sequence[Fact]], None], Callable[[],
     inserts: dict[str, Insert] = {"context": ADD_CONTEXT, "run": ADD_RUN, "checkpoint": ADD}
     others: dict[str, Insert | Update] = {
         "blob": insert_new(kind, BLOBS),
-        "use": insert_new(kind, USES),
+        "use": insert_new(kind, REFS),
         "end": FINISH,
         "state": LEAVE,
     }
@@ -130,7 +130,7 @@ class _Run:
             "run_id": self._id,
             "seq": self._seq,
             "context_id": self._context,
-            "kind_id": KIND,
+            "facets_id": FACETS,
             "parent_id": parent,
             "input_event": taken,
             "output_event": given,

@@ -1,20 +1,29 @@
 """The heart: what one fact makes of a run. Pure: no clock, no tasks, no storage."""
 
+from cairn.engine.core import plain
 from cairn.engine.core.draft import Draft, written
 from cairn.engine.core.facts import Caught, Completed, Fact, Received, TimedOut, Waiting
 from cairn.engine.core.routes import Routes
-from cairn.engine.core.snapshot import NOTHING, Delivery, Delta, Edit, Snapshot
-from cairn.engine.values.sealed import BATCH
+from cairn.engine.core.snapshot import Delta, Snapshot
 
 
 def advance(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
-    """How the fact changes the snapshot: `snapshot.after(...)` is the run after it.
+    """The change that a fact makes to a run: `snapshot.after(delta)` is the run after the fact.
 
-    A delta rather than the next snapshot, since it is what storage writes: its size depends on
-    the fact, not on all that is pending.
+    The result is a delta rather than the next snapshot, since storage writes the delta: its size
+    depends on the fact, and not on all that is pending.
+
+    Args:
+        routes: the routes of the run's workflow.
+        snapshot: the run before the fact.
+        fact: the fact.
     """
-    if type(fact) is Completed and (plain := _plainly(routes, snapshot, fact)) is not None:
-        return plain
+    delta = plain.delta(routes, snapshot, fact) if type(fact) is Completed else None
+    return drafted(routes, snapshot, fact) if delta is None else delta
+
+
+def drafted(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
+    """The general way: the change that any fact makes, drafted part by part."""
     draft = Draft(routes, snapshot)
     match fact:
         case Completed():
@@ -44,23 +53,3 @@ def advance(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
             draft.hand_over(failure, handler, done)
             draft.leave(done.batch)
     return draft.delta()
-
-
-def _plainly(routes: Routes, snapshot: Snapshot, fact: Completed) -> Delta | None:
-    """Where an event just takes the place of another, as it does with most steps: the delta that a
-    draft comes to, in half the time. `None` where there is more to it."""
-    delivery, sent, output, changes, buffers, calls = fact
-    done = snapshot.deliveries[delivery]
-    if output is None or sent or done.batch or done.waiters or snapshot.waits:
-        return None
-    steps, slots, _, stops, _, _ = routes[output.type]
-    if not steps or slots or stops or output.type == BATCH:
-        return None
-    id_, caught = snapshot.next_id, done.caught
-    put = {
-        new: Delivery(new, step, output, 0, (), 0, 0, caught) for new, step in enumerate(steps, id_)
-    }
-    deliveries = Edit(put, (delivery,))
-    state = written(changes, snapshot.state) if changes else NOTHING
-    no = NOTHING
-    return Delta(deliveries, no, buffers, calls, no, no, no, no, state, id_ + len(put), None)

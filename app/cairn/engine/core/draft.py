@@ -5,6 +5,7 @@ from functools import reduce
 from operator import itemgetter
 
 from cairn.engine.core.facts import Sent
+from cairn.engine.core.keys import Place, gathered_key, wait_key
 from cairn.engine.core.routes import Routes
 from cairn.engine.core.snapshot import (
     NOTHING,
@@ -22,6 +23,7 @@ from cairn.engine.values.extended_json import Json
 from cairn.engine.values.merging import ABSENT, Change, merge
 from cairn.engine.values.sealed import BATCH, SealedEvent, pack, unpack
 
+LIST = ""  # the slot of a step that collects a list
 OUTSIDE = Delivery(0, "", SealedEvent("", {}))
 """What an event that comes from no step comes from."""
 
@@ -81,7 +83,7 @@ class Draft:
         """The delivery is no longer pending, nor what it waited for."""
         done = self.before.deliveries[id_]
         for waiter in done.waiters:
-            self.waits[f"{id_}:{waiter}"] = None
+            self.waits[wait_key(id_, waiter)] = None
         self.done.append(id_)
         return done
 
@@ -155,7 +157,7 @@ class Draft:
             return
         delivery = self.before.deliveries[wait.delivery]
         waiters = (*delivery.waiters, wait.waiter)
-        begun = [self.before.waits[f"{delivery.id}:{waiter}"] for waiter in delivery.waiters]
+        begun = [self.before.waits[wait_key(delivery.id, waiter)] for waiter in delivery.waiters]
         wait = wait._replace(answered=sum(each.is_settled for each in begun))
         self.pending[wait.delivery] = delivery._replace(sent=delivery.sent + sent, waiters=waiters)
         unclaimed = {**self.before.unclaimed, **self.unclaimed}
@@ -236,17 +238,16 @@ class Draft:
         self, step: str, slots: tuple[str, ...], event: SealedEvent, source: Delivery
     ) -> None:
         """Put the event by for one parameter; once there is one for each, the step starts."""
-        of_step = f"{source.batch}:{step}"
-        slot = min(slots, key=lambda name: self._waiting_in(f"{of_step}:{name}"))
-        self._put_by(f"{of_step}:{slot}", event, source)
-        places = [f"{of_step}:{name}" for name in self.routes.joins[step]]
-        if all(map(self._waiting_in, places)):
-            entries = [self._take_first(place) for place in places]
+        places = {name: Place(source.batch, step, name).key for name in self.routes.joins[step]}
+        slot = min(slots, key=lambda name: self._waiting_in(places[name]))
+        self._put_by(places[slot], event, source)
+        if all(map(self._waiting_in, places.values())):
+            entries = [self._take_first(place) for place in places.values()]
             self._start_with(step, entries, source.batch, entries[0].member)
 
     def _collect(self, step: str, event: SealedEvent, source: Delivery) -> None:
         """Put the event by, for when its batch has ended, or enough are there."""
-        place = f"{source.batch}:{step}:"
+        place = Place(source.batch, step, LIST).key
         if self._queue(place).closed:
             return
         self._put_by(place, event, source)
@@ -263,13 +264,13 @@ class Draft:
             if batch.pending:
                 return
             for step in self.routes.bound.get(batch.step, ()):
-                place = f"{id_}:{step}:"
+                place = Place(id_, step, LIST).key
                 if not self._queue(place).closed:
                     self._release(step, place, batch)
                 self._drop(place)
             for step, slots in self.routes.joins.items():
                 for slot in slots:  # what has found nothing to be joined with
-                    self._drop(f"{id_}:{step}:{slot}")
+                    self._drop(Place(id_, step, slot).key)
             self.batches[id_] = None
             id_ = batch.within
 
@@ -309,12 +310,14 @@ class Draft:
 
     def _put_by(self, place: str, event: SealedEvent, source: Delivery) -> None:
         queue = self._queue(place)
-        self.gathered[f"{place}:{queue.next}"] = Gathered(event, source.member, source.caught)
+        self.gathered[gathered_key(place, queue.next)] = Gathered(
+            event, source.member, source.caught
+        )
         self.queues[place] = queue._replace(next=queue.next + 1)
 
     def _take_first(self, place: str) -> Gathered:
         queue = self._queue(place)
-        key = f"{place}:{queue.first}"
+        key = gathered_key(place, queue.first)
         entry = self.gathered.get(key) or self.before.gathered[key]
         self.gathered[key] = None
         self.queues[place] = queue._replace(first=queue.first + 1)
@@ -324,6 +327,6 @@ class Draft:
         """The queue is of no more use, nor what is still in it."""
         queue = self._queue(place)
         for number in range(queue.first, queue.next):
-            self.gathered[f"{place}:{number}"] = None
+            self.gathered[gathered_key(place, number)] = None
         if place in self.queues or place in self.before.queues:
             self.queues[place] = None

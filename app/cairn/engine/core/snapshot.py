@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from immutables import Map
 
+from cairn.engine.core.keys import call_key, wait_key, with_step_renamed
 from cairn.engine.values.extended_json import Json
 from cairn.engine.values.merging import ABSENT, same
 from cairn.engine.values.sealed import SealedEvent
@@ -64,7 +65,7 @@ class Wait(NamedTuple):
     @property
     def key(self) -> str:
         """What tells it from every other wait of the run."""
-        return f"{self.delivery}:{self.waiter}"
+        return wait_key(self.delivery, self.waiter)
 
     def wants(self, event: SealedEvent) -> bool:
         """Whether this is the event it waits for."""
@@ -92,7 +93,7 @@ class Buffered(NamedTuple):
     @property
     def key(self) -> str:
         """What tells the entry, and the call, from every other of the run."""
-        return f"{self.delivery}:{self.call}:{self.buffer}"
+        return call_key(self.delivery, self.call, self.buffer)
 
 
 class Batch(NamedTuple):
@@ -210,7 +211,7 @@ class Snapshot(NamedTuple):
         """Whether a delivery is pending whose step does not wait: it is in the pause before its
         next attempt, say, and goes on by itself."""
         return any(
-            all(self.waits[f"{delivery.id}:{waiter}"].is_settled for waiter in delivery.waiters)
+            all(self.waits[wait_key(delivery.id, it)].is_settled for it in delivery.waiters)
             for delivery in self.deliveries.values()
         )
 
@@ -220,7 +221,7 @@ class Snapshot(NamedTuple):
         answer, or its time is up, was past it."""
         if not delivery.waiters:
             return None
-        waits = [self.waits[f"{delivery.id}:{waiter}"] for waiter in delivery.waiters]
+        waits = [self.waits[wait_key(delivery.id, waiter)] for waiter in delivery.waiters]
         newest = waits[-1]
         answered = sum(wait.is_settled for wait in waits)
         is_parked = answered == newest.answered and newest.timeout is None
@@ -231,18 +232,16 @@ class Snapshot(NamedTuple):
         if not names:
             return self
 
-        def queue(key: str) -> str:
-            batch, step, rest = key.split(":", 2)
-            return f"{batch}:{names.get(step, step)}:{rest}"
-
         changed = self._replace(
             deliveries=Map(
                 {k: _caught(_called(d, names), names) for k, d in self.deliveries.items()}
             ),
             buffers=Map({k: _called(b, names) for k, b in self.buffers.items()}),
             batches=Map({k: _called(b, names) for k, b in self.batches.items()}),
-            queues=Map({queue(k): q for k, q in self.queues.items()}),
-            gathered=Map({queue(k): _caught(g, names) for k, g in self.gathered.items()}),
+            queues=Map({with_step_renamed(k, names): q for k, q in self.queues.items()}),
+            gathered=Map(
+                {with_step_renamed(k, names): _caught(g, names) for k, g in self.gathered.items()}
+            ),
         )
         return self if changed == self else changed
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from cairn.engine.core.facts import Sent
+from cairn.engine.core.keys import GatheredKey
 from cairn.engine.core.records import Record
 from cairn.engine.core.snapshot import Delivery, Delta
 from cairn.engine.language.graph import Graph
@@ -57,8 +58,8 @@ class Gathering:
         self._assign_nodes(record.delta, events)
         of_lists: defaultdict[str, list[str]] = defaultdict(list)
         of_slots: defaultdict[tuple[int, str, str], deque[str]] = defaultdict(deque)
-        for key in sorted(record.delta.gathered.drop, key=lambda key: _Place.of(key).number):
-            batch, step, slot, _ = _Place.of(key)
+        for key in sorted(record.delta.gathered.drop, key=lambda key: GatheredKey.of(key).number):
+            batch, step, slot = GatheredKey.of(key).place
             if slot:
                 of_slots[batch, step, slot].append(key)
             else:
@@ -79,12 +80,13 @@ class Gathering:
         """
         gathered = delta.gathered
         places = [
-            (_Place.of(key), key)
+            (GatheredKey.of(key), key)
             for key in (*gathered.drop, *gathered.put)
             if key not in self._nodes
         ]
         used: set[tuple[str, str]] = set()
-        for (batch, step, slot, _), key in sorted(places, key=lambda each: each[0].in_batch):
+        places.sort(key=lambda each: (each[0].place.batch, each[0].number))
+        for ((batch, step, slot), _), key in places:
             for sent, node, is_returned in events:
                 if (
                     (step, node) not in used
@@ -99,31 +101,3 @@ class Gathering:
     def _fits(self, event: SealedEvent, step: str, slot: str) -> bool:
         route = self._graph.routes[event.type]
         return slot in dict(route.slots).get(step, ()) if slot else step in route.collectors
-
-
-class _Place(NamedTuple):
-    """The place of a gathered event.
-
-    Attributes:
-        batch: the id of the batch, 0 outside of all batches.
-        step: the name of the step that gathers.
-        slot: the name of the parameter of a join; empty for a list.
-        number: the position among the events of the same batch, step and slot.
-    """
-
-    batch: int
-    step: str
-    slot: str
-    number: int
-
-    @property
-    def in_batch(self) -> tuple[int, int]:
-        """The batch and the number, to sort by."""
-        return self.batch, self.number
-
-    @classmethod
-    def of(cls, key: str) -> "_Place":
-        """Read the key of an entry of a snapshot's `gathered`: `batch:step:slot:number`."""
-        place, slot, number = key.rsplit(":", 2)
-        batch, step = place.split(":", 1)
-        return cls(int(batch), step, slot, int(number))

@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from cairn.engine.core.facts import Caught, Completed, Fact, Received, Sent, TimedOut, Waiting
+from cairn.engine.core.keys import delivery_of
 from cairn.engine.core.records import Record
 from cairn.engine.core.snapshot import Delivery, Delta
 from cairn.engine.drawing.gathering import DrawnEvent, Gathering
@@ -126,7 +127,7 @@ class _Lineage:
                 return self._outside(record.delta, sent.event)
             case Completed(delivery, buffers=buffers):
                 box = self._box(delivery, "step")
-                self._collected += [(_buffering_delivery(key), box) for key in buffers.drop]
+                self._collected += [(delivery_of(key), box) for key in buffers.drop]
             case Caught(delivery):
                 box = self._box(delivery, "failed", "failed")
             case Waiting(wait):
@@ -218,11 +219,6 @@ def _sent_events(fact: Fact) -> list[tuple[Sent, bool]]:
 def _members(event: SealedEvent) -> list[SealedEvent]:
     """Return the events of a batch; any other event alone."""
     return unpack(event) if event.type == BATCH else [event]
-
-
-def _buffering_delivery(key: str) -> int:
-    """Read the delivery's id from the key of a buffered event: `delivery:call:buffer`."""
-    return int(key.split(":", 1)[0])
 
 
 def _pending_before(first: Record, known: Mapping[int, Delivery]) -> list[Delivery]:

@@ -127,9 +127,9 @@ def _with_output(graph: Graph, checkpoint: Checkpoint, output_event: Event) -> S
     new = Sent(graph.serializer.seal(output_event), checkpoint.said_to)
     draft = Draft(graph.routes, checkpoint.snapshot)
     places = _places(graph.routes, checkpoint, old)
-    if isinstance(places, str):  # of which batch it would be, if of one, is not known any more
+    if isinstance(places, Unclaimed):  # an unclaimed event no longer records its batch
         _check_fits_nowhere(graph.routes, new.event)
-        draft.unclaimed[int(places)] = None
+        draft.unclaimed[places.id] = None
         draft.send(new)
     else:
         taken_out = [draft.take_out(id_) for id_ in places]
@@ -160,11 +160,23 @@ def _check_fits(graph: Graph, checkpoint: Checkpoint, old: SealedEvent, new: Eve
         )
 
 
-def _places(routes: Routes, checkpoint: Checkpoint, old: SealedEvent) -> list[int] | str:
-    """The deliveries of the event, one for each step that takes it; or, as text, the id under which
-    it waits for somebody to want it.
+class Unclaimed(NamedTuple):
+    """An event that no step has taken, and that waits for a step to want it."""
 
-    It went out last: of several equal events, it is the one with the highest ids.
+    id: int
+
+
+def _places(routes: Routes, checkpoint: Checkpoint, old: SealedEvent) -> list[int] | Unclaimed:
+    """The places of the event that the checkpoint's step has given.
+
+    The event went out last: of several equal events, the one with the highest ids is meant.
+
+    Returns:
+        The ids of the event's deliveries, one for each step that takes the event; or the unclaimed
+        event.
+
+    Raises:
+        WorkflowRuntimeError: the event is not pending any more.
     """
     snapshot, first, route = checkpoint.snapshot, checkpoint.first_id, routes[old.type]
     ids = {
@@ -180,7 +192,7 @@ def _places(routes: Routes, checkpoint: Checkpoint, old: SealedEvent) -> list[in
         if takers and ids.keys() == set(takers):
             return sorted(ids.values())
         if unclaimed and not takers:
-            return str(max(unclaimed))
+            return Unclaimed(max(unclaimed))
     raise WorkflowRuntimeError(
         f"The {old.type} of this checkpoint cannot be replaced any more: it was collected with "
         "others, or has answered a step that waits. Rerun from an earlier checkpoint."

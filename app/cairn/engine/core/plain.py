@@ -8,7 +8,7 @@ from cairn.engine.values.sealed import BATCH
 
 
 def delta(routes: Routes, snapshot: Snapshot, fact: Completed) -> Delta | None:
-    """The delta that a draft comes to, in half the time.
+    """The delta that a draft comes to, in two thirds of the time.
 
     `None` unless the step has returned one event, which other steps take: then the draft tells.
     """

@@ -1,1 +1,1 @@
-"""The heart: what a fact makes of a run. Pure: no clock, no task, no thread."""
+"""The heart: the change that a fact makes to a run. Pure: no clock, no task, no thread."""

@@ -1,4 +1,4 @@
-"""The heart: what one fact makes of a run. Pure: no clock, no tasks, no storage."""
+"""The heart: the change that one fact makes to a run. Pure: no clock, no task, no storage."""
 
 from cairn.engine.core import plain
 from cairn.engine.core.draft import Draft, written

@@ -31,11 +31,12 @@ def to_json(
     pack: Pack = _as_is,
     event: Write = SealedEvent.to_json,
 ) -> Json:
-    """The delta as one JSON object; parts in which nothing changed are left out.
+    """The delta as one JSON object; parts without a change are left out.
 
     Args:
-        pack: what becomes of each value of the state, which may be large.
-        event: what becomes of each event.
+        delta: the delta.
+        pack: turns each value of the state into JSON, or into a reference if the value is large.
+        event: turns each event into JSON, or into a reference.
     """
     parts: dict[str, Json] = {"next_id": delta.next_id}
     edits: Sequence[Any] = delta[: len(WRITERS)]
@@ -177,4 +178,4 @@ WRITERS: tuple[tuple[str, Callable[[Any, Write, Pack], Any]], ...] = (
     ("gathered", _write_gathered),
     ("state", lambda it, _, pack: pack(it)),
 )
-"""How each edit of a delta is written, in the order of its fields."""
+"""The function that writes each edit of a delta, in the order of the delta's fields."""

@@ -25,11 +25,11 @@ from cairn.engine.values.sealed import BATCH, SealedEvent, pack, unpack
 
 LIST = ""  # the slot of a step that collects a list
 OUTSIDE = Delivery(0, "", SealedEvent("", {}))
-"""What an event that comes from no step comes from."""
+"""The source of events that no step sent: a start event or a message."""
 
 
 def written(changes: Mapping[str, Sequence[Change]], state: Mapping[str, Json]) -> Edit[str, Json]:
-    """How what a step wrote changes the state."""
+    """The edit of the state that a step's changes come to."""
     put: dict[str, Json] = {}
     drop: list[str] = []
     for key, made in changes.items():
@@ -42,7 +42,7 @@ def written(changes: Mapping[str, Sequence[Change]], state: Mapping[str, Json]) 
 
 
 class Draft:
-    """What changes of a snapshot, part by part; `None` drops an entry."""
+    """The changes of a snapshot, part by part; `None` drops an entry."""
 
     __slots__ = (
         "batches",
@@ -80,7 +80,7 @@ class Draft:
     # What a fact can say
 
     def take_out(self, id_: int) -> Delivery:
-        """The delivery is no longer pending, nor what it waited for."""
+        """Take a completed delivery out, with its waits."""
         done = self.before.deliveries[id_]
         for waiter in done.waiters:
             self.waits[wait_key(id_, waiter)] = None
@@ -88,13 +88,13 @@ class Draft:
         return done
 
     def send_all(self, events: Iterable[Sent], source: Delivery) -> None:
-        """A step has sent these. What is sent, rather than returned, is outside of all batches."""
+        """Send events of a step. An event that is sent, not returned, is outside of all batches."""
         source = source._replace(batch=0, member=0) if source.batch else source
         for sent in events:
             self.send(sent, source)
 
     def send(self, sent: Sent, source: Delivery = OUTSIDE) -> None:
-        """An event goes out: to the steps that take it, and to the waits that want it."""
+        """Send an event to the steps that take its type, and to the waits that want it."""
         self._send(sent.event, sent.step, source)
 
     def _send(self, event: SealedEvent, step: str | None, source: Delivery) -> None:
@@ -142,17 +142,17 @@ class Draft:
         self._end(batch.id)
 
     def hand_over(self, failure: SealedEvent, handler: str, source: Delivery) -> None:
-        """The step's failure goes to the one that catches it."""
+        """Start the handler of a step's failure."""
         caught = {**source.caught, handler: source.caught.get(handler, 0) + 1}
         self._deliver(handler, failure, source._replace(caught=caught))
 
     def leave(self, batch: int) -> None:
-        """A delivery of the batch has been taken out, and what came of it has been sent."""
+        """Count one delivery less in its batch, after the events that follow from it were sent."""
         if batch:
             self._end(batch)
 
     def wait(self, wait: Wait, sent: int) -> None:
-        """The delivery stays pending, and remembers what it has sent and waits for."""
+        """Keep the delivery of a step that begins to wait, with the number of events sent."""
         if self.stopped is not None:
             return
         delivery = self.before.deliveries[wait.delivery]
@@ -169,7 +169,7 @@ class Draft:
         self.waits[wait.key] = wait
 
     def close_question(self, event: SealedEvent) -> None:
-        """The event answers the question that has stood open for longest, if steps take it."""
+        """Close the oldest open question, if the event is an answer and steps take it."""
         route = self.routes[event.type]
         if route.answers and route.starts and self.stopped is None:
             open_ = (i for i, e in self.before.unclaimed.items() if self.routes[e.type].asks)
@@ -178,8 +178,10 @@ class Draft:
                 self.unclaimed[oldest] = None
 
     def give_up(self, key: str) -> None:
-        """The wait is over without an answer; one that has just come is there for others, unless
-        steps have taken it, too."""
+        """End a wait without an answer.
+
+        An answer that came in the same moment becomes unclaimed, unless steps have taken it.
+        """
         wait = self.before.waits[key]
         self.waits[key] = wait._replace(over=True, answer=None)
         if wait.answer is not None and not self.routes[wait.answer.type].starts:
@@ -220,7 +222,7 @@ class Draft:
         return answered
 
     def _stop(self, event: SealedEvent) -> None:
-        """Nothing is left to do: what was pending is dropped."""
+        """End the run: drop all that is pending."""
         before = self.before
         self.stopped = event
         self.pending, self.done = {}, list(before.deliveries)
@@ -257,8 +259,10 @@ class Draft:
             self.queues[place] = Queue(closed=True)
 
     def _end(self, id_: int) -> None:
-        """One thing less is pending in the batch; the last one closes it, and starts the steps
-        that collect it."""
+        """Count one delivery, or one batch, less in a batch.
+
+        The last one closes the batch, and starts the steps that collect the batch.
+        """
         while id_ and self.stopped is None:
             batch = self._count(id_, -1)
             if batch.pending:
@@ -269,16 +273,16 @@ class Draft:
                     self._release(step, place, batch)
                 self._drop(place)
             for step, slots in self.routes.joins.items():
-                for slot in slots:  # what has found nothing to be joined with
+                for slot in slots:  # events without a partner
                     self._drop(Place(id_, step, slot).key)
             self.batches[id_] = None
             id_ = batch.within
 
     def _release(self, step: str, place: str, batch: Batch) -> None:
-        """The step starts, in the batch around this one, with what it has collected."""
+        """Start a step with the events that it has collected, in the batch around this one."""
         entries = [self._take_first(place) for _ in range(self._waiting_in(place))]
         enough = self.routes.takes[step]
-        if enough is not None:  # there may be more, if it has become less since
+        if enough is not None:  # the code may ask for fewer events now
             entries = entries[:enough]
         else:
             entries.sort(key=lambda entry: entry.member)  # as in the list, whichever was done first
@@ -324,7 +328,7 @@ class Draft:
         return entry
 
     def _drop(self, place: str) -> None:
-        """The queue is of no more use, nor what is still in it."""
+        """Drop a queue, and the events that are left in it."""
         queue = self._queue(place)
         for number in range(queue.first, queue.next):
             self.gathered[gathered_key(place, number)] = None

@@ -1,4 +1,4 @@
-"""Facts: what makes a run progress. One fact, one checkpoint."""
+"""Facts: the events in a run's life that make the run progress. One fact, one checkpoint."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,30 +9,35 @@ from cairn.engine.values.sealed import BATCH, SealedEvent, unpack
 
 
 class Sent(NamedTuple):
-    """An event, and the one step it is for; `None` is every step that takes its type."""
+    """An event, and the step that it is addressed to; `None` addresses all steps that take it."""
 
     event: SealedEvent
     step: str | None = None
 
 
 class Received(NamedTuple):
-    """An event came from outside: the StartEvent, an answer, a word from the caller. Or one that
-    had been kept unclaimed, under the id `kept`, is offered to steps that take it now."""
+    """An event came from outside: the start event, an answer, or a message from the caller.
+
+    Or an event that was kept unclaimed, under the id `kept`, is offered to the steps that take
+    it now.
+    """
 
     sent: Sent
     kept: int | None = None
 
 
 class Completed(NamedTuple):
-    """A step completed: all it gave, sent, wrote and collected takes effect together.
+    """A step completed: all its results take effect together.
 
     Attributes:
-        delivery: the id of the delivery that it was started for.
-        sent: the events that it sent, as far as they go out now.
-        output: the event it returned; it goes out after these. A list is an `EventBatch`.
-        changes: what it wrote to the state, by key, in order.
-        buffers: what `collect_events` has put by and taken in the run since the fact before.
-        calls: what its calls have given in that time.
+        delivery: the id of the delivery for which the step was started.
+        sent: the events that the step sent, without those that went out when it began to wait.
+        output: the event that the step returned, which goes out after `sent`. A list is an
+            `EventBatch`.
+        changes: the changes to the state, by key, in the order of writing.
+        buffers: the entries that calls of `collect_events` in the run have put by and taken since
+            the fact before.
+        calls: the results of these calls.
     """
 
     delivery: int
@@ -44,7 +49,7 @@ class Completed(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A step began to wait, in the middle of a delivery. What it has sent so far goes out.
+    """A step began to wait, in the middle of a delivery. The events sent so far go out.
 
     `buffers` and `calls` are as in Completed.
     """
@@ -56,19 +61,19 @@ class Waiting(NamedTuple):
 
 
 class TimedOut(NamedTuple):
-    """The time of a wait is up: what comes now is not for it. Its step goes on without."""
+    """The time of a wait is up. The step goes on without an answer; a later event is not for it."""
 
     delivery: int
     wait: str
 
 
 class Caught(NamedTuple):
-    """A step failed for good, and another one goes on. Nothing is kept of what it did.
+    """A step failed for good, and its handler goes on. The step's own results vanish.
 
     Attributes:
-        delivery: the id of the delivery that it was started for, which is no longer pending.
-        failure: what the other is started with, a StepFailedEvent.
-        handler: the step that catches it.
+        delivery: the id of the delivery for which the step was started; no longer pending.
+        failure: the event that starts the handler, a StepFailedEvent.
+        handler: the name of the `@catch_error` step.
         buffers, calls: as in Completed.
     """
 

@@ -1,4 +1,4 @@
-"""Keys of the parts of a snapshot: text, since they are keys of JSON objects where it is stored."""
+"""Keys of the parts of a snapshot: text, since a stored snapshot is JSON objects."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

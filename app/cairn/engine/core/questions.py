@@ -1,4 +1,4 @@
-"""Questions: what a run that waits is waiting for."""
+"""Questions: the events from outside that a waiting run needs."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -13,12 +13,12 @@ class Question(NamedTuple):
     """An event that a run waits for.
 
     Attributes:
-        key: what tells the question from every other of the run.
-        type: the type of the event that answers it.
+        key: unique among the questions of the run.
+        type: the type of the event that answers the question.
         asked: the question as an event, if there is one.
-        requirements: what the answer's fields must be.
-        since: when the wait began, in seconds since 1970 (UTC); `None` if that is not known.
-        timeout: how many seconds after that it ends without an answer.
+        requirements: the values that fields of the answer must have, by name.
+        since: the beginning of the wait, in seconds since 1970 (UTC); `None` if unknown.
+        timeout: the seconds from then until the wait ends without an answer.
     """
 
     key: str
@@ -30,8 +30,11 @@ class Question(NamedTuple):
 
 
 def open_questions(routes: Routes, snapshot: Snapshot) -> list[Question]:
-    """All that the run waits for: what its steps stand and wait for, the questions that they have
-    returned, and where there is neither, the answers that they take unasked."""
+    """All questions of a run.
+
+    These are the waits of its steps and the questions that steps have returned. Without either,
+    they are the answers that steps take unasked.
+    """
     waits = [
         Question(w.key, w.type, w.asked, w.requirements, w.since, w.timeout)
         for w in snapshot.waits.values()

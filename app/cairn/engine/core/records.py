@@ -1,4 +1,4 @@
-"""Records: checkpoints as they are written, and why a run has ended."""
+"""Records: checkpoints as a journal writes them, and the reason of a run's end."""
 
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -13,7 +13,7 @@ ENDED: frozenset[Status] = frozenset({"completed", "failed", "cancelled"})
 
 
 class Head(NamedTuple):
-    """Where a run stands: its newest checkpoint, or its origin's where it has none of its own."""
+    """The position of a run: its newest checkpoint, or its origin's before it has one."""
 
     checkpoint: UUID | None = None
     seq: int = 0
@@ -33,11 +33,11 @@ class Failure(NamedTuple):
 
 
 class End(NamedTuple):
-    """The run cannot go on: a step failed for good, the time is up, or somebody has cancelled it.
+    """The run cannot go on: a step failed for good, the time is up, or the run was cancelled.
 
     Attributes:
-        attempts: how often the step was tried.
-        elapsed_seconds: from the first attempt's beginning to the last one's end.
+        attempts: the number of attempts at the step.
+        elapsed_seconds: from the beginning of the first attempt to the end of the last.
     """
 
     status: Status
@@ -48,21 +48,21 @@ class End(NamedTuple):
 
     @property
     def failure(self) -> Failure:
-        """What is written of it."""
+        """The end as a journal writes it."""
         return Failure(type(self.error).__name__, message_of(self.error), self.step)
 
 
 class Record(NamedTuple):
-    """A checkpoint as it is written: a run after one more fact.
+    """A checkpoint as a journal writes it: a run after one more fact.
 
     Attributes:
         number: the checkpoint's id, as a number.
-        seq: 1 for a run's first.
+        seq: the place in the run, from 1.
         parent_number: the id of the checkpoint before.
-        message: the id of the message from outside that the fact consumed.
-        fact: what made the run progress.
-        first_id: where the ids begin that it has given to what it sent.
-        delta: how the snapshot differs from the one of the checkpoint before.
+        message: the id of the message that the fact consumed, if it consumed one.
+        fact: the fact.
+        first_id: the first of the ids that the fact has given to events.
+        delta: the change from the snapshot of the checkpoint before.
     """
 
     number: int
@@ -80,12 +80,12 @@ class Record(NamedTuple):
 
     @property
     def id(self) -> UUID:
-        """What tells the checkpoint from every other."""
+        """The checkpoint's id."""
         return UUID(int=self.number)
 
     @property
     def parent(self) -> UUID | None:
-        """The checkpoint before it."""
+        """The id of the checkpoint before."""
         return None if self.parent_number is None else UUID(int=self.parent_number)
 
 

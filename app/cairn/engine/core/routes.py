@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 
 class Route(NamedTuple):
-    """Where the events of one type go.
+    """The ways of the events of one type.
 
     Attributes:
-        steps: those that each of them starts.
-        slots: by step with several event parameters, the parameters that it fits.
-        collectors: the steps that take them as a list.
-        stops: whether it ends the run.
-        shown: whether it goes to whoever watches the run: a question, or what ends it.
-        answers: whether it is a person's answer.
+        steps: the steps that each event starts.
+        slots: by step with several event parameters, the parameters that take the type.
+        collectors: the steps that take the events as a list.
+        stops: true if an event ends the run.
+        shown: true if watchers see the events: a question, or the end of the run.
+        answers: true if the type is a person's answer.
     """
 
     steps: tuple[str, ...] = ()
@@ -25,12 +25,12 @@ class Route(NamedTuple):
 
     @property
     def asks(self) -> bool:
-        """Whether it is a question to a person."""
+        """True if the type is a question to a person."""
         return self.shown and not self.stops
 
     @property
     def starts(self) -> bool:
-        """Whether an event from outside is taken by any step."""
+        """True if any step takes an event of the type from outside."""
         return bool(self.steps or self.slots)
 
 
@@ -38,9 +38,9 @@ class Routes(dict[str, Route]):
     """The route of each type of event, by the type's name.
 
     Attributes:
-        joins: by step with several event parameters, these, in their order.
-        takes: by step that takes a list, how many events it takes; `None` is all of a batch.
-        bound: by step that returns lists, the steps that collect what comes of them.
+        joins: by step with several event parameters, these parameters, in their order.
+        takes: by step that takes a list, the number of events; `None` is all of a batch.
+        bound: by step that returns lists, the steps that collect the results.
         answers: the types of a person's answer that steps take.
     """
 

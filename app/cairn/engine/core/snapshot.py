@@ -1,7 +1,6 @@
-"""Snapshot: all that a run needs to continue, and Delta: what one fact changes of it.
+"""Snapshot: all that a run needs to continue, and Delta: the change that one fact makes to it.
 
-Named tuples: each step makes a dozen of them, and they are made three times as fast as frozen
-dataclasses.
+Named tuples: each step makes a dozen, three times as fast as frozen dataclasses.
 """
 
 from collections.abc import Mapping
@@ -22,10 +21,13 @@ V = TypeVar("V")
 class Delivery(NamedTuple):
     """One event on its way to one step; pending until the step has completed.
 
-    `sent` counts the events that went out when the step began to wait: should it be started
-    again, they are not sent again. `waiters` names the waits it has begun. `batch` is the batch
-    it belongs to, 0 for none, and `member` tells which of its events it comes from. `caught`
-    counts, by handler, the failures on the way to it that a `@catch_error` step has caught.
+    Attributes:
+        sent: the number of events that went out when the step began to wait. A step that starts
+            again does not send these again.
+        waiters: the names of the waits that the step has begun.
+        batch: the id of the batch around the event; 0 for none.
+        member: the place, in the batch's list, of the event that this one comes from.
+        caught: by `@catch_error` step, the number of failures caught on the way to this event.
     """
 
     id: int
@@ -39,12 +41,19 @@ class Delivery(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """A step, in the middle of a delivery, waits for an event of a type that meets the
-    requirements; `answer` is that event, once it is there. `asked` is the question that
-    goes to whoever watches the run; `timeout` is in seconds.
-    `answered` counts the delivery's waits that were settled when this one began; `over` says that
-    its time was up. `since` is when it began, in seconds since 1970 (UTC): its time goes on while
-    no process drives the run."""
+    """A step waits for an event, in the middle of a delivery.
+
+    Attributes:
+        type: the type of the event.
+        requirements: the values that fields of the event must have, by name.
+        timeout: in seconds.
+        asked: the question that watchers of the run see.
+        answered: the number of the delivery's waits that were settled when this one began.
+        answer: the event, once it has come.
+        over: true once the time was up.
+        since: the beginning, in seconds since 1970 (UTC). The time goes on while no process drives
+            the run.
+    """
 
     delivery: int
     waiter: str
@@ -59,16 +68,16 @@ class Wait(NamedTuple):
 
     @property
     def is_settled(self) -> bool:
-        """Whether it has its answer, or its time was up."""
+        """True if the wait has its answer, or its time was up."""
         return self.answer is not None or self.over
 
     @property
     def key(self) -> str:
-        """What tells it from every other wait of the run."""
+        """The key of the wait, unique in the run."""
         return wait_key(self.delivery, self.waiter)
 
     def wants(self, event: SealedEvent) -> bool:
-        """Whether this is the event it waits for."""
+        """True if the event is the one that the wait is for."""
         return (
             not self.is_settled
             and event.type == self.type
@@ -80,8 +89,11 @@ class Wait(NamedTuple):
 
 
 class Buffered(NamedTuple):
-    """An event that a delivery, at its `call` of `collect_events`, has put by; `taken_by` is the
-    key of the call that has collected it, until that call's step has completed."""
+    """An event that a delivery has put by, at its `call` of `collect_events`.
+
+    `taken_by` is the key of the call that has collected the event, until that call's step has
+    completed.
+    """
 
     delivery: int
     step: str
@@ -92,16 +104,19 @@ class Buffered(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What tells the entry, and the call, from every other of the run."""
+        """The key of the entry and of its call, unique in the run."""
         return call_key(self.delivery, self.call, self.buffer)
 
 
 class Batch(NamedTuple):
-    """The events that a step has returned as one list, and all that is returned for them in turn.
-    It is open while anything of it is pending; `within` and `member` place it in the batch
-    around it.
+    """The events that a step has returned as one list, and all that steps return for these in turn.
 
-    `pending` counts its deliveries, and the batches open within it.
+    A batch is open while anything of it is pending.
+
+    Attributes:
+        within: the id of the batch around this one.
+        member: the place in that batch.
+        pending: the number of open deliveries of the batch, and of open batches within it.
     """
 
     id: int
@@ -129,14 +144,14 @@ class Gathered(NamedTuple):
 
 
 class Edit(NamedTuple, Generic[K, V]):
-    """What is put into a mapping, and what is dropped from it."""
+    """The entries that are put into a mapping, and the keys that are dropped from it."""
 
     put: Mapping[K, V] = MappingProxyType({})
     drop: tuple[K, ...] = ()
 
     @classmethod
     def of(cls, changed: Mapping[K, V | None]) -> "Edit[K, V]":
-        """What has changed, as an edit; `None` drops. Where nothing has, take `NOTHING`."""
+        """The edit of these changes; `None` drops. Without a change, take `NOTHING` instead."""
         put = {key: value for key, value in changed.items() if value is not None}
         if len(put) == len(changed):
             return cls(put)
@@ -157,7 +172,7 @@ NOTHING: Edit[Any, Any] = Edit()
 
 
 class Delta(NamedTuple):
-    """How a snapshot differs from the one before it."""
+    """The change from one snapshot to the next."""
 
     deliveries: Edit[int, Delivery]
     waits: Edit[str, Wait]
@@ -173,19 +188,18 @@ class Delta(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """All that a run needs to continue. Never changed: `after` makes the next one, sharing what
-    stays the same.
+    """All that a run needs to continue. Never changed: `after` makes the next one, sharing parts.
 
     Attributes:
-        deliveries: what is pending, by id; ids count up in the order of sending.
-        waits: what steps in the middle of a delivery wait for, or have been answered.
-        buffers: what `collect_events` has put by.
-        calls: what its calls by pending deliveries have given: the keys of the entries they took.
-        unclaimed: events that no step takes and no step waited for when they came.
-        batches: the lists of events that are still being worked on, by id.
-        queues: what steps with several event parameters, or one for a list, have gathered.
+        deliveries: the pending deliveries, by id; ids count up in the order of sending.
+        waits: the waits of the pending deliveries, open and settled.
+        buffers: the entries that calls of `collect_events` have put by.
+        calls: the results of these calls by pending deliveries: the keys of the entries taken.
+        unclaimed: events that no step takes and that no wait wanted when they came.
+        batches: the lists of events that are not done yet, by id.
+        queues: the places where steps gather events for several parameters, or for a list.
         gathered: the events in these queues.
-        state: the state of the context, as JSON; what completed steps have written.
+        state: the state of the context, as JSON, written by completed steps.
         next_id: the id of the next delivery.
         stopped: the StopEvent, once there is one.
     """
@@ -208,17 +222,20 @@ class Snapshot(NamedTuple):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a delivery is pending whose step does not wait: it is in the pause before its
-        next attempt, say, and goes on by itself."""
+        """True if the run goes on by itself.
+
+        A delivery is pending then whose step does not wait: before its next attempt, for example.
+        """
         return any(
             all(self.waits[wait_key(delivery.id, it)].is_settled for it in delivery.waiters)
             for delivery in self.deliveries.values()
         )
 
     def parked_at(self, delivery: Delivery) -> Wait | None:
-        """What the delivery's step waits for, on its way through: it need not be started before
-        that comes. A wait that ends in time goes on in the step, and a step that has had its
-        answer, or its time is up, was past it."""
+        """The wait that blocks this delivery, if its step need not start again before the answer.
+
+        `None` for a wait with a timeout, and once the newest wait is settled.
+        """
         if not delivery.waiters:
             return None
         waits = [self.waits[wait_key(delivery.id, waiter)] for waiter in delivery.waiters]
@@ -228,7 +245,7 @@ class Snapshot(NamedTuple):
         return newest if is_parked else None
 
     def renamed(self, names: Mapping[str, str]) -> "Snapshot":
-        """This snapshot with steps called otherwise; this very one where it names none of them."""
+        """The snapshot with steps renamed; the same object if no step in it is."""
         if not names:
             return self
 
@@ -246,7 +263,7 @@ class Snapshot(NamedTuple):
         return self if changed == self else changed
 
     def anew(self, now: float) -> "Snapshot":
-        """This snapshot for a run that begins now, with all the time for what is waited for."""
+        """The snapshot for a run that begins now: open waits have all their time again."""
         waits = self.waits
         for key, wait in waits.items():
             if wait.since is not None and not wait.is_settled:
@@ -254,7 +271,7 @@ class Snapshot(NamedTuple):
         return self if waits is self.waits else self._replace(waits=waits)
 
     def with_state(self, state: Mapping[str, Json]) -> "Snapshot":
-        """This snapshot with another state."""
+        """The snapshot with a different state."""
         return self._replace(state=Map(state))
 
     def after(self, delta: Delta) -> "Snapshot":
@@ -276,13 +293,13 @@ class Snapshot(NamedTuple):
 
 
 def _called(part: Any, names: Mapping[str, str]) -> Any:
-    """A part of a snapshot with its step called as it is now."""
+    """A part of a snapshot with its step renamed."""
     step = names.get(part.step)
     return part if step is None else part._replace(step=step)
 
 
 def _caught(part: Any, names: Mapping[str, str]) -> Any:
-    """A part of a snapshot with the steps that have caught failures called as they are now."""
+    """A part of a snapshot with the handlers of its failures renamed."""
     if not part.caught:
         return part
     return part._replace(caught={names.get(name, name): n for name, n in part.caught.items()})

@@ -1,4 +1,4 @@
-"""Adopting: what steps under way at a checkpoint came to later, for a rerun that takes it over."""
+"""Adopting: the later results of steps under way at a checkpoint, taken over by a rerun."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,14 +10,15 @@ from cairn.engine.core.snapshot import Buffered, Edit, Snapshot
 
 
 def adopted(snapshot: Snapshot, ids: Iterable[int], later: Sequence[Record]) -> list[Fact]:
-    """The facts of these deliveries since the snapshot, with what is their own alone.
+    """The facts by which these deliveries ended after the snapshot, reduced to their own part.
 
-    Left out, and so left to be executed again, are those that came to no end; and those that have
-    collected, or waited for, what is to be made again by the rerun.
+    Skipped (and executed again): deliveries that never ended, and those that consumed output of a
+    delivery that is executed again.
 
     Args:
-        ids: what was pending, in the snapshot.
-        later: what the run did since.
+        snapshot: the snapshot of the checkpoint.
+        ids: the deliveries pending there.
+        later: the checkpoints of the run after that.
     """
     story = _Story(snapshot, later)
     chosen = {id_ for id_ in ids if id_ in story.ends}
@@ -27,7 +28,7 @@ def adopted(snapshot: Snapshot, ids: Iterable[int], later: Sequence[Record]) -> 
 
 
 class _Story:
-    """What became of a run after a snapshot."""
+    """The course of a run after a snapshot."""
 
     def __init__(self, snapshot: Snapshot, later: Sequence[Record]) -> None:
         self._snapshot = snapshot
@@ -48,7 +49,7 @@ class _Story:
                     self._takers[delivery_of(key)].add(id_)
 
     def stands_alone(self, id_: int, chosen: set[int]) -> bool:
-        """Whether the delivery stood on nothing but the snapshot, the world outside, and these."""
+        """True if the delivery depends on the snapshot, the world outside, and these alone."""
         collected = [key for key in self._taken(id_) if key not in self._snapshot.buffers]
         others = {*map(delivery_of, collected), *self._takers[id_], *self._answered_by(id_)} - {id_}
         return others <= chosen
@@ -75,7 +76,7 @@ class _Story:
     def _buffers(
         self, id_: int, end: Completed | Caught, gone: Collection[str]
     ) -> Edit[str, Buffered]:
-        """What the delivery has put by and taken; where it failed, what it had taken is back."""
+        """The entries that the delivery has put by and taken; a failed one has given them back."""
         own = {k: e._replace(taken_by="") for k, e in self._entries.items() if e.delivery == id_}
         if isinstance(end, Completed):
             return Edit({k: e for k, e in own.items() if k not in gone}, end.buffers.drop)
@@ -87,8 +88,10 @@ class _Story:
         return Edit(back, tuple(key for key in own if key in self._snapshot.buffers))
 
     def _answered_by(self, id_: int) -> Iterator[int]:
-        """The deliveries whose steps sent what this one's waits were answered with, since the
-        snapshot; answers that were there, or came from outside, have none."""
+        """The deliveries whose steps sent the answers to the waits of this one, since the snapshot.
+
+        An answer that was there before, or came from outside, has no such delivery.
+        """
         answered = {key for key, wait in self._snapshot.waits.items() if wait.answer is not None}
         senders: dict[int, int | None] = {}
         for record in self._later:

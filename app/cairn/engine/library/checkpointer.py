@@ -25,10 +25,11 @@ class WorkflowCheckpointer:
         """View the runs of a workflow.
 
         Args:
+            workflow: the workflow.
             disabled_steps: the names of steps whose checkpoints are left out.
 
         Raises:
-            WorkflowStepDoesNotExistError: there is no such step.
+            WorkflowStepDoesNotExistError: the workflow has no such step.
         """
         self.workflow = workflow
         self.enabled_checkpoints = set(workflow.graph.steps)

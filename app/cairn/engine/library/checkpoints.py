@@ -1,4 +1,4 @@
-"""The checkpoints of a context, made of what its journal holds."""
+"""The checkpoints of a context, made from the records of its journal."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from cairn.engine.library.memory_journal import MemoryJournal
 
 
 class HasGraph(Protocol):
-    """A workflow, as far as its checkpoints know it."""
+    """The part of a workflow that its checkpoints need."""
 
     @property
     def graph(self) -> Graph:
@@ -21,7 +21,7 @@ class HasGraph(Protocol):
 
 
 def checkpoints_of(workflow: HasGraph, journal: MemoryJournal) -> list[Checkpoint]:
-    """What the journal holds, as checkpoints."""
+    """The records of a journal, as checkpoints."""
     trails: dict[UUID, _Trail] = {}
     checkpoints = []
     for record in journal.records:

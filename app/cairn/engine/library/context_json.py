@@ -26,10 +26,10 @@ def write_context(
 def read_context(
     data: Mapping[str, Any], serializer: BaseSerializer | None
 ) -> tuple[Snapshot, bool]:
-    """Where the context stood, and whether a run was under way there.
+    """The snapshot of a context, and whether a run was under way there.
 
     Raises:
-        ContextSerdeError: it is no such dict.
+        ContextSerdeError: the dict is not one that `Context.to_dict` has made.
     """
     try:
         version, is_running = data["version"], data["is_running"]

@@ -1,4 +1,4 @@
-"""What a context and the handlers of its runs share."""
+"""The part that a context and the handlers of its runs share."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,33 +14,33 @@ from cairn.engine.values.extended_json import Json
 
 
 class UnderWay(Protocol):
-    """A run, as its context sees it."""
+    """A run under way, as its context needs it."""
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """Where the run stands; `None` before it has begun."""
+        """The run's snapshot; `None` before the run has begun."""
 
     @property
     def live(self) -> LiveState | None:
-        """The state as the run's steps see it; `None` before it has begun."""
+        """The state as the run's steps see it; `None` before the run has begun."""
 
     def cancelled(self) -> bool:
-        """Whether the run has ended because it was cancelled."""
+        """True if the run was cancelled, and has ended."""
 
 
 H = TypeVar("H", bound=UnderWay)
 
 
 class ContextRuns(Generic[H]):
-    """The runs in one context, and what they have left there.
+    """The runs in one context, and the state that they have left there.
 
     Attributes:
-        journal: their checkpoints.
-        state: what the run that ended last has left.
-        under_way: the handlers of those that have not ended.
+        journal: the checkpoints of the runs.
+        state: the state that the run that ended last has left.
+        under_way: the handlers of the runs that have not ended.
         newest: the handler of the run that was started last.
-        unfinished: where the run stood that was under way when the context was written as a dict,
-            until another goes on with it.
+        unfinished: the snapshot of the run that was under way when the context was written as a
+            dict, until a run goes on from there.
         editing: held by one edit of the whole state at a time, outside of steps.
     """
 
@@ -64,16 +64,16 @@ class ContextRuns(Generic[H]):
 
     @property
     def is_running(self) -> bool:
-        """Whether a run is under way, or was when the context was written as a dict."""
+        """True if a run is under way, or was when the context was written as a dict."""
         return bool(self.under_way) or self.unfinished is not None
 
     @property
     def live(self) -> LiveState | None:
-        """The state as the steps of the run under way see it, if there is one."""
+        """The state as the steps of the run under way see it; `None` without such a run."""
         return self.under_way[-1].live if self.under_way else None
 
     def stand(self) -> tuple[Snapshot, bool]:
-        """Where the context stands, and whether a run is under way there."""
+        """The context's snapshot, and whether a run is under way there."""
         if self.under_way:
             snapshot = self.under_way[-1].snapshot
             return (Snapshot(state=self.state) if snapshot is None else snapshot), True

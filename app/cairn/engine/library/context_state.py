@@ -1,4 +1,4 @@
-"""The state of a context for whoever holds it, outside of steps."""
+"""The state of a context outside of steps."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ MISSING: Any = ...
 
 
 class ContextStateView:
-    """What the run that ended last has left, and what whoever holds the context has written; while
-    a run is under way, what its steps have written so far, to read."""
+    """The state of a context, for the program that holds the context.
+
+    While a run is under way, the state is the one that its steps see, and can only be read.
+    Otherwise it is the state that the last run has left, with the program's own changes.
+    """
 
     def __init__(self, runs: ContextRuns[Any], serializer: Serializer) -> None:
         self._runs = runs
@@ -38,13 +41,13 @@ class ContextStateView:
         return default
 
     def set(self, key: str, value: Any) -> None:
-        """Write the value as it is now."""
+        """Write the value as it is in this moment."""
         self._check()
         encoded = self._serializer.encode(value, f"state[{key!r}]")
         self._runs.state = self._runs.state.set(key, encoded)
 
     def last(self, key: str) -> Any:
-        """As `get`: nobody else can have changed it."""
+        """As `get`: outside of steps no other writer is in between."""
         return self.get(key)
 
     def known(self) -> Mapping[str, Any]:
@@ -52,7 +55,7 @@ class ContextStateView:
         return self._runs.state
 
     def update(self, key: str, value: Any, known: Mapping[str, Any]) -> None:  # noqa: ARG002
-        """Write the value: nobody else can have changed it."""
+        """Write the value: outside of steps no other writer is in between."""
         self.set(key, value)
 
     def editing(self) -> asyncio.Lock:

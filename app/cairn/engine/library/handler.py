@@ -1,4 +1,4 @@
-"""Handler: what `run` gives back, to await the result and to watch and steer the run."""
+"""Handler: the result of `run`, by which a program awaits, watches and steers the run."""
 
 from __future__ import annotations
 
@@ -36,25 +36,26 @@ from cairn.engine.runtime.runner import Runner
 
 
 class Runnable(Program, Protocol):
-    """A workflow, as its handlers run it."""
+    """The part of a workflow that its handlers need."""
 
     @property
     def verbose(self) -> bool:
-        """Whether the begin and the end of each step are printed."""
+        """True if the begin and the end of each step are printed."""
 
     def place(self) -> AbstractAsyncContextManager[object]:
-        """Held by each run while it is under way, so that no more are than may be."""
+        """Held by each run while it is under way: a bound on runs at once."""
 
 
 class Handler:
-    """A run under way. `await` it for what the StopEvent brought.
+    """A run under way. `await handler` gives the result in the StopEvent.
 
     Awaiting raises the exception of the step that failed, `WorkflowTimeoutError` or
-    `WorkflowCancelledByUser`. Cancelling whoever awaits does not end the run; `cancel_run` does.
+    `WorkflowCancelledByUser`. Cancelling the task that awaits does not end the run; `cancel_run`
+    does.
 
     Attributes:
-        run_id: what tells the run from every other.
-        ctx: the context it runs in.
+        run_id: the run's id.
+        ctx: the context of the run.
     """
 
     def __init__(
@@ -99,63 +100,64 @@ class Handler:
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """Where the run stands; `None` before it has begun."""
+        """The run's snapshot; `None` before the run has begun."""
         return self._snapshot if self._runner is None else self._runner.snapshot
 
     @property
     def live(self) -> LiveState | None:
-        """The state as its steps see it; `None` before it has begun."""
+        """The state as the run's steps see it; `None` before the run has begun."""
         return None if self._runner is None else self._runner.state
 
     # How it ended
 
     def is_done(self) -> bool:
-        """Whether the run has ended."""
+        """True if the run has ended."""
         return self._task.done()
 
     done = is_done
 
     def result(self) -> Any:
-        """What the run came to.
+        """The result of the run.
 
         Raises:
-            asyncio.InvalidStateError: it has not ended.
-            Exception: why it ended, unless it completed.
+            asyncio.InvalidStateError: the run has not ended.
+            Exception: the reason of the end, if the run has not completed.
         """
         return outcome(self._task.result())
 
     def exception(self) -> BaseException | None:
-        """Why the run ended, unless it completed.
+        """The reason of the run's end; `None` if the run has completed.
 
         Raises:
-            asyncio.InvalidStateError: it has not ended.
+            asyncio.InvalidStateError: the run has not ended.
         """
         return self._task.exception()
 
     def cancelled(self) -> bool:
-        """Whether the run has ended because it was cancelled."""
+        """True if the run was cancelled, and has ended."""
         return self.is_done() and self._was_cancelled
 
     def get_stop_event(self) -> StopEvent | None:
-        """The event that the run ended with; `None` while it has not, or where a step failed."""
+        """The run's StopEvent; `None` before the end, and if a step failed."""
         return self._task.result() if self.is_done() and self.exception() is None else None
 
     async def stop_event_result(self) -> StopEvent:
-        """The event that the run ends with. Raises what awaiting the handler raises."""
+        """Wait for the run's StopEvent. Raises the exception that awaiting the handler raises."""
         return await asyncio.shield(self._task)
 
     # Watching
 
     async def stream_events(self, expose_internal: bool = False) -> AsyncIterator[Event]:
-        """What the run shows, as it comes; the last is a StopEvent: the run's, or one that says why
-        it ended without.
+        """Yield the events that the run shows, as they come.
+
+        The last event is a StopEvent: the run's own, or one with the reason of the end.
 
         Args:
-            expose_internal: whether to show each step's begin and end, too
+            expose_internal: whether to yield the begin and the end of each step, too
                 (`InternalDispatchEvent`).
 
         Raises:
-            WorkflowRuntimeError: all of it has been read already.
+            WorkflowRuntimeError: all events have been read already.
         """
         if self._is_streamed:
             raise WorkflowRuntimeError(
@@ -171,13 +173,17 @@ class Handler:
     # Steering
 
     def send_event(self, message: Event, step: str | None = None) -> Awaitable[None]:
-        """Say something to the run: an answer it waits for, or an event for its steps.
+        """Send an event to the run: an answer to a question, or an event for its steps.
 
-        It is said at once; what is returned may be awaited, and need not be.
+        The event is on its way when the call returns; the result need not be awaited.
+
+        Args:
+            event: the event.
+            step: the name of the step to start; by default, all steps that take the event.
 
         Raises:
-            WorkflowRuntimeError: the run has ended, or the step named does not take this event.
-            SerializationError: a field cannot be stored; the message names it.
+            WorkflowRuntimeError: the run has ended, or the step does not take the event.
+            SerializationError: a field cannot be stored; the message names the field.
         """
         if self.has_given(message):
             return _nothing_more()  # it is on its way already
@@ -196,24 +202,24 @@ class Handler:
         return _nothing_more()
 
     def has_given(self, event: Event) -> bool:
-        """Whether the last `run_step` has returned this very event."""
+        """True if the last `run_step` has returned this very event."""
         return self._stepping is not None and self._stepping.has_given(event)
 
     async def run_step(self) -> list[Event] | None:
-        """Execute what is pending, of a run started with `stepwise=True`, and no more.
+        """Execute the pending steps of a run started with `stepwise=True`, and no more.
 
             handler = workflow.run(stepwise=True)
             while (events := await handler.run_step()) is not None:
                 print(events)
 
         Returns:
-            The events that the steps have sent and returned, which are then pending; `None` once
-            the run has ended. Events may be sent on by hand (`ctx.send_event`): one that is pending
+            The events that the steps have sent and returned, which are pending now; `None` once the
+            run has ended. `ctx.send_event` may send these on by hand: an event that is pending
             already is not pending twice.
 
         Raises:
             WorkflowRuntimeError: the run was not started with `stepwise=True`.
-            Exception: the step's, if one failed.
+            Exception: the exception of a step that failed.
         """
         if self._stepping is None:
             raise WorkflowRuntimeError("Start the run with run(stepwise=True) to go step by step.")
@@ -228,10 +234,10 @@ class Handler:
         return [] if self._runner is None or self.is_done() else self._runner.running_steps()
 
     async def cancel_run(self, *, timeout: float | None = None) -> None:
-        """End the run, and wait until it has ended. What was under way stays pending.
+        """End the run, and wait for the end. Steps under way stay pending.
 
         Args:
-            timeout: how many seconds to wait at most.
+            timeout: the longest wait, in seconds.
         """
         self.cancel()
         await asyncio.wait([self._task], timeout=timeout)

@@ -1,4 +1,4 @@
-"""A context as whoever holds it has it: the runs in it, and what they have left."""
+"""HeldContext: a context in the hands of a program, with the runs in it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from cairn.engine.library.handler import Handler
 
 
 class HeldContext(Behind):
-    """What stands behind a context that is not a step's.
+    """The part behind a context that belongs to no step.
 
     Attributes:
-        workflow: the one that the context was made for.
-        runs: those in the context.
+        workflow: the workflow that the context was made for.
+        runs: the runs in the context.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class HeldContext(Behind):
         """Begin where the previous context stood, if there was one; see `Context`.
 
         Raises:
-            ContextSerdeError: it is not what `to_dict` has made.
+            ContextSerdeError: `previous` is not a dict that `to_dict` has made.
         """
         self.workflow = workflow
         self.runs: ContextRuns[Handler] = ContextRuns(lambda: workflow.graph.routes)
@@ -54,7 +54,7 @@ class HeldContext(Behind):
 
     @property
     def is_running(self) -> bool:
-        """Whether a run is under way, or was when the context was written by `to_dict`."""
+        """True if a run is under way, or was when `to_dict` wrote the context."""
         return self.runs.is_running
 
     def cells(self) -> Cells:
@@ -72,11 +72,11 @@ class HeldContext(Behind):
         return list(dict.fromkeys(names))
 
     def stream_events(self, expose_internal: bool) -> AsyncIterator[Event]:
-        """What the newest run shows."""
+        """Yield the events that the newest run shows."""
         return self._newest("stream_events").stream_events(expose_internal)
 
     def result(self) -> Any:
-        """What the newest run came to."""
+        """Wait for the result of the newest run."""
         return self._newest("get_result").result()
 
     def to_dict(self, serializer: BaseSerializer | None, include_state: bool) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class HeldContext(Behind):
         return write_context(*self.runs.stand(), serializer, include_state)
 
     def send(self, event: Event, step: str | None) -> None:
-        """Say something to the run under way."""
+        """Send an event to the run under way."""
         newest = self.runs.newest
         if self.runs.under_way:
             self.runs.under_way[-1].send_event(event, step)
@@ -96,10 +96,10 @@ class HeldContext(Behind):
             )
 
     def check(self, workflow: object) -> None:
-        """Refuse a workflow of another class.
+        """Check that a workflow is of the context's class.
 
         Raises:
-            WorkflowConfigurationError: it is one.
+            WorkflowConfigurationError: the workflow is of a different class.
         """
         if type(self.workflow) is not type(workflow):
             raise WorkflowConfigurationError(
@@ -116,10 +116,10 @@ class HeldContext(Behind):
 
 
 def held(ctx: Context[Any]) -> HeldContext:
-    """What stands behind a context that is not a step's.
+    """The part behind a context that belongs to no step.
 
     Raises:
-        ContextStateError: it is a step's, in which no other run can be started.
+        ContextStateError: the context is a step's, in which no run can be started.
     """
     if not isinstance(ctx._behind, HeldContext):
         raise ContextStateError(

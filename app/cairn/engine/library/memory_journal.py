@@ -15,9 +15,8 @@ from cairn.engine.runtime.journal import committed
 class MemoryJournal:
     """Keeps the facts of all the runs in one context.
 
-    What a fact made of its run follows from it, and is made again when somebody asks: most runs
-    leave many checkpoints that nobody looks at, and all that is kept slows down Python's garbage
-    collector.
+    The change of a fact follows from the fact, and is computed when a caller reads the records.
+    Most checkpoints are never read, and every object kept slows Python's garbage collector down.
     """
 
     def __init__(self, routes: Callable[[], Routes]) -> None:
@@ -32,7 +31,7 @@ class MemoryJournal:
 
     @property
     def commits_at_once(self) -> bool:
-        """True: what is appended is kept when `append` returns."""
+        """True: `append` has kept the records when it returns."""
         return True
 
     def append(

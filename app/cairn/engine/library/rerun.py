@@ -1,4 +1,4 @@
-"""Rerun: how a new run begins at a checkpoint, as it was or with something changed."""
+"""Rerun: the begin of a new run at a checkpoint, changed or not."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,12 +22,15 @@ from cairn.engine.runtime.buffers import LiveBuffers
 from cairn.engine.values.sealed import SealedEvent
 
 InFlight = Literal["rerun", "adopt", "drop"]
-"""What becomes of the steps that were under way at the checkpoint: they are executed again, have
-the result that they had in the run itself, or are left out."""
+"""The treatment of the steps that were under way at the checkpoint.
+
+"rerun" executes them again, "adopt" takes the results that they had in the run itself, and "drop"
+leaves them out.
+"""
 
 
 class Beginning(NamedTuple):
-    """What a rerun begins with, and the facts that come before all else."""
+    """The snapshot that a rerun begins with, and the facts before all others."""
 
     snapshot: Snapshot
     facts: Sequence[Fact] = ()
@@ -40,11 +43,11 @@ def beginning(
     output_event: Event | None = None,
     state: Mapping[str, Any] | None = None,
 ) -> Beginning:
-    """How a rerun of the checkpoint begins; see `Workflow.run_from`.
+    """The begin of a rerun of the checkpoint; see `Workflow.run_from`.
 
     Raises:
-        WorkflowRuntimeError: there is nothing to run, or what is to be changed does not fit.
-        SerializationError: what is to be changed cannot be stored.
+        WorkflowRuntimeError: nothing is left to run, or a change does not fit.
+        SerializationError: a change cannot be stored.
     """
     snapshot = checkpoint.snapshot.anew(time.time())
     if snapshot.stopped is not None:
@@ -88,7 +91,7 @@ def recorded(
 
 
 def _without(routes: Routes, snapshot: Snapshot, ids: Iterable[int]) -> Snapshot:
-    """The snapshot without these deliveries, and without what their steps had collected."""
+    """The snapshot without these deliveries, and without the entries that their steps collected."""
     for id_ in ids:
         if id_ in snapshot.deliveries:
             buffers, draft = LiveBuffers(snapshot), Draft(routes, snapshot)
@@ -161,7 +164,7 @@ def _check_fits(graph: Graph, checkpoint: Checkpoint, old: SealedEvent, new: Eve
 
 
 class Unclaimed(NamedTuple):
-    """An event that no step has taken, and that waits for a step to want it."""
+    """An event that no step has taken, under its id in the snapshot."""
 
     id: int
 

@@ -12,25 +12,25 @@ from cairn.engine.runtime.runner import Runner
 
 
 class Stepping:
-    """What the caller of a run that goes step by step has been given."""
+    """The events that the caller of a stepwise run has been given."""
 
     def __init__(self) -> None:
         self._given: list[Event] = []
 
     def has_given(self, event: Event) -> bool:
-        """Whether this very event came of the last step, and is on its way already."""
+        """True if the last step gave this very event, which is pending already."""
         return any(given is event for given in self._given)
 
     async def step(
         self, runner: Runner, journal: MemoryJournal, run: asyncio.Task[StopEvent]
     ) -> list[Event]:
-        """Execute what is pending; the events that the steps have sent and returned.
+        """Execute the pending steps, and return the events that they have sent and returned.
 
         Args:
-            journal: what the run leaves its checkpoints in.
+            journal: the journal of the run.
 
         Raises:
-            Exception: a step's, if it failed.
+            Exception: the exception of a step that failed.
         """
         await runner.rest()  # what has been said to the run by hand is pending then, too
         start, self._given = len(journal.records), []

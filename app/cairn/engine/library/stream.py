@@ -1,4 +1,4 @@
-"""Stream: what a run has shown and nobody has read yet."""
+"""Stream: the events that a run has shown and no reader has read yet."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Stream(Generic[T]):
-    """A queue with one reader, and an end. Most runs have no reader, and put much into it."""
+    """A queue with one reader, and an end. Most runs have no reader and many entries."""
 
     def __init__(self) -> None:
         self._items: deque[T] = deque()
@@ -28,7 +28,7 @@ class Stream(Generic[T]):
         self._wake()
 
     async def read(self) -> AsyncIterator[T]:
-        """The items, as they come, to the end."""
+        """Yield the items, as they come, to the end."""
         while self._items or not self._is_closed:
             if self._items:
                 yield self._items.popleft()

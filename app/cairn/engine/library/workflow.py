@@ -1,4 +1,4 @@
-"""Workflow: what users write. Steps that take events and give events, from start to stop."""
+"""Workflow: steps that take events and give events, from start to stop."""
 
 from __future__ import annotations
 
@@ -53,19 +53,20 @@ class Workflow(AnyWorkflow):
             @step
             async def critique_joke(self, ev: JokeEvent) -> StopEvent: ...
 
-    A step is started by each event of the types it takes. What it returns, sends and writes to
-    its context takes effect together when it completes, and a checkpoint is left then.
+    Each event starts the steps that take its type. The events that a step returns and sends, and
+    its writes to the context, take effect together when the step completes; a checkpoint is left
+    then.
 
     Attributes:
-        name: what a service calls the workflow; by default the class's name in snake_case,
-            without `Flow` or `Workflow` at its end.
-        types: further pydantic models, dataclasses and enums that its events and its state may
-            hold. Those named in annotations, and those that the module of the class has defined
-            or imported, are known without.
-        max_steps: how many checkpoints a service lets a run come to; its setting if `None`.
-        max_pending: how many events may be on their way to steps at once in a run; likewise.
-        max_seconds: how long after it has begun a run may go on, also after a crash; likewise.
-        max_active: how many runs a process of a service carries forward at once.
+        name: the name in a service; by default the class's name in snake_case, without `Flow` or
+            `Workflow` at its end.
+        types: further pydantic models, dataclasses and enums that events and state may hold. Types
+            named in annotations, and types that the module of the class defines or imports, are
+            known already.
+        max_steps: the most checkpoints of a run in a service; the service's setting if `None`.
+        max_pending: the most events of a run on their way to steps at once; likewise.
+        max_seconds: the longest time from a run's begin to its end, also after a crash; likewise.
+        max_active: the most runs that a process of a service carries forward at once.
     """
 
     name: ClassVar[str]
@@ -101,22 +102,22 @@ class Workflow(AnyWorkflow):
         """Make a workflow; one object serves any number of runs.
 
         Args:
-            timeout: how many seconds a run may take, `None` is without end; counted anew when a
-                service takes it up again, after a crash or because an event came.
+            timeout: the seconds that a run may take; `None` is without end. A service counts anew
+                when it takes the run up again, after a crash or because an event came.
             disable_validation: whether to leave unchecked how steps and events fit together.
-            verbose: whether to print what the steps do.
-            resource_manager: keeps what the factories of the steps' resources have made; one of
-                its own by default.
-            num_concurrent_runs: how many runs of this object, started by `run` and `run_from`, are
-                under way at once at most; others wait. `None` is without limit.
-            workflow_name: what to call it instead of its class's full name.
-            skip_graph_checks: what `validate` is not to hold against it: "reachability",
+            verbose: whether to print the begin and the end of each step.
+            resource_manager: keeps the resources that the factories of the steps have made; by
+                default, one of the workflow's own.
+            num_concurrent_runs: the most runs of this object that `run` and `run_from` carry
+                forward at once; further runs wait. `None` is without limit.
+            workflow_name: the name instead of the class's full name.
+            skip_graph_checks: the checks that `validate` leaves out: "reachability",
                 "terminal_event" (an event that no step takes) or "dead_end".
-            serializer: how values are written; by default as JSON. A `PickleSerializer` stores
-                anything, and never runs in a service.
+            serializer: writes values; by default as JSON. A `PickleSerializer` stores anything, and
+                never runs in a service.
 
         Raises:
-            WorkflowConfigurationError: an argument is not what it must be, or the workflow can
+            WorkflowConfigurationError: an argument is not of its type or range, or the workflow can
                 neither begin nor end.
         """
         if timeout is not None and timeout <= 0:
@@ -158,7 +159,7 @@ class Workflow(AnyWorkflow):
         """The steps and events, put together once for the class.
 
         Raises:
-            WorkflowValidationError: they do not fit together; the message lists all that is wrong.
+            WorkflowValidationError: steps and events do not fit together; the message lists why.
         """
         graph = cls.__dict__.get("_graph")
         if graph is None:
@@ -172,7 +173,8 @@ class Workflow(AnyWorkflow):
         """Make a function, marked with `step`, a step of all workflows of this class.
 
         Raises:
-            WorkflowValidationError: it is not marked, or there is a step of its name already.
+            WorkflowValidationError: the function is not marked, or the class has a step of its
+                name.
         """
         config = step_of(function)
         if config is None:
@@ -186,10 +188,10 @@ class Workflow(AnyWorkflow):
 
     @property
     def graph(self) -> Graph:
-        """The steps, the events between them, and where each event goes.
+        """The steps, the events between them, and the way of each event.
 
         Raises:
-            WorkflowValidationError: they do not fit together; the message lists all that is wrong.
+            WorkflowValidationError: steps and events do not fit together; the message lists why.
         """
         if not self._skipped and self.serializer is None:
             return self.graph_of_class()
@@ -203,7 +205,7 @@ class Workflow(AnyWorkflow):
 
     @property
     def description(self) -> str:
-        """What the docstring of the class says."""
+        """The docstring of the class."""
         return inspect.cleandoc(type(self).__doc__ or "")
 
     @property
@@ -228,15 +230,15 @@ class Workflow(AnyWorkflow):
         """Check that steps and events fit together, as the first run does.
 
         Args:
-            validate_resource_configs: whether to read the files of `ResourceConfig`s and to look at
-                the factories of resources, too; none is called.
-            validate_resources: whether to call them.
+            validate_resource_configs: whether to read the files of `ResourceConfig`s, and to look
+                at the factories of resources; no factory is called.
+            validate_resources: whether to call the factories, too.
 
         Returns:
-            Whether a person takes part: an event is asked for, or answered.
+            True if a person takes part: a step asks for an event from outside, or takes one.
 
         Raises:
-            WorkflowValidationError: they do not; the message lists all that is wrong.
+            WorkflowValidationError: steps and events do not fit together; the message lists why.
         """
         wrong: list[str] = []
         for step in self.graph.steps.values():
@@ -256,20 +258,23 @@ class Workflow(AnyWorkflow):
 
     @property
     def resources(self) -> ResourceManager:
-        """What the factories of its steps' resources have made."""
+        """The resources that the factories of the steps have made."""
         if self._resources is None:
             self._resources = ResourceManager()
         return self._resources
 
     def add_workflows(self, **workflows: Workflow) -> None:
-        """Make other workflows known to its steps: one with a parameter of such a name, annotated
-        with the workflow's class, is given it."""
+        """Make other workflows known to the steps.
+
+        A step with a parameter of such a name, annotated with the workflow's class, is given the
+        workflow.
+        """
         self._workflows = {**self._workflows, **workflows}
 
     def context_behind(
         self, previous: Mapping[str, Any] | None, serializer: BaseSerializer | None
     ) -> HeldContext:
-        """What stands behind a context of this workflow; see `Context`."""
+        """The part behind a context of this workflow; see `Context`."""
         return HeldContext(self, previous, serializer)
 
     def function(self, step: Step) -> Callable[..., Any]:
@@ -306,18 +311,20 @@ class Workflow(AnyWorkflow):
     ) -> Handler:
         """Start a run, with a start event or with its fields.
 
-        A context takes one run at a time: a second one waits for the first. One that was made by
-        `Context.from_dict` in the middle of a run goes on with that run, once; the start event
-        counts for nothing then.
+        A context takes one run at a time: a second run waits for the first. A context that
+        `Context.from_dict` has made in the middle of a run goes on with that run, once; the start
+        event has no effect then.
 
         Args:
-            ctx: the context to run in; a new one by default.
-            stepwise: whether nothing is started before `handler.run_step()` says so.
+            ctx: the context of the run; a new one by default.
+            start_event: the start event, instead of its fields.
+            stepwise: whether no step starts before `handler.run_step()` is called.
+            kwargs: the fields of the start event.
 
         Raises:
             WorkflowValidationError: the workflow cannot run.
             WorkflowRuntimeError: the fields do not make a start event, or no event loop runs.
-            WorkflowConfigurationError: the context was made for another workflow.
+            WorkflowConfigurationError: the context was made for a different workflow.
         """
         ctx = Context(self) if ctx is None else ctx
         runs = held(ctx).runs
@@ -344,26 +351,28 @@ class Workflow(AnyWorkflow):
         state: Mapping[str, Any] | None = None,
         stepwise: bool = False,
     ) -> Handler:
-        """Start a run where the checkpoint stands: with what was pending there.
+        """Start a run at a checkpoint: with the deliveries that were pending there.
 
-        It begins with the checkpoint's state, whatever the context has become since.
+        The run begins with the checkpoint's state, not with the present state of the context.
 
         Args:
-            ctx: the context to run in; a new one by default.
-            in_flight: what becomes of the steps that were under way, or queued, while the
-                checkpoint's own step completed: "rerun" executes them again; "adopt" takes the
-                results they had in the run itself, and executes those that had none; "drop" leaves
-                them out: where nothing else is pending the run waits to be told something.
-            output_event: stands for the event that the checkpoint's step gave: other data, or
-                another type that the step's annotation names.
-            state: values that stand for those the checkpoint holds, by key.
-            stepwise: whether nothing is started before `handler.run_step()` says so.
+            checkpoint: the checkpoint.
+            ctx: the context of the run; a new one by default.
+            in_flight: the treatment of steps that were under way, or queued, while the checkpoint's
+                own
+                step completed: "rerun" executes them again; "adopt" takes the results that they had
+                in the run itself, and executes those without a result; "drop" leaves them out, and
+                the run waits for an event if nothing else is pending.
+            output_event: replaces the event that the checkpoint's step gave: other data, or another
+                type that the step's annotation names.
+            state: values that replace the checkpoint's, by key.
+            stepwise: whether no step starts before `handler.run_step()` is called.
 
         Raises:
-            WorkflowRuntimeError: nothing is left to run from there, what is to be changed does not
-                fit, or no event loop runs.
-            WorkflowConfigurationError: the checkpoint or the context is of another workflow.
-            SerializationError: what is to be changed cannot be stored.
+            WorkflowRuntimeError: nothing is left to run from there, a change does not fit, or no
+                event loop runs.
+            WorkflowConfigurationError: the checkpoint or the context is of a different workflow.
+            SerializationError: a change cannot be stored.
         """
         if checkpoint.workflow != qualified(type(self)):
             raise WorkflowConfigurationError(
@@ -380,14 +389,14 @@ class Workflow(AnyWorkflow):
         return handler
 
     def is_done(self) -> bool:
-        """Whether the run started last has ended, or none was started; its handler knows more."""
+        """True if the run started last has ended, or no run was started; a handler knows more."""
         return self._recent is None or not self._recent.is_running
 
     def stream_events(self) -> AsyncIterator[Event]:
-        """What the run started last shows; see `Handler.stream_events`.
+        """Yield the events of the run started last; see `Handler.stream_events`.
 
         Raises:
-            ContextStateError: none has been started.
+            ContextStateError: no run has been started.
         """
         return (self._recent or Context(self)).stream_events()
 
@@ -422,7 +431,7 @@ class Workflow(AnyWorkflow):
             ) from error
 
     def place(self) -> AbstractAsyncContextManager[object]:
-        """Held by each run while it is under way, so that no more are than may be."""
+        """Held by each run while it is under way: a bound on runs at once."""
         if self.num_concurrent_runs is None:
             return nullcontext()
         loop = asyncio.get_running_loop()
@@ -430,14 +439,14 @@ class Workflow(AnyWorkflow):
 
 
 def _steps(cls: type[Workflow]) -> dict[str, Step]:
-    """The steps of the class and of those it inherits from, in the order of definition."""
+    """The steps of the class and of its bases, in the order of definition."""
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
     found = ((name, step_of(getattr(cls, name))) for name in names)
     return {name: config for name, config in found if config is not None}
 
 
 def _forget_graphs(cls: type[Workflow]) -> None:
-    """A step has been added: the graphs of the class and of those that inherit it are made anew."""
+    """Have the graphs of the class and of its subclasses made anew, since a step was added."""
     cls._graph = None
     for derived in cls.__subclasses__():
         _forget_graphs(derived)

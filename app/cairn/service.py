@@ -235,8 +235,11 @@ class Service:
         await self._sweep()
 
     async def _sweep(self) -> None:
-        """Delete the rows that a deleted run has left. A later sweep does so if the database is
-        out of reach: the request was served, and a repetition would find no run."""
+        """Delete the rows that a deleted run has left.
+
+        A later sweep does so if the database is out of reach: the request was served, and a
+        repetition would find no run.
+        """
         with contextlib.suppress(Unavailable):
             await upkeep.sweep(self._database)
 

@@ -10,8 +10,7 @@ def wait_key(delivery: int, waiter: str) -> str:
 
 
 def call_key(delivery: int, call: int, buffer: str) -> str:
-    """The key of a call of `collect_events`, and of the entry that the call has put by:
-    `delivery:call:buffer`."""
+    """The key of a call of `collect_events`, and of its entry: `delivery:call:buffer`."""
     return f"{delivery}:{call}:{buffer}"
 
 

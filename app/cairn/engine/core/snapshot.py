@@ -127,8 +127,10 @@ class Batch(NamedTuple):
 
 
 class Queue(NamedTuple):
-    """Events that one parameter of a step has gathered, within one batch or outside of all: those
-    numbered from `first` up to `next`. One that is `closed` gathers no more."""
+    """The events that one parameter of a step has gathered, within one batch or outside of all.
+
+    The events are numbered from `first` up to `next`. A queue that is `closed` gathers no more.
+    """
 
     first: int = 0
     next: int = 0

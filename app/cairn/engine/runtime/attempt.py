@@ -1,4 +1,4 @@
-"""Attempt: one try at a delivery. What its step has done is one fact when it completes."""
+"""Attempt: one try at a delivery. The step's results are one fact when the step completes."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Attempt:
     """One try at a delivery, from its start until it completes, fails or is interrupted.
 
     Attributes:
-        worker: the number of the step worker that it has; `None` while it is queued or waits.
-        is_over: nothing more may come of it.
-        began: when, by the monotonic clock.
+        worker: the number of the step worker; `None` while the attempt is queued or waits.
+        is_over: true once the attempt has no further results.
+        began: the start, in seconds of the monotonic clock.
     """
 
     __slots__ = (
@@ -72,7 +72,7 @@ class Attempt:
         self._settled: asyncio.Event | None = None
 
     async def execute(self) -> Completed:
-        """Execute the step: what it has done when it returns."""
+        """Execute the step, and return its results as a fact."""
         self.began = time.monotonic()
         UNDER_WAY.set(ref(self))
         step = self._graph.steps[self.delivery.step]
@@ -109,14 +109,14 @@ class Attempt:
     # Whether all that it has reported is committed
 
     def settle(self) -> None:
-        """One thing that it has reported is committed."""
+        """Take note that one report of the attempt is committed."""
         if self._reported:
             self._reported -= 1
             if not self._reported and self._settled is not None:
                 self._settled.set()
 
     async def settled(self) -> None:
-        """Wait until all of it is."""
+        """Wait until all reports of the attempt are committed."""
         if self._reported:
             self._settled = asyncio.Event()
             await self._settled.wait()
@@ -135,7 +135,7 @@ class Attempt:
         return self._view
 
     def send(self, event: Event, step: str | None) -> None:
-        """Take the event as it is; it goes out later."""
+        """Keep an event, as it is in this moment, until the step completes or begins to wait."""
         self._check_event(event, "sent")
         sent = Sent(self._graph.serializer.seal(event), step)
         if step is not None:
@@ -148,7 +148,7 @@ class Attempt:
     def collect(
         self, event: Event, expected: Sequence[type[Event]], buffer: str
     ) -> list[Event] | None:
-        """Put the event by, and take what was expected if it is all there."""
+        """Put an event by, and take the expected events if all are there."""
         serializer = self._graph.serializer
         sealed = serializer.seal(event)
         entry = Buffered(self.delivery.id, self.delivery.step, buffer, self._collects, sealed)
@@ -195,7 +195,7 @@ class Attempt:
         return await parts.waiting.answer(self, wait)
 
     def goes_on(self) -> None:
-        """The step works again, and the run with it."""
+        """Take note that the step goes on after a wait."""
         self._parts.progress.wake()
 
     async def give_up(self, wait: Wait) -> None:
@@ -204,7 +204,7 @@ class Attempt:
         await self.settled()
 
     def show(self, event: Event) -> None:
-        """Show the event to whoever watches the run."""
+        """Show an event to the watchers of the run."""
         self._check_event(event, "wrote to the stream")
         try:
             shown = event.model_copy(deep=True)  # as it is now, whatever becomes of it
@@ -219,19 +219,19 @@ class Attempt:
     # How it ends
 
     def abandon(self) -> None:
-        """The try has failed: nothing of it is kept."""
+        """Drop all changes of the attempt, which has failed."""
         self._context = None
         if self._view is not None:
             self._view.abandon()
 
     def caught(self, failure: SealedEvent, handler: str) -> Caught:
-        """The step has failed for good, and another goes on."""
+        """Drop the attempt's results, and hand the failure to its handler."""
         buffers = self._parts.buffers
         buffers.abandon(self.delivery.id)
         return Caught(self.delivery.id, failure, handler, *buffers.news())
 
     def _complete(self, signature: Signature, output: object) -> Completed:
-        """The step has returned: all that it did, as one fact."""
+        """Return all results of the step, which has completed, as one fact."""
         given = None if output is None else self._seal(signature, output)
         changes = None if self._view is None else self._view.changes()
         buffers = self._parts.buffers
@@ -240,7 +240,7 @@ class Attempt:
         return Completed(self.delivery.id, tuple(self._sent), given, changes, *buffers.news())
 
     def _seal(self, signature: Signature, output: object) -> SealedEvent:
-        """What the step has returned, as it is now."""
+        """The event that the step has returned, as it is in this moment."""
         seal = self._graph.serializer.seal
         if isinstance(output, list) and signature.gives_lists:
             for event in output:
@@ -261,7 +261,7 @@ class Attempt:
         return seal(output)  # type: ignore[arg-type]  # checked above
 
     def _number(self, waiter: str) -> str:
-        """A step that waits twice for the same waits for two events: the second wait is another."""
+        """The number of this wait among the step's waits for the same event."""
         waits = self._waits = self._waits or {}
         count = waits[waiter] = waits.get(waiter, 0) + 1
         return waiter if count == 1 else f"{waiter} #{count}"
@@ -274,7 +274,7 @@ class Attempt:
 
 
 def _left(timeout: float | None, since: float | None) -> float | None:
-    """How many seconds are left of a wait; all of them, if its beginning is not known."""
+    """The seconds left of a wait; all its seconds, if the begin is unknown."""
     if timeout is None or since is None:
         return timeout
     return min(timeout, max(0.0, timeout - (time.time() - since)))  # clocks can be set back

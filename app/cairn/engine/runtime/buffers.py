@@ -1,8 +1,8 @@
-"""What `collect_events` has put by and given out, while a run is under way.
+"""The entries and the calls of `collect_events`, while a run is under way.
 
-Steps see each other's entries at once, so the calls have one order, and what a call gave must be
-given again should its step be started again. So calls are not kept with the step that makes them
-but, all that were made until then, with the next fact of the run.
+Steps see each other's entries at once, so the calls have one order, and a step that starts again
+must be given the same results again. So each fact of the run keeps all calls made until then, not
+only those of its own step.
 """
 
 import heapq
@@ -40,9 +40,9 @@ class LiveBuffers:
     def collect(
         self, entry: Buffered, expected: Sequence[type[Event]]
     ) -> Sequence[SealedEvent] | None:
-        """Put the entry by; once there is one for each expected type, take them, oldest first.
+        """Put an entry by; once there is one for each expected type, take these, oldest first.
 
-        A call that was made before, by an earlier try of the same delivery, has its result again.
+        A call that an earlier attempt at the same delivery has made has its result again.
         """
         key = entry.key
         if key not in self._calls:
@@ -54,7 +54,7 @@ class LiveBuffers:
         return [self._entries[each].event for each in taken] or None
 
     def complete(self, delivery: int) -> None:
-        """The delivery has completed: what it collected is gone, what it put by stays."""
+        """Drop the entries that a completed delivery has collected; those it put by stay."""
         if not self._calls_of:
             return
         for key in self._calls_of.pop(delivery, ()):
@@ -63,7 +63,7 @@ class LiveBuffers:
             self._change_call(key, None)
 
     def abandon(self, delivery: int) -> None:
-        """The delivery has failed for good: what it put by is gone, what it took is back."""
+        """Drop the entries that a failed delivery has put by, and give back those it collected."""
         for key in self._calls_of.pop(delivery, ()):
             for taken in self._calls[key]:
                 entry = self._entries[taken]._replace(taken_by="")
@@ -77,7 +77,7 @@ class LiveBuffers:
                 self._change_entry(key, None)
 
     def news(self) -> tuple[Edit[str, Buffered], Edit[str, tuple[str, ...]]]:
-        """What has changed, of the entries and of the calls, since this was last asked."""
+        """The changes of the entries and of the calls since the last look."""
         if not self._new_calls and not self._new_entries:
             return NO_NEWS
         entries, calls = self._new_entries, self._new_calls

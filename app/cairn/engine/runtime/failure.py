@@ -1,4 +1,4 @@
-"""Failure: what becomes of a delivery whose step has failed."""
+"""Failure: the decision about a delivery whose step has failed."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -13,8 +13,10 @@ from cairn.engine.language.retry import RetryInfo
 from cairn.engine.values.sealed import SealedEvent
 
 MANY, FLOOR_SECONDS = 100, 0.1
-"""After so many attempts at one delivery, how long the pauses between them are at least: a policy
-without an end and without a pause would keep the process busy with nothing else."""
+"""The least pauses, in seconds, after so many attempts at one delivery.
+
+A policy without an end and without a pause would keep the process busy with one step.
+"""
 
 
 class TryAgain(NamedTuple):
@@ -24,7 +26,7 @@ class TryAgain(NamedTuple):
 
 
 class HandedOver(NamedTuple):
-    """Another step goes on: the one that handles the failure, which is its event."""
+    """The failure goes to a handler, as the event that starts it."""
 
     handler: str
     failure: SealedEvent
@@ -33,13 +35,15 @@ class HandedOver(NamedTuple):
 def after_failure(
     graph: Graph, delivery: Delivery, retry: RetryInfo, error: Exception
 ) -> TryAgain | HandedOver | End:
-    """Decide as the step's retry policy says; then another step may handle the failure; then the
-    run fails.
+    """Decide about a delivery whose step has failed.
+
+    The step's retry policy decides first; then a handler may take the failure; then the run fails.
 
     Args:
-        delivery: the one whose step has failed, as it stands now.
-        retry: the attempts at it, this one included.
-        error: what the step has raised.
+        graph: the steps and events of the workflow.
+        delivery: the delivery, as it stands now.
+        retry: the attempts at the delivery, with the failed one.
+        error: the exception of the step.
     """
     try:
         seconds = retry.delay(graph.steps[delivery.step].retry_policy)
@@ -57,10 +61,12 @@ def after_failure(
 
 
 def after_burst(step: str, retry: RetryInfo, error: BaseException) -> End:
-    """End the run whose step has raised what is no `Exception`.
+    """End the run: its step has raised an exception that is no `Exception`.
 
     Args:
+        step: the name of the step.
         retry: the attempts before this one.
+        error: the exception.
     """
     raised = WorkflowRuntimeError(f"Step {step!r} raised {type(error).__name__}: {error}")
     raised.__cause__ = error

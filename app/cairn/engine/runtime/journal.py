@@ -20,8 +20,11 @@ class Journal(Protocol):
 
     @property
     def commits_at_once(self) -> bool:
-        """True if the future that `append` returns is always done. A run does not collect the
-        facts of one turn of the event loop for such a journal: each has a commit of its own."""
+        """True if the future that `append` returns is always done.
+
+        A run gives such a journal each fact in a commit of its own, and does not collect the facts
+        of one turn of the event loop.
+        """
 
     def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None

@@ -1,4 +1,4 @@
-"""Limits: what a run may come to, before it is ended."""
+"""Limits: the bounds of a run, which is ended when it exceeds one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from cairn.engine.errors import WorkflowRuntimeError
 
 
 class LimitExceeded(WorkflowRuntimeError):
-    """A run has come to more than it may."""
+    """The run has exceeded one of its bounds."""
 
 
 class Limited(Protocol):
-    """A workflow that may set limits of its own; `None` where it sets none."""
+    """A workflow that may set bounds of its own; `None` sets none."""
 
     @property
     def max_steps(self) -> int | None:
@@ -28,12 +28,12 @@ class Limited(Protocol):
 
 
 class Limits(NamedTuple):
-    """What a run may come to; `None` is without limit.
+    """The bounds of a run; `None` is without bound.
 
     Attributes:
-        steps: its checkpoints.
-        pending: its deliveries that are pending at once.
-        seconds: from its beginning to its end, whichever process drives it.
+        steps: the most checkpoints.
+        pending: the most deliveries that are pending at once.
+        seconds: the longest time from the begin to the end, in whichever processes.
     """
 
     steps: int | None = None
@@ -49,7 +49,7 @@ class Limits(NamedTuple):
         )
 
     def over(self, checkpoints: int, pending: int) -> LimitExceeded | None:
-        """Why a run that has come to so much is to end, if it is."""
+        """The error of a run that exceeds a bound; `None` if it exceeds none."""
         if self.steps is not None and checkpoints >= self.steps:
             return exceeded(f"{checkpoints} checkpoints", "max_steps", "CAIRN_MAX_STEPS")
         if self.pending is not None and pending > self.pending:
@@ -57,7 +57,7 @@ class Limits(NamedTuple):
         return None
 
     def late(self) -> LimitExceeded:
-        """Why a run is to end whose time is up."""
+        """The error of a run whose time is up."""
         return exceeded(f"{self.seconds:g} seconds", "max_seconds", "CAIRN_MAX_SECONDS")
 
 
@@ -65,7 +65,7 @@ NO_LIMITS = Limits()
 
 
 def exceeded(what: str, name: str, setting: str) -> LimitExceeded:
-    """The run has come to that much, which is all that it may."""
+    """The error of a run that exceeds this bound."""
     return LimitExceeded(
         f"The run has come to {what}, and {name} allows no more. Raise {name} on the workflow, or "
         f"{setting} for all of them; then rerun from the last checkpoint. Nothing is lost."

@@ -20,10 +20,10 @@ OURS = 2
 
 
 class LiveState:
-    """What steps see: the committed state, with what the steps under way have written so far.
+    """The state that steps see: the committed state, and the writes of steps under way.
 
-    Their changes stand in the order of writing, each a change of what its step had read: so one
-    that fails takes only its own away, and one that completes takes only its own along.
+    The writes stand in their order, each as a change of the value that its step had read. So a step
+    that fails takes only its own changes away, and a step that completes commits only its own.
     """
 
     def __init__(self, committed: "Map[str, Json]") -> None:
@@ -45,7 +45,7 @@ class LiveState:
         return self._seen[key]
 
     def write(self, delivery: int, key: str, change: Change) -> None:
-        """A step makes a change to what it has seen."""
+        """Add a step's change to a value that the step had read."""
         self._seen[key] = merge(self.read(key), change)
         changes = self._changes.setdefault(key, [])
         writer, before = changes[-1] if changes else (None, change)
@@ -55,7 +55,7 @@ class LiveState:
             changes.append((delivery, change))
 
     def changes(self, delivery: int, keys: "list[str]") -> dict[str, tuple[Change, ...]]:
-        """What the delivery has written under these keys."""
+        """The changes of a delivery to these keys."""
         return {
             key: tuple(change for writer, change in self._changes[key] if writer == delivery)
             for key in keys
@@ -74,7 +74,7 @@ class LiveState:
             self._forget(key, delivery)
 
     def abandon(self, delivery: int, keys: "list[str]") -> None:
-        """The delivery has failed, and what it wrote vanishes."""
+        """Drop the changes of a delivery that has failed."""
         for key in keys:
             self._seen.pop(key, None)
             self._forget(key, delivery)
@@ -89,15 +89,14 @@ class LiveState:
 
 @dataclass(slots=True)
 class _Copy:
-    """A value that a step has, and the JSON that it was when it was read or last written."""
+    """A step's copy of a value, and the JSON of the value when it was read or written."""
 
     value: Any
     was: Json
 
 
 class StepStateView:
-    """What one step has read and written: it gets copies of its own, and what it changes in place
-    counts as written."""
+    """The state of one step: copies of values, of which changes in place count as writes."""
 
     def __init__(self, delivery: int, live: LiveState, serializer: Serializer) -> None:
         self._delivery = delivery
@@ -114,9 +113,12 @@ class StepStateView:
         return self._live.keys()
 
     def get(self, key: str, default: Any = MISSING, *, follow: bool = True) -> Any:
-        """A copy of the value, or `default`; raises KeyError where there is neither.
+        """A copy of the value, or the default.
 
-        What is changed in place in a copy that is followed counts as written.
+        A change in place of a copy that is tracked counts as a write.
+
+        Raises:
+            KeyError: there is neither a value nor a default.
         """
         self._write_back(key)
         found = self._live.read(key)
@@ -138,10 +140,10 @@ class StepStateView:
         return value
 
     def set(self, key: str, value: Any) -> None:
-        """Write the value as it is now.
+        """Write the value as it is in this moment.
 
         Raises:
-            SerializationError: it cannot be stored; the message names the key and the type.
+            SerializationError: the value cannot be stored; the message names the key and the type.
         """
         self._write_back(key)
         encoded = self._serializer.encode(value, f"state[{key!r}]")
@@ -149,8 +151,13 @@ class StepStateView:
         self._hold(key, value, encoded)
 
     def last(self, key: str) -> Any:
-        """A copy of the value as this step has last read or written it; KeyError where there is
-        none. What others have written since is not in it: the two are merged."""
+        """A copy of the value as this step has last read or written it.
+
+        Later writes of other steps are not in it: the two are merged when the step writes.
+
+        Raises:
+            KeyError: there is none.
+        """
         if key not in self._known:
             return self.get(key)
         self._write_back(key)
@@ -163,7 +170,7 @@ class StepStateView:
         return dict(self._known)
 
     def update(self, key: str, value: Any, known: Mapping[str, Any]) -> None:
-        """Write the value, unless it equals the known one, of which it is a changed copy."""
+        """Write a changed copy of the known value, unless it equals the known value."""
         encoded = self._serializer.encode(value, f"state[{key!r}]")
         was = known.get(key, UNREAD)
         if not same(encoded, was):
@@ -210,7 +217,7 @@ class StepStateView:
             return ABSENT
 
     def _hold(self, key: str, value: Any, was: Json, are_others_left: bool = False) -> None:
-        """Hold a copy that the step has: beside the others that it has, or in their place."""
+        """Keep a copy in the step's hands, beside its other copies or in their place."""
         if isinstance(was, (dict, list)):
             others = self._copies_about(key) if are_others_left else ()
             self._held[key] = [*others, _Copy(value, was)]
@@ -218,11 +225,11 @@ class StepStateView:
             self._held.pop(key, None)
 
     def _copies_about(self, key: str) -> list[_Copy]:
-        """The copies that the step still has: one that it has let go of will not be changed."""
+        """The copies that the step still holds: a copy without a holder cannot change."""
         return [copy for copy in self._held.get(key, ()) if getrefcount(copy.value) > OURS]
 
     def _write_back(self, key: str) -> None:
-        """Write what has been changed in place since it was read or written."""
+        """Write the copies that were changed in place since they were read or written."""
         for copy in self._held.get(key, ()):
             encoded = self._serializer.encode(copy.value, f"state[{key!r}]")
             if not same(encoded, copy.was):

@@ -1,4 +1,4 @@
-"""Parts: what the attempts of one run share."""
+"""Parts: the part of a run that its attempts share."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ A = TypeVar("A", bound=Waiter)
 
 @dataclass(frozen=True, slots=True)
 class Parts(Generic[A]):
-    """What a run is made of, as far as its attempts need it.
+    """The part of a run that its attempts share.
 
     Attributes:
         program: the workflow.
-        graph: its steps, and where events go.
-        progress: where the run stands; it takes the facts.
+        graph: the steps, and the way of each event.
+        progress: takes the facts; knows the newest snapshot.
         state: the state as all the steps of the run see it.
-        buffers: what `collect_events` has put by.
-        waiting: the steps that wait in their middle.
-        publisher: shows what happens to those who watch the run.
-        loop: the event loop that the run is on.
-        attempts: those under way, by the id of their delivery.
+        buffers: the entries of `collect_events`.
+        waiting: the steps that wait in the middle of a delivery.
+        publisher: shows the events of the run to its watchers.
+        loop: the event loop of the run.
+        attempts: the attempts under way, by the id of their delivery.
     """
 
     program: Program
@@ -44,7 +44,7 @@ class Parts(Generic[A]):
     attempts: dict[int, A]
 
     def give_back(self, attempt: A) -> None:
-        """The step waits: another delivery can have its step worker."""
+        """Give the step worker of a waiting step to the next delivery."""
         self.waiting.rest(attempt)
         self.progress.wake()
 

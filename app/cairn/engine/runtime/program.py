@@ -8,7 +8,7 @@ from cairn.engine.language.steps import Step
 
 
 class Program(Protocol):
-    """A workflow, as a run executes it."""
+    """The part of a workflow that its runs need."""
 
     @property
     def name(self) -> str:
@@ -26,9 +26,9 @@ class Program(Protocol):
         """The function that executes the step."""
 
     async def provide(self, step: Step) -> dict[str, Any]:
-        """The resources and the workflows that the step is given, by the names of its parameters.
+        """The resources and the workflows for a step, by the names of its parameters.
 
         Raises:
             ResourceError: a resource cannot be made.
-            Exception: whatever the factory of a resource raises.
+            Exception: the exception of a resource's factory.
         """

@@ -22,7 +22,7 @@ S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)
 
 News = tuple[Fact, S | None, UUID | None]
-"""A fact that is not committed yet; and the attempt, or the message, that it came of."""
+"""A fact that is not committed yet, and the attempt or the message that it comes of."""
 
 
 class Advanced(NamedTuple, Generic[S]):
@@ -66,9 +66,9 @@ class Progress(Generic[S]):
     Attributes:
         run: the run's id.
         snapshot: the run as of its newest committed checkpoint.
-        status: how the run stood when it was last written.
-        end: why it ended, unless it completed.
-        context: the variables of the context that the run was begun in.
+        status: the run's status as of the last commit.
+        end: the reason of the end, unless the run completed.
+        context: the context variables of the code that began the run.
     """
 
     def __init__(

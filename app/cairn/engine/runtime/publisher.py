@@ -1,4 +1,4 @@
-"""Publisher: what a run shows, to those who watch it."""
+"""Publisher: shows the events of a run to its watchers."""
 
 from collections.abc import Callable, Iterable
 
@@ -16,17 +16,19 @@ from cairn.engine.values.sealed import SealedEvent
 
 Show = Callable[[Event], None]
 Inside = tuple[str, str, int | None, str, str | None]
-"""That a step has begun or ended, as plain values: few want to know, and there are many. See
-`StepStateChanged`, whose fields they are."""
+"""The begin or the end of a step, as plain values.
+
+There are many, and few watchers want them: `StepStateChanged` has the same fields.
+"""
 
 
 class Publisher:
-    """Shows what happens in a run to those who watch it, if anybody does.
+    """Shows the events of a run to its watchers, if the run has any.
 
     Args:
-        show: is given each event that the run shows.
-        watch: is given what the run tells of its inside.
-        verbose: whether that is printed, too.
+        show: called with each event that the run shows.
+        watch: called with the begin and the end of each step.
+        verbose: whether to print these, too.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class Publisher:
             self._open(wait.asked)
 
     def publish(self, fact: Fact) -> None:
-        """A fact is committed: questions go out, and what ends the run."""
+        """Show the question, or the end of the run, in a committed fact."""
         if self._show is not None:
             for event in gone_out(fact):
                 route = self._graph.routes[event.type]
@@ -61,7 +63,7 @@ class Publisher:
                     break  # nothing goes out after that
 
     def unhandled(self, events: Iterable[SealedEvent], idle: bool) -> None:
-        """These events have gone out, and nobody has taken them."""
+        """Show events that no step and no wait has taken."""
         if self._watch is not None:
             for event in events:
                 if not self._graph.routes[event.type].shown:
@@ -112,7 +114,7 @@ PREPARING, RUNNING, DONE = (state.value for state in StepState)
 
 
 def told_of(inside: Inside) -> Event:
-    """The event that tells of it."""
+    """The event with these values."""
     state, name, worker, taken, given = inside
     return StepStateChanged(
         name=name,

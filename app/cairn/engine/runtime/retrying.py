@@ -1,4 +1,4 @@
-"""Retrying: a delivery whose step fails is tried again, until something becomes of it."""
+"""Retrying: attempts at a delivery whose step fails, until one has a result."""
 
 import asyncio
 import contextlib
@@ -24,13 +24,17 @@ RETRIED = "step %s failed at attempt %d, and is tried again in %.1f s: %s"
 async def retried(
     parts: Parts[Attempt], attempt: Attempt, error: BaseException, draining: asyncio.Event
 ) -> tuple[Outcome, Attempt]:
-    """What became of the delivery in the end, and the last attempt at it.
+    """Try a delivery again until an attempt completes, or the failure is final.
 
     Args:
-        attempt: the first that has failed.
-        error: what its step has raised.
-        draining: set when nothing more is to be started. A step that is in a pause then gives its
-            step worker back, and stays pending.
+        parts: the part of the run that attempts share.
+        attempt: the first attempt that has failed.
+        error: the exception of its step.
+        draining: set when no step may start any more. A delivery in a pause then gives its step
+            worker back, and stays pending.
+
+    Returns:
+        The result, and the last attempt.
     """
     began = attempt.began
     while True:
@@ -57,14 +61,16 @@ async def retried(
 
 
 def _let_go(failed: Attempt, error: Exception) -> None:
-    """Keep of an attempt what is told of it, and none of its variables: retries can be many, and
-    the pauses between them long."""
+    """Drop the variables of a failed attempt, which hang on its traceback.
+
+    Retries can be many, and the pauses between them long.
+    """
     failed.retry = RetryInfo()  # its exception's frames hold this attempt, and so the one before
     traceback.clear_frames(error.__traceback__)
 
 
 def _say(parts: Parts[Attempt], step: str, number: int, seconds: float, error: Exception) -> None:
-    """Log that the step is tried again, with what tells this line from a thousand others."""
+    """Log that the step is tried again, with the run, the workflow, the step and the attempt."""
     whose = {"run": str(parts.progress.run), "workflow": parts.program.name}
     extra = {**whose, "step": step, "attempt": number}
     log.warning(RETRIED, step, number, seconds, message_of(error), extra=extra)
@@ -83,7 +89,7 @@ async def _back_off(
 
 
 def _again(parts: Parts[Attempt], failed: Attempt, retry: RetryInfo) -> Attempt:
-    """Another attempt at the delivery, as it stands now."""
+    """A further attempt at the delivery, as it stands now."""
     id_ = failed.delivery.id
     attempt = parts.attempts[id_] = Attempt(parts.progress.snapshot.deliveries[id_], parts, retry)
     attempt.worker, attempt.task = failed.worker, failed.task

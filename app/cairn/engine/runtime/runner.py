@@ -34,14 +34,14 @@ FIRST_TRY = RetryInfo()
 class Runner:
     """One run, under way in this process.
 
-    It does one thing: start what is pending. That is how a run begins, goes on, is taken over
+    A runner starts the pending deliveries, and no more: so a run begins, goes on, is taken over
     after a crash and is rerun.
 
     Attributes:
         program: the workflow.
-        graph: its steps, and where events go.
+        graph: the steps, and the way of each event.
         state: the state as the steps under way see it.
-        held: what is pending and not started, of a run that goes step by step; otherwise `None`.
+        held: the pending deliveries that are not started, if the run is stepwise; otherwise `None`.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class Runner:
 
         Args:
             program: the workflow.
-            journal: takes what is to be committed.
+            journal: commits the facts of the run.
             run: the run's id.
-            snapshot: where the run stands.
-            head: its newest checkpoint.
-            publisher: shows what happens to those who watch the run.
-            limits: what the run may come to.
-            seconds_left: of those that the limits allow; `None` is without end.
+            snapshot: the snapshot to begin with.
+            head: the checkpoint of the snapshot.
+            publisher: shows the events of the run to its watchers.
+            limits: the bounds of the run.
+            seconds_left: the time left of the bound in seconds; `None` is without end.
         """
         graph = program.graph
         workers = StepWorkers({step.name: step.num_workers for step in graph.steps.values()})
@@ -112,12 +112,12 @@ class Runner:
 
     @property
     def status(self) -> Status:
-        """How the run stood when it was last written."""
+        """The run's status as of the last commit."""
         return self._progress.status
 
     @property
     def end(self) -> End | None:
-        """Why the run ended, unless it completed."""
+        """The reason of the run's end, unless the run completed."""
         return self._progress.end
 
     def running_steps(self) -> list[str]:
@@ -125,7 +125,7 @@ class Runner:
         return self._parts.running_steps()
 
     def step_of(self, task: asyncio.Task[object]) -> str | None:
-        """The name of the step that the task executes, if it is one of the run's."""
+        """The name of the step that the task executes; `None` if the task is not the run's."""
         attempts = list(self._attempts.values())
         return next((it.delivery.step for it in attempts if it.task is task), None)
 
@@ -140,11 +140,11 @@ class Runner:
         self._progress.put((received, None, message))
 
     def cancel(self) -> None:
-        """End the run. What is under way is stopped, and stays pending."""
+        """End the run. Steps under way are stopped, and stay pending."""
         self._progress.put(End("cancelled", WorkflowCancelledByUser("The run was cancelled.")))
 
     def drain(self) -> None:
-        """Start nothing more: `drive` returns once what is under way has completed."""
+        """Start no step any more: `drive` returns once the steps under way have completed."""
         self._draining.set()
         self._workers.close()
         self._progress.wake()
@@ -155,14 +155,14 @@ class Runner:
         """Carry the run forward.
 
         Args:
-            stay: whether to stay when nothing is left to do but wait for events from outside;
-                otherwise it returns then. A step that waits in its middle stays in any case.
+            stay: whether to stay while nothing is left to do but wait for events from outside. A
+                step that waits in the middle of a delivery stays in any case.
 
         Returns:
-            How the run stands: ended, `waiting`, or `running` when it was drained.
+            The run's status: ended, `waiting`, or `running` after `drain`.
 
         Raises:
-            HeadMoved: somebody else has moved the run on.
+            HeadMoved: another process has moved the run on.
         """
         self._stays = stay
         loop = asyncio.get_running_loop()
@@ -184,8 +184,10 @@ class Runner:
         return self.status
 
     def _start_pending(self) -> None:
-        """Start what is pending: at once, or when what was said to the run before is committed. An
-        answer that came in time is there then, before a step finds that its time is up."""
+        """Start the pending deliveries: at once, or after the commit of the messages read before.
+
+        So an answer that came in time is there before its step finds that the time is up.
+        """
         self._has_started = True
         for delivery in self.snapshot.pending():
             wait = self.snapshot.parked_at(delivery)
@@ -195,15 +197,17 @@ class Runner:
                 self._start(delivery)
 
     def _offer(self) -> None:
-        """Give events that no step took when they came to the steps that take them now: the code
-        may have changed since."""
+        """Give unclaimed events to the steps that take them now.
+
+        The code may have changed since the events came.
+        """
         for id_, event in sorted(self.snapshot.unclaimed.items(), key=itemgetter(0)):
             route = self.graph.routes[event.type]
             if route.starts and not route.asks:
                 self._progress.put((Received(Sent(event), id_), None, None))
 
     def release(self) -> None:
-        """Start what is held back."""
+        """Start the deliveries that are held back."""
         held, self.held = self.held or {}, None
         for delivery in held.values():
             self._start(delivery)
@@ -212,7 +216,7 @@ class Runner:
     # What its progress asks of it
 
     def is_over(self, status: Status) -> bool:
-        """Whether nothing more is to be done here."""
+        """True if nothing is left to do here for a run with this status."""
         if status in ENDED:
             return True
         if self._draining.is_set():
@@ -249,7 +253,7 @@ class Runner:
                     self._answered(wait, entry.snapshot)
 
     def _exceeds(self, entry: Record) -> bool:
-        """Whether the run has come to more than it may: then it is ended."""
+        """True if the run has exceeded a bound; the run is ended then."""
         over = self._limits.over(entry.seq, len(entry.snapshot.deliveries))
         if over is not None:
             self._progress.put(End("failed", over))
@@ -297,7 +301,7 @@ class Runner:
         attempt.task = asyncio.get_running_loop().create_task(executing, context=context)
 
     async def _execute(self, attempt: Attempt) -> None:
-        """Execute the step, and report what became of it."""
+        """Execute the step, and report its result."""
         outcome: Outcome
         try:
             outcome = await attempt.execute()
@@ -323,7 +327,7 @@ class Runner:
         self._progress.put(End("failed", error))
 
     async def _interrupt(self) -> None:
-        """Stop what is under way. It stays pending."""
+        """Stop the steps under way, which stay pending."""
         tasks = {it.task for it in self._attempts.values() if it.task is not None}
         self._attempts.clear()
         self._progress.stop()

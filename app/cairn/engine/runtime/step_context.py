@@ -1,4 +1,4 @@
-"""The context that a step is given, over the attempt that executes it."""
+"""The part behind the context of a step: the attempt that executes the step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cairn.engine.language.state_store import Cells
 
 
 class Executing(Protocol):
-    """An attempt, as far as the context of its step needs it."""
+    """The part of an attempt that the context of its step needs."""
 
     delivery: Delivery
     retry: RetryInfo
@@ -31,12 +31,12 @@ class Executing(Protocol):
         """The names of the run's steps that are under way."""
 
     def send(self, event: Event, step: str | None) -> None:
-        """Take the event as it is; it goes out later."""
+        """Keep an event, as it is in this moment, until the step completes or begins to wait."""
 
     def collect(
         self, event: Event, expected: Sequence[type[Event]], buffer: str
     ) -> list[Event] | None:
-        """Put the event by, and take what was expected if it is all there."""
+        """Put an event by, and take the expected events if all are there."""
 
     async def wait(
         self,
@@ -49,7 +49,7 @@ class Executing(Protocol):
         """Wait for an event that fits."""
 
     def show(self, event: Event) -> None:
-        """Show the event to those who watch the run."""
+        """Show an event to the watchers of the run."""
 
 
 class StepContext(Context[Any]):
@@ -60,7 +60,7 @@ class StepContext(Context[Any]):
 
 
 class BehindStep(Behind):
-    """What stands behind the context of a step: its attempt, while that is under way."""
+    """The part behind the context of a step: its attempt, while that is under way."""
 
     def __init__(self, attempt: Executing, state_type: type[BaseModel]) -> None:
         self.attempt = attempt
@@ -95,7 +95,7 @@ class BehindStep(Behind):
     def collect(
         self, event: Event, expected: Sequence[type[Event]], buffer: str
     ) -> list[Event] | None:
-        """Put the event by, and take what was expected if it is all there."""
+        """Put an event by, and take the expected events if all are there."""
         attempt = self._under_way("collect_events")
         return attempt.collect(event, expected, buffer) if expected else []
 

@@ -1,4 +1,4 @@
-"""Who may start: deliveries in the order they were sent, `num_workers` at a time for each step."""
+"""Step workers: deliveries start in the order of sending, `num_workers` at a time for each step."""
 
 import heapq
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ class StepWorkers:
 
     @property
     def idle(self) -> bool:
-        """Nobody works, and nobody is about to."""
+        """True if no step works, and none is about to."""
         return not self.working and not self.queued
 
     def take(self, step: str) -> int | None:
@@ -45,8 +45,7 @@ class StepWorkers:
         return self._limits[step] + self._extra[step] - 1
 
     def ask(self, step: str, delivery: int, go: Go) -> None:
-        """Call `go` with the number of a worker of the step as soon as one is free, which it then
-        has."""
+        """Call `go` with the number of a worker of the step, once one is free."""
         worker = self.take(step)
         if worker is not None:
             go(worker)
@@ -56,7 +55,7 @@ class StepWorkers:
         heapq.heappush(self._queues[step], (delivery, self._count, go))
 
     def leave(self, step: str, worker: int) -> None:
-        """Give the worker back; the next in the queue has it."""
+        """Give a worker back, to the next delivery in the queue."""
         if worker >= self._limits[step]:
             self._extra[step] -= 1
             self.working -= 1
@@ -70,5 +69,5 @@ class StepWorkers:
             heapq.heappush(self._free[step], worker)
 
     def close(self) -> None:
-        """Nobody else starts."""
+        """Start no further delivery."""
         self._closed = True

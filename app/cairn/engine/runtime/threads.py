@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 async def in_thread(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    """Call the function in a new thread, and wait for it without holding up the event loop.
+    """Call a function in a new thread, and wait for the result in the event loop.
 
-    The threads are daemons: one that does not end must not keep the process from ending, and what
-    it was doing is still pending and will be done again. A pool's threads would be waited for.
+    The thread is a daemon: one that does not end must not keep the process from ending, and its
+    step is still pending and is executed again. The threads of a pool would be waited for.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()

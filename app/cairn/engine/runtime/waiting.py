@@ -1,4 +1,4 @@
-"""Steps that wait in their middle: they give their worker back, and have one again to go on."""
+"""Steps that wait in the middle of a delivery, without a step worker."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Waiter(Protocol):
     """An attempt whose step waits.
 
     Attributes:
-        delivery: the delivery that the step was started for.
-        worker: the number of its step worker; `None` while it has none.
-        is_over: whether the attempt has ended.
+        delivery: the delivery for which the step was started.
+        worker: the number of the step worker; `None` while the attempt has none.
+        is_over: true once the attempt has ended.
     """
 
     delivery: Delivery
@@ -26,7 +26,7 @@ class Waiter(Protocol):
     is_over: bool
 
     def goes_on(self) -> None:
-        """The step works again, and the run with it."""
+        """Take note that the step goes on."""
 
     async def give_up(self, wait: Wait) -> None:
         """Report that the time of the wait is up, and return once that is committed."""
@@ -45,10 +45,10 @@ class WaitingSteps:
         self._answers: dict[str, asyncio.Future[SealedEvent]] = {}
 
     async def answer(self, attempt: Waiter, wait: Wait) -> SealedEvent:
-        """The event that the step waits for, once it is there and a worker is free.
+        """Wait for the answer, and then for a free step worker.
 
         Raises:
-            TimeoutError: the time is up; a worker is free here too.
+            TimeoutError: the time is up; a worker is free then, too.
         """
         self._answers[wait.key] = asyncio.get_running_loop().create_future()
         try:
@@ -77,8 +77,10 @@ class WaitingSteps:
             self.rest(attempt)
 
     def wake(self, attempt: Waiter, wait: Wait) -> None:
-        """The event is there: the step goes on, once a worker is free. One that has not come as far
-        finds it when it does."""
+        """Let the step of an answered wait go on, once a worker is free.
+
+        A step that has not come as far finds the answer when it does.
+        """
         if wait.key not in self._answers:
             return
         if attempt.worker is not None:

@@ -17,7 +17,7 @@ from cairn.engine.runtime.journal import HeadMoved
 from cairn.engine.runtime.runner import Runner
 from cairn.engine.values.sealed import SealedEvent
 from cairn.store import checkpoints, claims, run_views, runs, workers
-from cairn.store.columns import now
+from cairn.store.clock import now
 from cairn.store.database import Database
 from cairn.store.facets import Filters
 from cairn.store.journal import RunJournal

@@ -10,7 +10,7 @@ from cairn.engine.core.facts import Received, Sent
 from cairn.engine.core.records import Status
 from cairn.engine.runtime.limits import Limits
 from cairn.engine.runtime.runner import Runner
-from cairn.store.columns import now
+from cairn.store.clock import now
 from cairn.store.database import Database
 from cairn.store.journal import RunJournal
 from cairn.store.run_views import RunView

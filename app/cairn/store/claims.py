@@ -14,7 +14,7 @@ from cairn.engine.core.snapshot import Snapshot
 from cairn.errors import Damaged, WorkflowNotLoaded
 from cairn.store import questions, runs, snapshots, workers
 from cairn.store.blobs import Unpacker
-from cairn.store.columns import now
+from cairn.store.clock import now
 from cairn.store.rows import UNDER_WAY
 from cairn.store.run_views import as_new
 from cairn.store.runs import Claimed, InboxMessage

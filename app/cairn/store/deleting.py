@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from cairn.engine.core.records import ENDED
 from cairn.errors import CheckpointTagged, RunUnderWay
-from cairn.store import blobs, contexts, missing
+from cairn.store import blobs, contexts, not_found
 from cairn.store.chunks import CHUNK, chunks
 from cairn.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY
 from cairn.store.tables import Deletion, Request, Run, Tag
@@ -30,7 +30,7 @@ def run(session: Session, run_id: UUID) -> None:
     """
     found = session.get(Run, run_id, with_for_update=True)
     if found is None:
-        raise missing.run(run_id)
+        raise not_found.run(run_id)
     if found.status not in ENDED:
         raise RunUnderWay(
             f"Run {run_id} is {found.status}. Wait until it has ended, or cancel it first: "

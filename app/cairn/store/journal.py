@@ -16,7 +16,7 @@ from cairn.engine.values.sealed import SealedEvent
 from cairn.store import appending, facets, questions
 from cairn.store.appending import NO_WAITS, RunCommit, RunEnding, Waits, storable
 from cairn.store.blobs import Packer
-from cairn.store.columns import now
+from cairn.store.clock import now
 from cairn.store.database import Database
 from cairn.store.facets import FacetValues
 from cairn.store.questions import Asked

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from cairn.engine.core.records import ENDED, Status
 from cairn.engine.values.sealed import SealedEvent
 from cairn.errors import Damaged
-from cairn.store import missing, pages, questions, sizes
+from cairn.store import not_found, pages, questions, sizes
 from cairn.store.blobs import Unpacker
 from cairn.store.pages import LISTED_BYTES, Page
 from cairn.store.questions import Asked
@@ -63,7 +63,7 @@ def find(session: Session, run_id: UUID) -> RunView:
     """
     run = session.get(Run, run_id)
     if run is None:
-        raise missing.run(run_id)
+        raise not_found.run(run_id)
     return _seen(session, [run], [()])[0]
 
 

@@ -20,10 +20,10 @@ from cairn.errors import (
     NothingLeftToRun,
     RunEnded,
 )
-from cairn.store import blobs, checkpoints, contexts, missing, requests, snapshots, workers
+from cairn.store import blobs, checkpoints, contexts, not_found, requests, snapshots, workers
 from cairn.store.appending import ADD_RUN, leave_states
 from cairn.store.blobs import Packer, Unpacker
-from cairn.store.columns import now
+from cairn.store.clock import now
 from cairn.store.questions import Asked
 from cairn.store.requests import Repeatable
 from cairn.store.rows import UNDER_WAY, run_row
@@ -142,7 +142,7 @@ def origin(session: Session, checkpoint_id: UUID) -> Origin:
     found = checkpoints.find(session, checkpoint_id)
     source = session.get(Run, found.run_id)
     if source is None:  # it is being deleted
-        raise missing.checkpoint(checkpoint_id)
+        raise not_found.checkpoint(checkpoint_id)
     snapshot = snapshots.at(session, found.run_id, found.seq).anew(time.time())
     if snapshot.stopped is not None:
         raise NothingLeftToRun(
@@ -174,7 +174,7 @@ def rerun(
         return made, None
     source = session.get(Run, origin.run.id, with_for_update=True)
     if source is None:
-        raise missing.checkpoint(origin.checkpoint_id)
+        raise not_found.checkpoint(origin.checkpoint_id)
     run_id = new_id()
     worker = workers.own(session)
     row = run_row(
@@ -221,7 +221,7 @@ def tell(
         return None
     run = session.get(Run, run_id, with_for_update=True)
     if run is None:
-        raise missing.run(run_id)
+        raise not_found.run(run_id)
     if run.status in ENDED:
         raise RunEnded(
             f"Run {run_id} is {run.status}, and takes no more events. "
@@ -263,7 +263,7 @@ def cancel(session: Session, run_id: UUID) -> Status:
     """
     run = session.get(Run, run_id, with_for_update=True)
     if run is None:
-        raise missing.run(run_id)
+        raise not_found.run(run_id)
     if run.status in ENDED:
         return run.status
     if run.worker_id not in (None, workers.own(session)):

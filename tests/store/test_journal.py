@@ -63,8 +63,8 @@ async def _claimed(
     assert claimed is not None
     workflow = workflow or Single()
     journal = RunJournal(database, claimed, workflow.graph.routes)
-    standing = claimed.standing
-    runner = Runner(workflow, journal, run_id, standing.snapshot, standing.head)
+    start = claimed.resume_point
+    runner = Runner(workflow, journal, run_id, start.snapshot, start.head)
     for said in claimed.unread:
         runner.tell(Received(Sent(said.event)), said.id)
     return runner, claimed

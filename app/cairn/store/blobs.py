@@ -228,7 +228,7 @@ def refer_only(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) 
     _sweep(connection, [digest for _, digest in before - wanted])
 
 
-def let_go(connection: Connection, owners: list[UUID]) -> None:
+def release(connection: Connection, owners: list[UUID]) -> None:
     """Drop the references of the owners; a blob without a reference is deleted."""
     for some in chunks(owners):
         owned = REFS.c.owner_id.in_(some)

@@ -60,7 +60,7 @@ def context(session: Session, context_id: UUID) -> None:
     _refuse_tagged(session, col(Tag.run_id).in_(select(RUNS.c.id).where(of_context)))
     remove(session, session.scalars(select(RUNS.c.id).where(of_context)).all())
     session.execute(delete(CONTEXTS).where(CONTEXTS.c.id == context_id))
-    blobs.let_go(session.connection(), [context_id])
+    blobs.release(session.connection(), [context_id])
     _forget(session, [context_id])
 
 
@@ -83,7 +83,7 @@ def emptied(session: Session, context_ids: Sequence[UUID]) -> int:
     for some in chunks(gone):
         session.execute(delete(CONTEXTS).where(CONTEXTS.c.id.in_(some)))
         _forget(session, some)
-    blobs.let_go(session.connection(), gone)
+    blobs.release(session.connection(), gone)
     return len(gone)
 
 
@@ -100,7 +100,7 @@ def sweep(session: Session) -> int | None:
     some = session.scalars(ids).all()
     session.execute(delete(CHECKPOINTS).where(CHECKPOINTS.c.id.in_(some)))
     if len(some) < CHUNK:
-        blobs.let_go(session.connection(), [run_id])
+        blobs.release(session.connection(), [run_id])
         session.execute(delete(DELETIONS).where(DELETIONS.c.run_id == run_id))
     return len(some)
 

@@ -24,11 +24,11 @@ from cairn.store import blobs, checkpoints, contexts, not_found, requests, snaps
 from cairn.store.appending import ADD_RUN, leave_states
 from cairn.store.blobs import Packer, Unpacker
 from cairn.store.clock import now
-from cairn.store.questions import Asked
+from cairn.store.questions import OpenQuestion
 from cairn.store.requests import Repeatable
 from cairn.store.rows import UNDER_WAY, run_row
-from cairn.store.run_views import RunView, as_new
-from cairn.store.snapshots import Standing
+from cairn.store.run_views import RunView, new_view
+from cairn.store.snapshots import ResumePoint
 from cairn.store.tables import Context, Message, Run
 
 
@@ -47,15 +47,15 @@ class Claimed:
     Attributes:
         run: how it stands; without its start event where it has begun before.
         is_stored: whether it is; otherwise it is stored with its first fact.
-        asked: what it was waiting for when it was written last.
+        questions: the questions that stood open when the run was written last.
         recoveries: how many workers have died driving it since its last checkpoint.
     """
 
     run: RunView
     worker: UUID
-    standing: Standing
+    resume_point: ResumePoint
     unread: list[InboxMessage]
-    asked: Sequence[Asked] = ()
+    questions: Sequence[OpenQuestion] = ()
     recoveries: int = 0
     is_stored: bool = True
 
@@ -72,8 +72,8 @@ def fresh(workflow: str, event: SealedEvent, worker: UUID) -> Claimed:
         root_run_id=run_id,
         created_at=now(),
     )
-    said = [InboxMessage(run_id, event)]
-    return Claimed(run, worker, Standing(Snapshot(), Head()), said, is_stored=False)
+    start_event = InboxMessage(run_id, event)
+    return Claimed(run, worker, ResumePoint(Snapshot(), Head()), [start_event], is_stored=False)
 
 
 def start(
@@ -192,8 +192,8 @@ def rerun(
     session.connection().execute(ADD_RUN, row)
     blobs.store(session.connection(), {run_id: origin.blobs})
     requests.remember(session, request, run_id)
-    standing = Standing(origin.snapshot, Head(origin.checkpoint_id))
-    return run_id, Claimed(as_new(Run(**row), origin.start_event), worker, standing, [])
+    resume_point = ResumePoint(origin.snapshot, Head(origin.checkpoint_id))
+    return run_id, Claimed(new_view(Run(**row), origin.start_event), worker, resume_point, [])
 
 
 def tell(
@@ -230,12 +230,12 @@ def tell(
     if run.status == "waiting" and not graph.routes[event.type].starts:
         _check_wanted(session, run, event.type, graph)
     packer = Packer()
-    said = InboxMessage(new_id(), event)
-    session.add(Message(id=said.id, run_id=run_id, event=packer.event(event)))
+    message = InboxMessage(new_id(), event)
+    session.add(Message(id=message.id, run_id=run_id, event=packer.event(event)))
     session.flush()
     blobs.store(session.connection(), {run_id: packer.gathered()})
     requests.remember(session, request, run_id)
-    return said
+    return message
 
 
 def _check_wanted(session: Session, run: Run, event_type: str, graph: Graph) -> None:

@@ -166,7 +166,7 @@ class Service:
         if workflow is None or not run.waiting_for:
             return run
         kind_of = workflow.graph.event_type
-        asked = [replace(it, kind=kind_of(it.event_type)) for it in run.waiting_for]
+        asked = [replace(it, answer_type=kind_of(it.event_type)) for it in run.waiting_for]
         return replace(run, waiting_for=asked)
 
     async def runs(

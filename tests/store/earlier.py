@@ -39,6 +39,8 @@ def _typed(column: sa.Column[Any], value: Any) -> Any:
     """The value as the database's driver wants it."""
     if isinstance(value, dict):
         return base64.b64decode(value["b64"])
+    if isinstance(value, str) and isinstance(column.type, sa.LargeBinary):
+        return bytes.fromhex(value)
     if value is not None and isinstance(column.type, sa.DateTime):
         return datetime.fromisoformat(value).replace(tzinfo=UTC)
     if value is not None and isinstance(column.type, sa.Uuid):

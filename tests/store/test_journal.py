@@ -17,7 +17,7 @@ from cairn.engine.runtime.journal import HeadMoved
 from cairn.engine.runtime.runner import Runner
 from cairn.engine.values.sealed import SealedEvent
 from cairn.store import checkpoints, claims, run_views, runs, workers
-from cairn.store.columns import now
+from cairn.store.clock import now
 from cairn.store.database import Database
 from cairn.store.facets import Filters
 from cairn.store.journal import RunJournal
@@ -63,8 +63,8 @@ async def _claimed(
     assert claimed is not None
     workflow = workflow or Single()
     journal = RunJournal(database, claimed, workflow.graph.routes)
-    standing = claimed.standing
-    runner = Runner(workflow, journal, run_id, standing.snapshot, standing.head)
+    start = claimed.resume_point
+    runner = Runner(workflow, journal, run_id, start.snapshot, start.head)
     for said in claimed.unread:
         runner.tell(Received(Sent(said.event)), said.id)
     return runner, claimed

@@ -16,7 +16,7 @@ from cairn.engine.language.ctx_state import ctx_state, shown
 from cairn.engine.values.extended_json import plain
 from cairn.engine.values.sealed import SealedEvent
 from cairn.store.checkpoints import CheckpointDetail, CheckpointSummary
-from cairn.store.questions import Asked
+from cairn.store.questions import OpenQuestion
 from cairn.store.run_views import RunView
 
 T = TypeVar("T")
@@ -186,11 +186,11 @@ class WaitingOut(BaseModel):
     deadline: datetime | None = Field(description="When the run goes on without it, if it does.")
 
     @classmethod
-    def of(cls, awaited: Asked) -> "WaitingOut":
+    def of(cls, awaited: OpenQuestion) -> "WaitingOut":
         """The model of an event that a run waits for."""
         return cls(
             type=awaited.event_type,
-            schema=None if awaited.kind is None else _schema(awaited.kind),
+            schema=None if awaited.answer_type is None else _schema(awaited.answer_type),
             question=None if awaited.question is None else EventOut.of(awaited.question),
             requirements=plain(dict(awaited.requirements)),
             since=awaited.since,

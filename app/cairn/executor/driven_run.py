@@ -178,7 +178,7 @@ class DrivenRun:
         if self._claimed is not None and self._claimed.worker == own:
             return self._claimed.run if self._claimed.run.start_event is not None else None
         if self._under_way is not None and self._under_way.journal.worker == own:
-            return self._under_way.journal.seen
+            return self._under_way.journal.view
         return None
 
     def step_of(self, task: "asyncio.Task[object]") -> str | None:
@@ -242,7 +242,7 @@ class DrivenRun:
         """Follow the run's status after a commit."""
         slot.follow(status)
         if status == "waiting" and self._under_way is not None:
-            self._shared.notifier.notify(self.id, self._under_way.journal.seen)
+            self._shared.notifier.notify(self.id, self._under_way.journal.view)
         if not self._stored.done():
             self._stored.set_result(None)
 
@@ -258,7 +258,7 @@ class DrivenRun:
                 status=status,
                 exc_info=end.error,
             )
-        self._shared.notifier.notify(self.id, journal.seen)
+        self._shared.notifier.notify(self.id, journal.view)
         if journal.following is not None:
             self._shared.wake(journal.following, self.workflow)
 

@@ -14,7 +14,7 @@ from cairn.executor.worker import Worker
 from cairn.store import claims, run_views, workers
 from cairn.store.claims import Found
 from cairn.store.database import Database
-from cairn.store.run_views import Stand
+from cairn.store.run_views import Position
 from cairn.store.tables import Worker as Row
 
 log = structlog.get_logger(__name__)
@@ -33,8 +33,8 @@ class Poller:
         self._worker = worker
         self._notifier = notifier
         self._lease_seconds = lease_seconds
-        self._seen: dict[UUID, tuple[int, float]] = {}  # beats, and since when
-        self._stood: dict[UUID, Stand] = {}  # the runs that are waited for, at the last round
+        self._beats: dict[UUID, tuple[int, float]] = {}  # beats, and since when
+        self._positions: dict[UUID, Position] = {}  # of awaited runs, at the last round
         self._offered: set[UUID] = set()  # runs that keep events, and were woken for them
         self._trust = 1  # how many of them may be begun at once
         self._begun: dict[UUID, float] = {}  # runs that are suspected, and when
@@ -67,7 +67,7 @@ class Poller:
         own = self._database.worker
         assert own is not None
         others = await self._database.read(workers.others, own)
-        self._seen = {other.id: self._sight(other) for other in others}
+        self._beats = {other.id: self._sight(other) for other in others}
         for other in others:
             if self._is_dead(other) and await self._database.write(
                 workers.declare_dead, other.id, other.beats
@@ -121,9 +121,9 @@ class Poller:
     async def _ring(self) -> None:
         """Wake who waits for a run that is not driven here, and that has moved."""
         elsewhere = [it for it in self._notifier.expected if not self._worker.drives(it)]
-        stand = await self._database.read(run_views.stands, elsewhere) if elsewhere else {}
-        moved = [it for it, now in stand.items() if self._stood.get(it) != now]
-        self._stood = stand
+        positions = await self._database.read(run_views.positions, elsewhere) if elsewhere else {}
+        moved = [it for it, now in positions.items() if self._positions.get(it) != now]
+        self._positions = positions
         for run in await self._database.read(run_views.several, moved) if moved else ():
             self._notifier.notify(run.id, run)
 
@@ -140,13 +140,13 @@ class Poller:
         Nobody's clock is compared with another's: what counts is how long it has been seen to
         stand still from here.
         """
-        _, since = self._seen[other.id]
+        _, since = self._beats[other.id]
         is_here = other.host == workers.host()
         stands_still = time.monotonic() - since >= self._lease_seconds
         return stands_still or (is_here and not _is_running(other.pid))
 
     def _sight(self, other: Row) -> tuple[int, float]:
-        beats, since = self._seen.get(other.id, (None, 0.0))
+        beats, since = self._beats.get(other.id, (None, 0.0))
         return other.beats, since if beats == other.beats else time.monotonic()
 
 

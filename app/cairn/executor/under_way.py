@@ -10,7 +10,7 @@ from cairn.engine.core.facts import Received, Sent
 from cairn.engine.core.records import Status
 from cairn.engine.runtime.limits import Limits
 from cairn.engine.runtime.runner import Runner
-from cairn.store.columns import now
+from cairn.store.clock import now
 from cairn.store.database import Database
 from cairn.store.journal import RunJournal
 from cairn.store.run_views import RunView
@@ -55,14 +55,14 @@ def under_way(
         limits: the bounds of a run whose workflow sets none.
         committed: called with the run's status after each commit.
     """
-    standing = claimed.standing.renamed(workflow.graph.renamed)
-    if standing is not claimed.standing:
-        claimed = replace(claimed, standing=standing)
+    start = claimed.resume_point.renamed(workflow.graph.renamed)
+    if start is not claimed.resume_point:
+        claimed = replace(claimed, resume_point=start)
     limits = limits.or_of(workflow)
     end = _latest_end(claimed.run, limits)
     journal = RunJournal(database, claimed, workflow.graph.routes, committed, end)
     left = None if end is None else (end - now()).total_seconds()
-    snapshot, head = standing.snapshot, standing.head
+    snapshot, head = start.snapshot, start.head
     runner = Runner(workflow, journal, claimed.run.id, snapshot, head, None, limits, left)
     return UnderWay(journal, runner)
 

@@ -44,7 +44,7 @@ ADD_AND_BEAT = insert(CHECKPOINTS).from_select(
         BEAT.where(IS_OWN).returning(WORKERS.c.id).cte("beat")
     ),
 )
-HEARD = delete(MESSAGES).where(MESSAGES.c.id == bindparam("heard"))
+DELETE_READ = delete(MESSAGES).where(MESSAGES.c.id == bindparam("message"))
 MOVE = (
     update(RUNS)
     .where(RUNS.c.id == bindparam("run"), RUNS.c.worker_id == bindparam("own"))
@@ -95,7 +95,7 @@ class Waits(NamedTuple):
     """What is written of a run that waits."""
 
     until: datetime | None = None
-    asked: bytes | None = None
+    questions: bytes | None = None
     keeps_events: bool = False
 
 
@@ -109,7 +109,7 @@ class RunCommit:
     run: RunView
     worker: UUID
     rows: list[dict[str, Any]]
-    heard: list[UUID]
+    read: list[UUID]  # the messages that have become a checkpoint
     facets: list[FacetValues]
     blobs: dict[bytes, bytes]
     status: Status
@@ -130,11 +130,11 @@ class RunCommit:
     def is_only_a_checkpoint(self) -> bool:
         """Whether there is one row to insert, and nothing else to do."""
         return len(self.rows) == 1 and not (
-            self.heard or self.facets or self.blobs or self.has_changed or self.start_event
+            self.read or self.facets or self.blobs or self.has_changed or self.start_event
         )
 
 
-def by_itself(connection: Connection, worker: UUID, beats: int, facts: RunCommit) -> bool:
+def by_itself(connection: Connection, worker: UUID, beats: int, commit: RunCommit) -> bool:
     """Commit one checkpoint, and beat, by a single statement: a step of a run that goes on alone
     takes PostgreSQL half as long as with a transaction of four. SQLite knows no such statement.
 
@@ -144,14 +144,14 @@ def by_itself(connection: Connection, worker: UUID, beats: int, facts: RunCommit
     Returns:
         Whether it did; otherwise nothing is written.
     """
-    if facts.worker != worker or connection.dialect.name != "postgresql":
+    if commit.worker != worker or connection.dialect.name != "postgresql":
         return False
-    row = facts.rows[0] | {"beaten": beats}
+    row = commit.rows[0] | {"beaten": beats}
     return statements.execute(connection, ADD_AND_BEAT, [row]) == 1
 
 
 def append(
-    connection: Connection, worker: UUID | None, facts: Sequence[RunCommit]
+    connection: Connection, worker: UUID | None, commits: Sequence[RunCommit]
 ) -> list[UUID | HeadMoved | None]:
     """Commit facts of several runs, each a run's that the worker drives.
 
@@ -161,27 +161,27 @@ def append(
     Raises:
         HeadMoved: nothing was written, since one of the runs is not the worker's, or has moved on.
     """
-    ours = [it for it in facts if it.worker == worker]
-    new = [it for it in ours if it.start_event is not None]
+    ours = [commit for commit in commits if commit.worker == worker]
+    new = [commit for commit in ours if commit.start_event is not None]
     if new:
-        statements.insert(connection, ADD_CONTEXT, [_context(it) for it in new])
-        statements.insert(connection, ADD_RUN, [_new_run(it) for it in new])
-    facets.store(connection, {values for it in ours for values in it.facets})
+        statements.insert(connection, ADD_CONTEXT, [_context(commit) for commit in new])
+        statements.insert(connection, ADD_RUN, [_new_run(commit) for commit in new])
+    facets.store(connection, {values for commit in ours for values in commit.facets})
     blobs.store(connection, _owned(ours))
     _add_checkpoints(connection, ours)
-    heard = [{"heard": message} for it in ours for message in it.heard]
-    if heard:
-        statements.execute(connection, HEARD, heard)
+    read = [{"message": message} for commit in ours for message in commit.read]
+    if read:
+        statements.execute(connection, DELETE_READ, read)
     _update_runs(connection, ours)
-    ended = {it.run.context_id for it in ours if it.end is not None}
+    ended = {commit.run.context_id for commit in ours if commit.end is not None}
     following = _hand_on(connection, worker, ended) if worker is not None else {}
     return [
-        following.get(it.run.context_id) if it.worker == worker else HeadMoved(_LOST)
-        for it in facts
+        following.get(commit.run.context_id) if commit.worker == worker else HeadMoved(_LOST)
+        for commit in commits
     ]
 
 
-def _add_checkpoints(connection: Connection, facts: Sequence[RunCommit]) -> None:
+def _add_checkpoints(connection: Connection, commits: Sequence[RunCommit]) -> None:
     """Insert the checkpoints, if all the runs are the worker's: it may have lost one, and not know
     it yet.
 
@@ -190,17 +190,20 @@ def _add_checkpoints(connection: Connection, facts: Sequence[RunCommit]) -> None
     counted by one query of an index, which costs a step of 64 runs at once some 3 %; a condition
     within each INSERT costs 5 %. Runs whose rows are updated as well are counted there.
     """
-    rows = [row for it in facts for row in it.rows]
+    rows = [row for commit in commits for row in commit.rows]
     if not rows:
         return
-    asked = [it.run.id for it in facts if not it.has_changed and it.start_event is None]
-    if asked:
-        counts = statements.look_up(connection, OWN, RUNS.c.id, asked, worker=facts[0].worker)
-        _all_own(sum(number for (number,) in counts), asked)
+    untouched = [
+        commit.run.id for commit in commits if not commit.has_changed and commit.start_event is None
+    ]
+    if untouched:
+        worker = commits[0].worker
+        counts = statements.look_up(connection, OWN, RUNS.c.id, untouched, worker=worker)
+        _all_own(sum(number for (number,) in counts), untouched)
     try:
         statements.insert(connection, ADD, rows)
     except IntegrityError as error:
-        raise HeadMoved(f"Run {facts[0].run.id} has moved on.") from error
+        raise HeadMoved(f"Run {commits[0].run.id} has moved on.") from error
 
 
 def _all_own(number: int, wanted: Sequence[object]) -> None:
@@ -208,72 +211,76 @@ def _all_own(number: int, wanted: Sequence[object]) -> None:
         raise HeadMoved(_LOST)
 
 
-def _owned(facts: Iterable[RunCommit]) -> dict[UUID, dict[bytes, bytes]]:
+def _owned(commits: Iterable[RunCommit]) -> dict[UUID, dict[bytes, bytes]]:
     owned: dict[UUID, dict[bytes, bytes]] = {}
-    for it in facts:
-        if it.blobs:
-            owned.setdefault(it.run.id, {}).update(it.blobs)
+    for commit in commits:
+        if commit.blobs:
+            owned.setdefault(commit.run.id, {}).update(commit.blobs)
     return owned
 
 
-def _update_runs(connection: Connection, facts: Iterable[RunCommit]) -> None:
+def _update_runs(connection: Connection, commits: Iterable[RunCommit]) -> None:
     """Write how the runs stand now, and what those that have ended leave; in the order of their
     ids, since two transactions that take rows in different orders can lock each other out."""
-    changed = sorted((it for it in facts if it.has_changed), key=lambda it: it.run.id)
-    moved = [_standing(it) for it in changed if it.end is None and it.start_event is None]
+    changed = [commit for commit in commits if commit.has_changed]
+    changed.sort(key=lambda commit: commit.run.id)
+    moved = [
+        _status(commit) for commit in changed if commit.end is None and commit.start_event is None
+    ]
     if moved:
         _all_own(statements.execute(connection, MOVE, moved), moved)
-    ended = [(it, it.end) for it in changed if it.end is not None]
+    ended = [(commit, commit.end) for commit in changed if commit.end is not None]
     if ended:
-        rows = [_standing(it) | _ending(it, end) for it, end in ended]
+        rows = [_status(commit) | _ending(commit, end) for commit, end in ended]
         _all_own(statements.execute(connection, FINISH, rows), rows)
-        leave_states(connection, {it.run.context_id: end.state for it, end in ended})
+        leave_states(connection, {commit.run.context_id: end.state for commit, end in ended})
 
 
 def leave_states(connection: Connection, states: Mapping[UUID, bytes]) -> None:
     """The contexts stand where the runs that have ended leave them."""
     rows = [{"context": context, "left": state} for context, state in sorted(states.items())]
     statements.execute(connection, LEAVE, rows)
-    blobs.refer_only(connection, {it: blobs.digests_in([state]) for it, state in states.items()})
+    digests = {context: blobs.digests_in([state]) for context, state in states.items()}
+    blobs.refer_only(connection, digests)
 
 
-def _context(facts: RunCommit) -> dict[str, Any]:
-    run = facts.run
+def _context(commit: RunCommit) -> dict[str, Any]:
+    run = commit.run
     moment = run.created_at
     return {"id": run.context_id, "workflow": run.workflow, "state": None, "created_at": moment}
 
 
-def _new_run(facts: RunCommit) -> dict[str, Any]:
-    run = facts.run
+def _new_run(commit: RunCommit) -> dict[str, Any]:
+    run = commit.run
     return run_row(
         run.id,
         run.workflow,
         run.context_id,
-        facts.start_event,
-        facts.worker,
+        commit.start_event,
+        commit.worker,
         run.created_at,
-        status=facts.status,
-        started_at=facts.began,
+        status=commit.status,
+        started_at=commit.began,
     )
 
 
-def _standing(facts: RunCommit) -> dict[str, Any]:
+def _status(commit: RunCommit) -> dict[str, Any]:
     return {
-        "run": facts.run.id,
-        "own": facts.worker,
-        "now": facts.status,
-        "began": facts.began,
-        "died": facts.recoveries,
-        "wakes": facts.waits.until,
-        "waits": facts.waits.asked,
-        "keeps": facts.waits.keeps_events,
+        "run": commit.run.id,
+        "own": commit.worker,
+        "now": commit.status,
+        "began": commit.began,
+        "died": commit.recoveries,
+        "wakes": commit.waits.until,
+        "waits": commit.waits.questions,
+        "keeps": commit.waits.keeps_events,
     }
 
 
-def _ending(facts: RunCommit, end: RunEnding) -> dict[str, Any]:
+def _ending(commit: RunCommit, end: RunEnding) -> dict[str, Any]:
     failure = end.failure
     return {
-        "ended": facts.moment,
+        "ended": commit.moment,
         "stop": end.stop_event,
         "type": None if failure is None else failure.type,
         "message": None if failure is None else storable(failure.message),

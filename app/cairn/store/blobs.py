@@ -4,6 +4,7 @@ A value of the state that is long and made of long parts is kept part by part: a
 something is added refers to the same blobs, and to one more.
 """
 
+import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -23,7 +24,6 @@ from cairn.engine.values.sealed import SealedEvent
 from cairn.errors import Damaged
 from cairn.store import statements
 from cairn.store.chunks import chunks
-from cairn.store.columns import digest_of
 from cairn.store.tables import Blob, BlobRef
 
 INLINE_BYTES = 300
@@ -228,7 +228,7 @@ def refer_only(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) 
     _sweep(connection, [digest for _, digest in before - wanted])
 
 
-def let_go(connection: Connection, owners: list[UUID]) -> None:
+def release(connection: Connection, owners: list[UUID]) -> None:
     """Drop the references of the owners; a blob without a reference is deleted."""
     for some in chunks(owners):
         owned = REFS.c.owner_id.in_(some)
@@ -262,6 +262,11 @@ def _contents(session: Session, digests: list[bytes]) -> dict[bytes, bytes]:
             if digest_of(content) == digest:  # else it is missed, where it is needed
                 found[digest] = content
     return found
+
+
+def digest_of(content: bytes) -> bytes:
+    """The SHA-256 of the bytes: equal digests mean equal bytes."""
+    return hashlib.sha256(content).digest()
 
 
 @cache

@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from cairn.engine.core.snapshot import Delta, Snapshot
 from cairn.engine.values.sealed import SealedEvent
-from cairn.store import contexts, facets, missing, pages, sizes, snapshots, tags
+from cairn.store import contexts, facets, not_found, pages, sizes, snapshots, tags
 from cairn.store.blobs import Unpacker
 from cairn.store.facets import Filters
 from cairn.store.pages import Page
@@ -75,7 +75,7 @@ def of_run(
     """
     run = session.get(Run, run_id)
     if run is None:
-        raise missing.run(run_id)
+        raise not_found.run(run_id)
     order = col(Checkpoint.seq)
     which = [col(Checkpoint.run_id) == run_id]
     if after is not None:
@@ -135,7 +135,7 @@ def summary(
     rows = session.execute(query.where(col(Checkpoint.id) == checkpoint_id)).all()
     for listed in _listed(session, rows):
         return listed
-    raise missing.checkpoint(checkpoint_id)
+    raise not_found.checkpoint(checkpoint_id)
 
 
 def find(session: Session, checkpoint_id: UUID) -> Checkpoint:
@@ -146,7 +146,7 @@ def find(session: Session, checkpoint_id: UUID) -> Checkpoint:
     """
     row = session.get(Checkpoint, checkpoint_id)
     if row is None or session.get(Run, row.run_id) is None:  # or it is being deleted
-        raise missing.checkpoint(checkpoint_id)
+        raise not_found.checkpoint(checkpoint_id)
     return row
 
 

@@ -14,16 +14,16 @@ from cairn.engine.core.snapshot import Snapshot
 from cairn.errors import Damaged, WorkflowNotLoaded
 from cairn.store import questions, runs, snapshots, workers
 from cairn.store.blobs import Unpacker
-from cairn.store.columns import now
+from cairn.store.clock import now
 from cairn.store.rows import UNDER_WAY
-from cairn.store.run_views import as_new
+from cairn.store.run_views import new_view
 from cairn.store.runs import Claimed, InboxMessage
 from cairn.store.tables import INNOCENT, KEEPING, SUSPECTED, UNFINISHED, Message, Run
 
 log = structlog.get_logger(__name__)
 
 # In so many words: SQLite looks into a part of an index only where it is asked for that very part.
-NOBODYS = text(f"runs.worker_id IS NULL AND runs.{UNFINISHED}")
+ORPHANED = text(f"runs.worker_id IS NULL AND runs.{UNFINISHED}")
 GOES_ON = text("runs.status IN ('queued', 'running')")
 WAKES = text("runs.wakes_at IS NOT NULL")
 
@@ -71,21 +71,22 @@ def claim(
         return None
     session.add(run)
     try:
-        standing = snapshots.start(session, run)
-        has_begun = standing.head.checkpoint is not None
-        said = unread(session, run, heard=has_begun)
-        asked = questions.read(session, run.waiting_for)
+        resume_point = snapshots.start(session, run)
+        has_begun = resume_point.head.checkpoint is not None
+        messages = unread(session, run, with_start_event=not has_begun)
+        open_questions = questions.read(session, run.waiting_for)
     except Damaged as damage:
         runs.end(session, run, "failed", type(damage).__name__, str(damage))
         return None
     if run.recoveries > max_recoveries:
-        _give_up(session, run, standing.snapshot)
+        _give_up(session, run, resume_point.snapshot)
         return None
-    # Before any step of it starts: whoever buries this worker must know that the run went on.
+    # Before any step of the run starts: should this worker be declared dead, a run that was going
+    # on is counted.
     run.worker_id, run.status, run.started_at = worker, "running", run.started_at or now()
     run.wakes_at = None
-    seen = as_new(run, None if has_begun else said[0].event)
-    return Claimed(seen, worker, standing, said, asked, run.recoveries)
+    view = new_view(run, None if has_begun else messages[0].event)
+    return Claimed(view, worker, resume_point, messages, open_questions, run.recoveries)
 
 
 def _give_up(session: Session, run: Run, snapshot: Snapshot) -> None:
@@ -104,18 +105,19 @@ def _give_up(session: Session, run: Run, snapshot: Snapshot) -> None:
     runs.leave(session, run, snapshot)
 
 
-def unread(session: Session, run: Run, *, heard: bool = True) -> list[InboxMessage]:
-    """What has been said to the run and has not become a checkpoint, in order.
+def unread(session: Session, run: Run, *, with_start_event: bool = False) -> list[InboxMessage]:
+    """The messages to the run that have not become a checkpoint, in order.
 
     Args:
-        heard: whether the run has anything behind it, such as its start event.
+        with_start_event: whether the run's start event comes first, as a message.
     """
-    messages = session.exec(
+    rows = session.exec(
         select(Message).where(Message.run_id == run.id).order_by(col(Message.id))
     ).all()
-    unpacker = Unpacker(session, (run.start_event, *(message.event for message in messages)))
-    said = [] if heard else [InboxMessage(run.id, unpacker.event(run.start_event))]
-    return said + [InboxMessage(message.id, unpacker.event(message.event)) for message in messages]
+    unpacker = Unpacker(session, (run.start_event, *(row.event for row in rows)))
+    events = [(run.id, run.start_event)] if with_start_event else []
+    events += [(row.id, row.event) for row in rows]
+    return [InboxMessage(id_, unpacker.event(event)) for id_, event in events]
 
 
 def orphaned(session: Session, loaded: Collection[str], worker: UUID | None = None) -> list[Found]:
@@ -135,13 +137,15 @@ def orphaned(session: Session, loaded: Collection[str], worker: UUID | None = No
     )
     waits_its_turn = and_(col(Run.started_at).is_(None), col(Run.base).is_(None), is_before)
     query = select(Run.id, Run.workflow).where(_is_of(loaded)).limit(AT_ONCE)
-    free = query.where(NOBODYS).order_by(col(Run.id))
+    free = query.where(ORPHANED).order_by(col(Run.id))
     going = free.where(GOES_ON, ~waits_its_turn, Run.recoveries <= INNOCENT)
     mine = or_(col(Run.worker_id).is_(None), Run.worker_id == worker)
     due = query.where(WAKES, col(Run.wakes_at) <= now(), mine).order_by(col(Run.wakes_at))
     to_end = free.where(text("runs.is_to_cancel"))
-    told = free.where(Run.status == "waiting", col(Run.id).in_(select(Message.run_id)))
-    found = (Found(*row) for some in (going, due, told, to_end) for row in session.exec(some))
+    with_message = free.where(Run.status == "waiting", col(Run.id).in_(select(Message.run_id)))
+    found = (
+        Found(*row) for some in (going, due, with_message, to_end) for row in session.exec(some)
+    )
     return list(dict.fromkeys(found))
 
 
@@ -149,7 +153,7 @@ def keeping(session: Session, loaded: Collection[str]) -> list[Found]:
     """The runs that wait, that nobody drives, and that hold events that no step took: there may be
     a step for them in the code that is loaded now."""
     query = select(Run.id, Run.workflow).where(KEEPING, _is_of(loaded))
-    return [Found(*it) for it in session.exec(query.order_by(col(Run.id)))]
+    return [Found(*row) for row in session.exec(query.order_by(col(Run.id)))]
 
 
 def suspects(session: Session, worker: UUID | None, loaded: Collection[str]) -> list[Found]:
@@ -162,16 +166,21 @@ def suspects(session: Session, worker: UUID | None, loaded: Collection[str]) -> 
         worker: whose runs that go on; `None` for those that nobody drives.
     """
     driven = and_(Run.worker_id == worker, Run.status == "running")
-    mine = driven if worker is not None else and_(NOBODYS, _is_of(loaded))
+    mine = driven if worker is not None else and_(ORPHANED, _is_of(loaded))
     query = select(Run.id, Run.workflow, Run.recoveries).where(SUSPECTED, mine).limit(AT_ONCE)
     found = session.exec(query.order_by(col(Run.recoveries).desc())).all()
-    ordered = sorted(found, key=lambda it: (-it[2], it[0].int * (1 if it[2] % 2 == 0 else -1)))
+    ordered = sorted(found, key=_suspicion)
     return [Found(id_, workflow) for id_, workflow, _ in ordered]
+
+
+def _suspicion(suspect: tuple[UUID, str, int]) -> tuple[int, int]:
+    id_, _, recoveries = suspect
+    return -recoveries, id_.int if recoveries % 2 == 0 else -id_.int
 
 
 def unknown(session: Session, loaded: Collection[str]) -> list[str]:
     """The workflows of runs that nobody drives, and nobody can: they are not loaded."""
-    query = select(Run.workflow).where(NOBODYS, ~_is_of(loaded))
+    query = select(Run.workflow).where(ORPHANED, ~_is_of(loaded))
     return sorted(session.exec(query.distinct()))
 
 

@@ -1,6 +1,5 @@
 """Types of columns: what the two kinds of database keep in different ways."""
 
-import hashlib
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -61,13 +60,3 @@ class UtcTime(TypeDecorator[datetime]):
         if isinstance(value, datetime):
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         return value
-
-
-def now() -> datetime:
-    """The present moment, in UTC."""
-    return datetime.now(UTC)
-
-
-def digest_of(content: bytes) -> bytes:
-    """What tells bytes from all others: their SHA-256."""
-    return hashlib.sha256(content).digest()

@@ -143,7 +143,7 @@ def described(error: DBAPIError) -> str:
     return _known(error) or " ".join(str(error.orig).split())
 
 
-def told(error: DBAPIError) -> str:
+def described_for_clients(error: DBAPIError) -> str:
     """What is wrong with the database, for anybody."""
     return _known(error) or "the log tells why"
 

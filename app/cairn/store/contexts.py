@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from cairn.engine.ids import new_id
-from cairn.store import missing, requests
+from cairn.store import not_found, requests
 from cairn.store.requests import Repeatable
 from cairn.store.tables import Context
 
@@ -31,7 +31,7 @@ def claim(session: Session, context_id: UUID) -> Context:
     """
     context = session.get(Context, context_id, with_for_update=True)
     if context is None:
-        raise missing.context(context_id)
+        raise not_found.context(context_id)
     return context
 
 
@@ -43,5 +43,5 @@ def find(session: Session, context_id: UUID) -> Context:
     """
     context = session.get(Context, context_id)
     if context is None:
-        raise missing.context(context_id)
+        raise not_found.context(context_id)
     return context

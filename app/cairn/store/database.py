@@ -12,7 +12,14 @@ from sqlmodel import Session, select
 
 from cairn.errors import Unavailable
 from cairn.store import migrations
-from cairn.store.connecting import checked, connected, described, is_out_of_reach, told, unusable
+from cairn.store.connecting import (
+    checked,
+    connected,
+    described,
+    described_for_clients,
+    is_out_of_reach,
+    unusable,
+)
 from cairn.store.tables import Run
 from cairn.store.writer import ByItself, Function, Item, Work, Writer, alone
 
@@ -130,7 +137,7 @@ class Database:
             if is_out_of_reach(error):
                 if self._writer.trouble is None:  # else it has said so
                     log.warning("the database is out of reach", trouble=described(error))
-                raise _out_of_reach(told(error)) from error
+                raise _out_of_reach(described_for_clients(error)) from error
             raise
 
     async def write(

@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from cairn.engine.core.records import ENDED
 from cairn.errors import CheckpointTagged, RunUnderWay
-from cairn.store import blobs, contexts, missing
+from cairn.store import blobs, contexts, not_found
 from cairn.store.chunks import CHUNK, chunks
 from cairn.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY
 from cairn.store.tables import Deletion, Request, Run, Tag
@@ -30,7 +30,7 @@ def run(session: Session, run_id: UUID) -> None:
     """
     found = session.get(Run, run_id, with_for_update=True)
     if found is None:
-        raise missing.run(run_id)
+        raise not_found.run(run_id)
     if found.status not in ENDED:
         raise RunUnderWay(
             f"Run {run_id} is {found.status}. Wait until it has ended, or cancel it first: "
@@ -60,7 +60,7 @@ def context(session: Session, context_id: UUID) -> None:
     _refuse_tagged(session, col(Tag.run_id).in_(select(RUNS.c.id).where(of_context)))
     remove(session, session.scalars(select(RUNS.c.id).where(of_context)).all())
     session.execute(delete(CONTEXTS).where(CONTEXTS.c.id == context_id))
-    blobs.let_go(session.connection(), [context_id])
+    blobs.release(session.connection(), [context_id])
     _forget(session, [context_id])
 
 
@@ -83,7 +83,7 @@ def emptied(session: Session, context_ids: Sequence[UUID]) -> int:
     for some in chunks(gone):
         session.execute(delete(CONTEXTS).where(CONTEXTS.c.id.in_(some)))
         _forget(session, some)
-    blobs.let_go(session.connection(), gone)
+    blobs.release(session.connection(), gone)
     return len(gone)
 
 
@@ -100,7 +100,7 @@ def sweep(session: Session) -> int | None:
     some = session.scalars(ids).all()
     session.execute(delete(CHECKPOINTS).where(CHECKPOINTS.c.id.in_(some)))
     if len(some) < CHUNK:
-        blobs.let_go(session.connection(), [run_id])
+        blobs.release(session.connection(), [run_id])
         session.execute(delete(DELETIONS).where(DELETIONS.c.run_id == run_id))
     return len(some)
 

@@ -16,10 +16,10 @@ from cairn.engine.values.sealed import SealedEvent
 from cairn.store import appending, facets, questions
 from cairn.store.appending import NO_WAITS, RunCommit, RunEnding, Waits, storable
 from cairn.store.blobs import Packer
-from cairn.store.columns import now
+from cairn.store.clock import now
 from cairn.store.database import Database
 from cairn.store.facets import FacetValues
-from cairn.store.questions import Asked
+from cairn.store.questions import OpenQuestion
 from cairn.store.run_views import Error, RunView
 from cairn.store.runs import Claimed
 
@@ -57,23 +57,23 @@ class RunJournal:
         self.following: UUID | None = None
         self._database = database
         self._run = claimed.run
-        self._snapshot = claimed.standing.snapshot
-        self._newest = claimed.standing.head.checkpoint
+        self._snapshot = claimed.resume_point.snapshot
+        self._newest = claimed.resume_point.head.checkpoint
         self._status = claimed.run.status
         self._began = claimed.run.started_at
         self._is_stored = claimed.is_stored
         self._recoveries = claimed.recoveries
-        self._asked = {it.key: it.since for it in claimed.asked}
-        self._waiting_for: Sequence[Asked] = ()
+        self._open_since = {each.key: each.since for each in claimed.questions}
+        self._waiting_for: Sequence[OpenQuestion] = ()
         self._routes = routes
         self._end_at = end
         self._report = report
         self._count = 0
         self._ended: tuple[datetime, SealedEvent | None, Failure | None] | None = None
         self._packer = Packer()
-        self._must_be_whole = claimed.standing.is_changed
-        self._whole_bytes = claimed.standing.whole_bytes  # when one was last looked at
-        self._delta_bytes = claimed.standing.delta_bytes  # since the last one
+        self._must_be_whole = claimed.resume_point.is_changed
+        self._whole_bytes = claimed.resume_point.whole_bytes  # when one was last looked at
+        self._delta_bytes = claimed.resume_point.delta_bytes  # since the last one
 
     def append(
         self, records: Sequence[Record], status: Status, failure: Failure | None = None
@@ -90,29 +90,29 @@ class RunJournal:
         """
         if records:
             self._snapshot = records[-1].snapshot
-        facts = self._facts(records, status, failure)
+        commit = self._commit(records, status, failure)
         return self._database.commit(
             appending.append,
-            facts,
-            facts.weight,
+            commit,
+            commit.weight,
             # A client still waits to hear that its new run is accepted.
             is_patient=self._is_stored,
-            by_itself=appending.by_itself if facts.is_only_a_checkpoint else None,
-            committed=partial(self._appended, facts, failure),
+            by_itself=appending.by_itself if commit.is_only_a_checkpoint else None,
+            committed=partial(self._appended, commit, failure),
         )
 
-    def _appended(self, facts: RunCommit, failure: Failure | None, following: UUID | None) -> None:
+    def _appended(self, commit: RunCommit, failure: Failure | None, following: UUID | None) -> None:
         """Take note of a commit, before the run moves on: the next facts build on this."""
         self.following = following
-        self._status, self._is_stored = facts.status, True
-        self._recoveries = facts.recoveries
-        self._packer.stored(facts.blobs)
-        self._database.facets.update((it, facets.id_of(it)) for it in facts.facets)
-        self._count += len(facts.rows)
-        self._began = facts.began
-        if facts.end is not None:
-            self._ended = facts.moment, self._snapshot.stopped, failure
-        self._report(facts.status)
+        self._status, self._is_stored = commit.status, True
+        self._recoveries = commit.recoveries
+        self._packer.stored(commit.blobs)
+        self._database.facets.update((each, facets.id_of(each)) for each in commit.facets)
+        self._count += len(commit.rows)
+        self._began = commit.began
+        if commit.end is not None:
+            self._ended = commit.moment, self._snapshot.stopped, failure
+        self._report(commit.status)
 
     @property
     def commits_at_once(self) -> bool:
@@ -125,7 +125,7 @@ class RunJournal:
         return self._run.id
 
     @property
-    def seen(self) -> RunView | None:
+    def view(self) -> RunView | None:
         """How the run stands, as whoever asks for it sees it; `None` if it had begun before."""
         if self._run.start_event is None:
             return None
@@ -143,7 +143,7 @@ class RunJournal:
             else Error(failure.type, storable(failure.message), failure.step),
         )
 
-    def _facts(
+    def _commit(
         self, records: Sequence[Record], status: Status, failure: Failure | None
     ) -> RunCommit:
         run, packer = self._run, self._packer
@@ -177,12 +177,13 @@ class RunJournal:
     def _waits(self, moment: datetime) -> Waits:
         """Until when the run waits at most, and what for."""
         routes, snapshot = self._routes, self._snapshot
-        open_ = questions.asked(open_questions(routes, snapshot), self._asked, moment)
-        self._waiting_for, self._asked = open_, {it.key: it.since for it in open_}
+        open_ = questions.timed(open_questions(routes, snapshot), self._open_since, moment)
+        self._waiting_for = open_
+        self._open_since = {each.key: each.since for each in open_}
         keeps = any(not routes[event.type].asks for event in snapshot.unclaimed.values())
         soon = moment if snapshot.is_busy else None
         until = [questions.first_deadline(open_), self._end_at, soon]
-        first = min((it for it in until if it is not None), default=None)
+        first = min((moment for moment in until if moment is not None), default=None)
         return Waits(first, questions.write(self._packer, open_), keeps)
 
     def _end(self, failure: Failure | None) -> RunEnding:

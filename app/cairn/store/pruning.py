@@ -11,7 +11,7 @@ from sqlmodel import Session
 from cairn.engine.core.records import Status
 from cairn.store import deleting
 from cairn.store.chunks import CHUNK, chunks
-from cairn.store.columns import now
+from cairn.store.clock import now
 from cairn.store.rows import CHECKPOINTS, RUNS
 from cairn.store.tables import Tag
 

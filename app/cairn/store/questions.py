@@ -14,13 +14,13 @@ from cairn.store.blobs import Packer, Unpacker
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OpenQuestion:
     """A question that stands open, with the moments that it stands between.
 
     Attributes:
         since: when the run began to wait for the answer.
         deadline: when it goes on without.
-        kind: the type of the answer, where the workflow is loaded.
+        answer_type: the type of the answer, where the workflow is loaded.
     """
 
     key: str
@@ -29,12 +29,12 @@ class Asked:
     requirements: Mapping[str, Json]
     since: datetime
     deadline: datetime | None
-    kind: type[Event] | None = None
+    answer_type: type[Event] | None = None
 
 
-def asked(
+def timed(
     questions: Iterable[Question], before: Mapping[str, datetime], moment: datetime
-) -> list[Asked]:
+) -> list[OpenQuestion]:
     """The questions that stand open at this moment.
 
     Args:
@@ -44,21 +44,21 @@ def asked(
     for key, type_, event, requirements, seconds, timeout in questions:
         began = before.get(key, moment) if seconds is None else datetime.fromtimestamp(seconds, UTC)
         deadline = None if timeout is None else began + timedelta(seconds=timeout)
-        found.append(Asked(key, type_, event, requirements, began, deadline))
+        found.append(OpenQuestion(key, type_, event, requirements, began, deadline))
     return found
 
 
-def first_deadline(asked: Iterable[Asked]) -> datetime | None:
+def first_deadline(questions: Iterable[OpenQuestion]) -> datetime | None:
     """When the first of them goes on without an answer, if any does."""
-    return min((it.deadline for it in asked if it.deadline is not None), default=None)
+    return min((each.deadline for each in questions if each.deadline is not None), default=None)
 
 
-def write(packer: Packer, asked: Sequence[Asked]) -> bytes:
+def write(packer: Packer, questions: Sequence[OpenQuestion]) -> bytes:
     """The questions as a payload."""
-    return packer.value([_to_json(it) for it in asked])
+    return packer.value([_to_json(each) for each in questions])
 
 
-def read(session: Session, payload: bytes | None) -> list[Asked]:
+def read(session: Session, payload: bytes | None) -> list[OpenQuestion]:
     """The reverse of `write`.
 
     Raises:
@@ -67,25 +67,25 @@ def read(session: Session, payload: bytes | None) -> list[Asked]:
     return [] if payload is None else unpacked(Unpacker(session, [payload]), payload)
 
 
-def unpacked(unpacker: Unpacker, payload: bytes) -> list[Asked]:
+def unpacked(unpacker: Unpacker, payload: bytes) -> list[OpenQuestion]:
     """As `read`, of a payload whose blobs are there."""
-    return [_from_json(it) for it in unpacker.value(payload)]
+    return [_from_json(each) for each in unpacker.value(payload)]
 
 
-def _to_json(asked: Asked) -> Json:
+def _to_json(open_question: OpenQuestion) -> Json:
     return {
-        "key": asked.key,
-        "type": asked.event_type,
-        "question": None if asked.question is None else asked.question.to_json(),
-        "requirements": dict(asked.requirements),
-        "since": asked.since.isoformat(),
-        "deadline": None if asked.deadline is None else asked.deadline.isoformat(),
+        "key": open_question.key,
+        "type": open_question.event_type,
+        "question": None if open_question.question is None else open_question.question.to_json(),
+        "requirements": dict(open_question.requirements),
+        "since": open_question.since.isoformat(),
+        "deadline": None if open_question.deadline is None else open_question.deadline.isoformat(),
     }
 
 
-def _from_json(written: Json) -> Asked:
+def _from_json(written: Json) -> OpenQuestion:
     question, deadline = written["question"], written["deadline"]
-    return Asked(
+    return OpenQuestion(
         written["key"],
         written["type"],
         None if question is None else SealedEvent.from_json(question),

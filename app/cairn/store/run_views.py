@@ -11,13 +11,13 @@ from sqlmodel import Session, col, select
 from cairn.engine.core.records import ENDED, Status
 from cairn.engine.values.sealed import SealedEvent
 from cairn.errors import Damaged
-from cairn.store import missing, pages, questions, sizes
+from cairn.store import not_found, pages, questions, sizes
 from cairn.store.blobs import Unpacker
 from cairn.store.pages import LISTED_BYTES, Page
-from cairn.store.questions import Asked
+from cairn.store.questions import OpenQuestion
 from cairn.store.tables import Checkpoint, Run
 
-Stand = tuple[str, int]
+Position = tuple[str, int]
 """A run's status, and how many checkpoints it has."""
 
 
@@ -45,7 +45,7 @@ class RunView:
     root_run_id: UUID
     origin_checkpoint_id: UUID | None = None
     checkpoint_count: int = 0
-    waiting_for: Sequence[Asked] = ()
+    waiting_for: Sequence[OpenQuestion] = ()
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -63,17 +63,17 @@ def find(session: Session, run_id: UUID) -> RunView:
     """
     run = session.get(Run, run_id)
     if run is None:
-        raise missing.run(run_id)
-    return _seen(session, [run], [()])[0]
+        raise not_found.run(run_id)
+    return _views(session, [run], [()])[0]
 
 
 def several(session: Session, ids: Sequence[UUID]) -> list[RunView]:
     """Those of the runs that there are."""
     runs = session.exec(select(Run).where(col(Run.id).in_(ids))).all()
-    return _seen(session, runs, [()] * len(runs))
+    return _views(session, runs, [()] * len(runs))
 
 
-def stands(session: Session, ids: Sequence[UUID]) -> dict[UUID, Stand]:
+def positions(session: Session, ids: Sequence[UUID]) -> dict[UUID, Position]:
     """How the runs stand: what is another whenever one has ended or begun to wait."""
     found = session.exec(select(Run.id, Run.status).where(col(Run.id).in_(ids))).all()
     counts = _counts(session, ids)
@@ -112,7 +112,7 @@ def listed(
         query = query.where(col(Run.id) < UUID(before))
     found = session.exec(query.order_by(col(Run.id).desc()).limit(limit + 1)).all()
     shown, omitted = _fitting(session, found[:limit])
-    items = _seen(session, shown, omitted)
+    items = _views(session, shown, omitted)
     return Page(items, str(items[-1].id) if len(found) > len(items) else None)
 
 
@@ -128,7 +128,9 @@ def _fitting(session: Session, runs: Sequence[Run]) -> tuple[Sequence[Run], list
     return runs[:fit], omitted[:fit]
 
 
-def _seen(session: Session, runs: Sequence[Run], omitted: Sequence[Sequence[str]]) -> list[RunView]:
+def _views(
+    session: Session, runs: Sequence[Run], omitted: Sequence[Sequence[str]]
+) -> list[RunView]:
     """The runs as they are seen, each without those of its payloads that are omitted."""
     counts = _counts(session, [run.id for run in runs])
     payloads = [
@@ -138,15 +140,15 @@ def _seen(session: Session, runs: Sequence[Run], omitted: Sequence[Sequence[str]
     unpacker = Unpacker(session, (payload for all_ in payloads for payload in all_))
     return [
         replace(
-            as_new(run, unpacker.shown(start_event)),
+            new_view(run, unpacker.shown(start_event)),
             stop_event=unpacker.shown(stop_event),
             error=_error(run),
             checkpoint_count=counts.get(run.id, 0),
-            waiting_for=_asked(unpacker, run.status, asked),
+            waiting_for=_open_questions(unpacker, run.status, waiting_for),
             finished_at=run.finished_at,
             omitted=left_out,
         )
-        for run, (start_event, stop_event, asked), left_out in zip(
+        for run, (start_event, stop_event, waiting_for), left_out in zip(
             runs, payloads, omitted, strict=True
         )
     ]
@@ -159,7 +161,7 @@ def _counts(session: Session, ids: Sequence[UUID]) -> dict[UUID, int]:
     return dict(session.execute(theirs).all())
 
 
-def as_new(run: Run, start_event: SealedEvent | None) -> RunView:
+def new_view(run: Run, start_event: SealedEvent | None) -> RunView:
     """A run that nothing has come of so far."""
     return RunView(
         id=run.id,
@@ -175,7 +177,9 @@ def as_new(run: Run, start_event: SealedEvent | None) -> RunView:
     )
 
 
-def _asked(unpacker: Unpacker, status: Status, payload: bytes | None) -> Sequence[Asked]:
+def _open_questions(
+    unpacker: Unpacker, status: Status, payload: bytes | None
+) -> Sequence[OpenQuestion]:
     """What a run waits for; nothing where that is damaged, since a list must be readable."""
     if status != "waiting" or payload is None:
         return ()

@@ -20,15 +20,15 @@ from cairn.errors import (
     NothingLeftToRun,
     RunEnded,
 )
-from cairn.store import blobs, checkpoints, contexts, missing, requests, snapshots, workers
+from cairn.store import blobs, checkpoints, contexts, not_found, requests, snapshots, workers
 from cairn.store.appending import ADD_RUN, leave_states
 from cairn.store.blobs import Packer, Unpacker
-from cairn.store.columns import now
-from cairn.store.questions import Asked
+from cairn.store.clock import now
+from cairn.store.questions import OpenQuestion
 from cairn.store.requests import Repeatable
 from cairn.store.rows import UNDER_WAY, run_row
-from cairn.store.run_views import RunView, as_new
-from cairn.store.snapshots import Standing
+from cairn.store.run_views import RunView, new_view
+from cairn.store.snapshots import ResumePoint
 from cairn.store.tables import Context, Message, Run
 
 
@@ -47,15 +47,15 @@ class Claimed:
     Attributes:
         run: how it stands; without its start event where it has begun before.
         is_stored: whether it is; otherwise it is stored with its first fact.
-        asked: what it was waiting for when it was written last.
+        questions: the questions that stood open when the run was written last.
         recoveries: how many workers have died driving it since its last checkpoint.
     """
 
     run: RunView
     worker: UUID
-    standing: Standing
+    resume_point: ResumePoint
     unread: list[InboxMessage]
-    asked: Sequence[Asked] = ()
+    questions: Sequence[OpenQuestion] = ()
     recoveries: int = 0
     is_stored: bool = True
 
@@ -72,8 +72,8 @@ def fresh(workflow: str, event: SealedEvent, worker: UUID) -> Claimed:
         root_run_id=run_id,
         created_at=now(),
     )
-    said = [InboxMessage(run_id, event)]
-    return Claimed(run, worker, Standing(Snapshot(), Head()), said, is_stored=False)
+    start_event = InboxMessage(run_id, event)
+    return Claimed(run, worker, ResumePoint(Snapshot(), Head()), [start_event], is_stored=False)
 
 
 def start(
@@ -142,7 +142,7 @@ def origin(session: Session, checkpoint_id: UUID) -> Origin:
     found = checkpoints.find(session, checkpoint_id)
     source = session.get(Run, found.run_id)
     if source is None:  # it is being deleted
-        raise missing.checkpoint(checkpoint_id)
+        raise not_found.checkpoint(checkpoint_id)
     snapshot = snapshots.at(session, found.run_id, found.seq).anew(time.time())
     if snapshot.stopped is not None:
         raise NothingLeftToRun(
@@ -174,7 +174,7 @@ def rerun(
         return made, None
     source = session.get(Run, origin.run.id, with_for_update=True)
     if source is None:
-        raise missing.checkpoint(origin.checkpoint_id)
+        raise not_found.checkpoint(origin.checkpoint_id)
     run_id = new_id()
     worker = workers.own(session)
     row = run_row(
@@ -192,8 +192,8 @@ def rerun(
     session.connection().execute(ADD_RUN, row)
     blobs.store(session.connection(), {run_id: origin.blobs})
     requests.remember(session, request, run_id)
-    standing = Standing(origin.snapshot, Head(origin.checkpoint_id))
-    return run_id, Claimed(as_new(Run(**row), origin.start_event), worker, standing, [])
+    resume_point = ResumePoint(origin.snapshot, Head(origin.checkpoint_id))
+    return run_id, Claimed(new_view(Run(**row), origin.start_event), worker, resume_point, [])
 
 
 def tell(
@@ -221,7 +221,7 @@ def tell(
         return None
     run = session.get(Run, run_id, with_for_update=True)
     if run is None:
-        raise missing.run(run_id)
+        raise not_found.run(run_id)
     if run.status in ENDED:
         raise RunEnded(
             f"Run {run_id} is {run.status}, and takes no more events. "
@@ -230,12 +230,12 @@ def tell(
     if run.status == "waiting" and not graph.routes[event.type].starts:
         _check_wanted(session, run, event.type, graph)
     packer = Packer()
-    said = InboxMessage(new_id(), event)
-    session.add(Message(id=said.id, run_id=run_id, event=packer.event(event)))
+    message = InboxMessage(new_id(), event)
+    session.add(Message(id=message.id, run_id=run_id, event=packer.event(event)))
     session.flush()
     blobs.store(session.connection(), {run_id: packer.gathered()})
     requests.remember(session, request, run_id)
-    return said
+    return message
 
 
 def _check_wanted(session: Session, run: Run, event_type: str, graph: Graph) -> None:
@@ -263,7 +263,7 @@ def cancel(session: Session, run_id: UUID) -> Status:
     """
     run = session.get(Run, run_id, with_for_update=True)
     if run is None:
-        raise missing.run(run_id)
+        raise not_found.run(run_id)
     if run.status in ENDED:
         return run.status
     if run.worker_id not in (None, workers.own(session)):

@@ -67,7 +67,7 @@ def _read(session: Session, payloads: Sequence[bytes]) -> Snapshot:
     return snapshot
 
 
-class Standing(NamedTuple):
+class ResumePoint(NamedTuple):
     """Where a run stands, and in how many bytes that was written: the last whole snapshot, and the
     deltas since."""
 
@@ -77,7 +77,7 @@ class Standing(NamedTuple):
     delta_bytes: int = 0
     is_changed: bool = False  # from what was written: the next checkpoint holds all of it
 
-    def renamed(self, names: Mapping[str, str]) -> "Standing":
+    def renamed(self, names: Mapping[str, str]) -> "ResumePoint":
         """This with steps called otherwise, if it names any of them."""
         snapshot = self.snapshot.renamed(names)
         if snapshot is self.snapshot:
@@ -85,7 +85,7 @@ class Standing(NamedTuple):
         return self._replace(snapshot=snapshot, is_changed=True)
 
 
-def start(session: Session, run: Run) -> Standing:
+def start(session: Session, run: Run) -> ResumePoint:
     """Where a run stands: its head, its origin if it is a rerun, or its context."""
     head = session.exec(
         select(Checkpoint.id, Checkpoint.seq)
@@ -96,13 +96,13 @@ def start(session: Session, run: Run) -> Standing:
     if head is not None:
         whole, *deltas = payloads = _payloads(session, run.id, head[1])
         sizes = len(whole), sum(map(len, deltas))
-        return Standing(_read(session, payloads), Head(*head), *sizes)
+        return ResumePoint(_read(session, payloads), Head(*head), *sizes)
     if run.base is not None:
         base = Unpacker(session, [run.base]).delta(run.base)
-        return Standing(Snapshot().after(base), Head(run.origin_checkpoint_id))
+        return ResumePoint(Snapshot().after(base), Head(run.origin_checkpoint_id))
     context = session.get_one(Context, run.context_id)
     state = Unpacker(session, [context.state]).state(context.state) if context.state else {}
-    return Standing(Snapshot().with_state(state), Head())
+    return ResumePoint(Snapshot().with_state(state), Head())
 
 
 def trail(session: Session, checkpoint: Checkpoint) -> list[tuple[str | None, str | None, Delta]]:

@@ -7,7 +7,8 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlmodel import Field, SQLModel
 
 from cairn.engine.core.records import Status
-from cairn.store.columns import Bytes, Id, UtcTime, now
+from cairn.store.clock import now
+from cairn.store.columns import Bytes, Id, UtcTime
 
 UNFINISHED = text("status IN ('queued', 'running', 'waiting')")
 KEEPING = text("keeps_events AND worker_id IS NULL")

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from cairn.store import missing
+from cairn.store import not_found
 from cairn.store.tables import Checkpoint, Run, Tag
 
 
@@ -21,7 +21,7 @@ def put(session: Session, checkpoint_id: UUID, tags: Sequence[str]) -> None:
     if checkpoint is not None:  # while it is looked at, its run is not deleted
         run = session.get(Run, checkpoint.run_id, with_for_update=True)
     if run is None:
-        raise missing.checkpoint(checkpoint_id)
+        raise not_found.checkpoint(checkpoint_id)
     session.execute(delete(Tag).where(col(Tag.checkpoint_id) == checkpoint_id))
     for tag in tags:
         session.add(Tag(checkpoint_id=checkpoint_id, tag=tag, run_id=run.id))

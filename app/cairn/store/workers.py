@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from cairn.engine.ids import new_id
 from cairn.store import statements
-from cairn.store.columns import now
+from cairn.store.clock import now
 from cairn.store.rows import RUNS
 from cairn.store.tables import Worker
 

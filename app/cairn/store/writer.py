@@ -17,7 +17,13 @@ from sqlmodel import Session
 
 from cairn.errors import Refusal, Unavailable
 from cairn.store import workers
-from cairn.store.connecting import described, for_writing, is_clash, is_out_of_reach, told
+from cairn.store.connecting import (
+    described,
+    described_for_clients,
+    for_writing,
+    is_clash,
+    is_out_of_reach,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -289,7 +295,7 @@ class Writer:
             log.error("the database is out of reach", trouble=described(error))
         elif error is None and self._trouble is not None:
             log.info("the database is back")
-        self._trouble = None if error is None else told(error)
+        self._trouble = None if error is None else described_for_clients(error)
 
 
 def _by_function(works: list[Work]) -> "dict[Function[Any], list[Work]]":

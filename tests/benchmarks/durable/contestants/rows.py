@@ -19,8 +19,8 @@ from cairn.engine.ids import new_id
 from cairn.main import COLLECTOR
 from cairn.store import migrations, statements, workers
 from cairn.store.appending import ADD, ADD_CONTEXT, ADD_RUN, FINISH, LEAVE
-from cairn.store.blobs import BLOBS, REFS, insert_new
-from cairn.store.columns import digest_of, now
+from cairn.store.blobs import BLOBS, REFS, digest_of, insert_new
+from cairn.store.clock import now
 from cairn.store.connecting import checked, connected, for_writing
 from cairn.store.rows import run_row
 from tests.benchmarks.durable.contestants import Opened

@@ -108,8 +108,8 @@ class StoredWithTheFirstFact(OneProcess):
 
 
 def _opened(database: Database, claimed: Claimed) -> Opened:
-    standing = claimed.standing
-    return Opened(RunJournal(database, claimed, ROUTES), standing.snapshot, standing.head)
+    start = claimed.resume_point
+    return Opened(RunJournal(database, claimed, ROUTES), start.snapshot, start.head)
 
 
 def _kept(session: Session, run_id: UUID) -> KeptRun:

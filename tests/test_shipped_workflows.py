@@ -1,6 +1,7 @@
 """The workflows that come with Cairn, in process and over HTTP."""
 
-from collections.abc import AsyncIterator
+import ast
+from collections.abc import AsyncIterator, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -35,6 +36,26 @@ def workflow(name: str) -> Workflow:
     flow = getattr(shipped(name), f"{name.capitalize()}Flow")()
     assert isinstance(flow, Workflow)
     return flow
+
+
+PACKAGE = SHIPPED.parent / "app" / "cairn"
+FILES = [it for folder in (SHIPPED, *PACKAGE.rglob("workflows")) for it in folder.glob("*.py")]
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The modules that a file imports."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "."
+
+
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_workflows_see_the_language_and_nothing_else_of_cairn(file: Path) -> None:
+    names = set(imported(file))
+    assert "cairn" in names
+    assert {name for name in names if name.startswith(("cairn.", "app"))} <= {"cairn.llm"}
 
 
 QUESTION = "cats, wild dogs and owls?"

@@ -25,8 +25,7 @@ class Journal(Protocol):
         """True if the future that `append` returns is always done.
 
         A run gives such a journal each fact in a commit of its own, and does not collect the facts
-        of one turn of the event loop. The answer never changes, and
-        raises no error.
+        of one turn of the event loop. The answer never changes, and raises no error.
         """
 
     def append(

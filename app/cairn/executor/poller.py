@@ -1,4 +1,4 @@
-"""Poller: looks for what this process is not told of, because another process has done it."""
+"""Poller: looks for changes by other processes, which this process is not told of."""
 
 import asyncio
 import os
@@ -23,8 +23,11 @@ ROUND_SECONDS = 1.0
 
 
 class Poller:
-    """Goes round once a second, for what other processes leave behind: dead workers' runs,
-    messages to runs that are driven here, cancels, and how runs stand that are waited for here."""
+    """Looks into the database once a second, for the traces of other processes.
+
+    These are the runs of dead workers, messages to runs that are driven here, cancels of such runs,
+    and moves of runs elsewhere that clients of this process wait for.
+    """
 
     def __init__(
         self, database: Database, worker: Worker, notifier: Notifier, lease_seconds: float
@@ -33,41 +36,46 @@ class Poller:
         self._worker = worker
         self._notifier = notifier
         self._lease_seconds = lease_seconds
-        self._beats: dict[UUID, tuple[int, float]] = {}  # beats, and since when
+        self._beats: dict[UUID, tuple[int, float]] = {}  # with the time since when they stand still
         self._positions: dict[UUID, Position] = {}  # of awaited runs, at the last round
-        self._offered: set[UUID] = set()  # runs that keep events, and were woken for them
-        self._trust = 1  # how many of them may be begun at once
-        self._begun: dict[UUID, float] = {}  # runs that are suspected, and when
-        self._walking: asyncio.Task[None] | None = None
+        self._offered: set[UUID] = set()  # runs that keep events, woken once
+        self._trust = 1  # suspected runs that may be begun at once
+        self._begun: dict[UUID, float] = {}  # suspected runs, with the time of their begin
+        self._rounds: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Go round once, which takes up all that this process has left at its last end, and from
-        then on."""
+        """Go round once, and then once a second in a task.
+
+        The first round takes up the runs that an earlier process here has left.
+
+        Raises:
+            Unavailable: the database is out of reach.
+        """
         for workflow in await self._database.read(claims.unknown, self._worker.workflows.keys()):
             log.warning("runs left alone: their workflow is not loaded", workflow=workflow)
         await self._go_round()
-        self._walking = asyncio.create_task(self._walk())
+        self._rounds = asyncio.create_task(self._go_round_forever())
 
     def stop(self) -> None:
-        """Take up nothing more."""
-        if self._walking is not None:
-            self._walking.cancel()
+        """Stop looking, and take up no more runs."""
+        if self._rounds is not None:
+            self._rounds.cancel()
 
-    async def _walk(self) -> None:
+    async def _go_round_forever(self) -> None:
         while True:
             await asyncio.sleep(min(ROUND_SECONDS, self._lease_seconds / 3))
             try:
                 await self._go_round()
             except Unavailable:
-                pass  # the writer has said so
-            except Exception:  # this must go on as long as the process
+                pass  # the writer has logged the trouble
+            except Exception:  # the rounds must go on as long as the process
                 log.exception("a round was cut short")
 
     async def _go_round(self) -> None:
         own = self._database.worker
         assert own is not None
         others = await self._database.read(workers.others, own)
-        self._beats = {other.id: self._sight(other) for other in others}
+        self._beats = {other.id: self._last_beat(other) for other in others}
         for other in others:
             if self._is_dead(other) and await self._database.write(
                 workers.declare_dead, other.id, other.beats
@@ -78,31 +86,33 @@ class Poller:
             await self._tell(found, messages)
         for run_id in await self._database.read(claims.to_cancel, own):
             await self._worker.cancel(run_id)
-        await self._ring()
+        await self._notify()
 
     async def _take_up(self, own: UUID) -> None:
-        """Drive what nobody drives; and where there is nothing else, what is suspected."""
+        """Drive the runs without a worker; suspected runs only if there are no others."""
         loaded = self._worker.workflows.keys()
         found = await self._database.read(claims.orphaned, loaded, own)
-        found += await self._keeping(loaded)
+        found += await self._with_kept_events(loaded)
         runs = [it for it in found if not self._worker.drives(it.id)]
-        for run in runs or await self._suspect(own, loaded):
+        for run in runs or await self._suspected(own, loaded):
             self._worker.wake(*run)
 
-    async def _keeping(self, loaded: Collection[str]) -> list[Found]:
-        """The runs that hold events that no step took, once each: there may be a step for them in
-        the code that is loaded here."""
+    async def _with_kept_events(self, loaded: Collection[str]) -> list[Found]:
+        """The runs that hold events that no step took, each run once.
+
+        The code that is loaded here may have a step for these events.
+        """
         found = await self._database.read(claims.keeping, loaded)
         new = [it for it in found if it.id not in self._offered]
         self._offered |= {it.id for it in new}
         return new
 
-    async def _suspect(self, own: UUID, loaded: Collection[str]) -> list[Found]:
-        """Some of the runs whose workers have died, unless others were begun lately: one at first,
-        and twice as many each time that all of them have left a checkpoint.
+    async def _suspected(self, own: UUID, loaded: Collection[str]) -> list[Found]:
+        """Some of the suspected runs; none if suspected runs were begun lately.
 
-        So the guilty one has its worker's death to itself, or shares it with few, and the innocent
-        are soon all under way.
+        One run is begun at first, and twice as many each time that all begun runs have left a
+        checkpoint. So the run that ends its worker does so alone, or beside few other runs, and
+        the innocent runs are soon all under way.
         """
         free = await self._database.read(claims.suspects, None, loaded)
         if not free:
@@ -112,14 +122,14 @@ class Poller:
         self._begun = {it: when for it, when in self._begun.items() if it in under_way}
         if any(now - begun < self._lease_seconds for begun in self._begun.values()):
             return []
-        if self._begun:  # a long step, maybe, or one that kills slowly
+        if self._begun:  # a run with a long step, maybe, or one that ends its worker slowly
             self._trust = 1
         chosen, self._trust = free[: self._trust], 2 * self._trust
         self._begun |= dict.fromkeys((it.id for it in chosen), now)
         return chosen
 
-    async def _ring(self) -> None:
-        """Wake who waits for a run that is not driven here, and that has moved."""
+    async def _notify(self) -> None:
+        """Wake the clients that wait for a run of another process, if the run has moved."""
         elsewhere = [it for it in self._notifier.expected if not self._worker.drives(it)]
         positions = await self._database.read(run_views.positions, elsewhere) if elsewhere else {}
         moved = [it for it, now in positions.items() if self._positions.get(it) != now]
@@ -135,23 +145,23 @@ class Poller:
             self._worker.wake(*run)
 
     def _is_dead(self, other: Row) -> bool:
-        """Whether the worker has not moved for so long, or its process is gone.
+        """True if the worker has not beaten for the lease, or if its process is gone.
 
-        Nobody's clock is compared with another's: what counts is how long it has been seen to
-        stand still from here.
+        The clocks of two machines are never compared: the lease is measured here, from the first
+        sight of the present number of beats.
         """
         _, since = self._beats[other.id]
         is_here = other.host == workers.host()
         stands_still = time.monotonic() - since >= self._lease_seconds
         return stands_still or (is_here and not _is_running(other.pid))
 
-    def _sight(self, other: Row) -> tuple[int, float]:
+    def _last_beat(self, other: Row) -> tuple[int, float]:
         beats, since = self._beats.get(other.id, (None, 0.0))
         return other.beats, since if beats == other.beats else time.monotonic()
 
 
 def _is_running(pid: int) -> bool:
-    """Whether a process of this machine with that number, other than this one, is there."""
+    """True if another process of this machine has that process id."""
     if pid == os.getpid():
         return False
     try:

@@ -1,4 +1,4 @@
-"""Pulse: whether the event loop moves; and where it does not, what holds it."""
+"""Pulse: tells whether the event loop moves, and which step holds it if not."""
 
 import asyncio
 import math
@@ -13,46 +13,47 @@ import structlog
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 0.25
-BLOCKED_SECONDS = 1.0  # after which it is said
+BLOCKED_SECONDS = 1.0  # before the log is told
 FRAMES = 15  # of the stack that are shown, the innermost
 
 WhoIs = Callable[["asyncio.Task[object]"], dict[str, str]]
 
 
 class Pulse:
-    """Ticks in the event loop, and is watched by a thread of its own.
+    """Ticks in the event loop, watched by a thread of its own.
 
-    All runs of the process and all requests share the loop: one step that blocks holds up all of
-    them, and nothing else would say so.
+    All runs of the process and all requests share the loop. One step that blocks holds up all of
+    these, and no other part of the process would notice.
     """
 
     def __init__(self, stuck_seconds: float) -> None:
-        """A pulse of a loop that moves.
+        """Prepare the pulse; `start` begins to tick.
 
         Args:
-            stuck_seconds: after how long the process no longer claims to be alive.
+            stuck_seconds: the time without a tick after which other processes are to take over.
         """
         self._stuck_seconds = stuck_seconds
-        self._ticked = math.inf  # it has not begun
+        self._ticked = math.inf  # before the first tick
         self._ended = threading.Event()
         self._ticking: asyncio.TimerHandle | None = None
 
     @property
     def stands_still(self) -> float:
-        """For how many seconds the loop has not moved; 0 where it moves."""
+        """The seconds for which the loop has not moved; 0 if it moves."""
         seconds = time.monotonic() - self._ticked
         return seconds if seconds >= BLOCKED_SECONDS else 0.0
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the loop stands still for so long that others are to take over."""
+        """True if the loop has not moved for `stuck_seconds`: other processes are to take over."""
         return self.stands_still >= self._stuck_seconds
 
     def start(self, who_is: WhoIs) -> None:
-        """Tick in the running loop, and watch it.
+        """Tick in the running loop, and watch the loop from a thread.
 
         Args:
-            who_is: tells, for the log, which step a task of the loop executes, if it does.
+            who_is: names for the log the run and the step that a task of the loop executes; an
+                empty dict for other tasks.
         """
         loop, thread = asyncio.get_running_loop(), threading.get_ident()
         self._tick(loop)
@@ -62,7 +63,7 @@ class Pulse:
         watch.start()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop ticking, and stop the thread."""
         self._ended.set()
         if self._ticking is not None:
             self._ticking.cancel()
@@ -85,7 +86,7 @@ class Pulse:
         try:
             task = asyncio.current_task(loop)
             step = {} if task is None else who_is(task)
-        except RuntimeError:  # the loop has moved on while it was looked at
+        except RuntimeError:  # the loop has moved on meanwhile
             step = {}
         frame = sys._current_frames().get(thread)
         stack = "".join(traceback.format_stack(frame)[-FRAMES:])

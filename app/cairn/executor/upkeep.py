@@ -1,4 +1,4 @@
-"""Upkeep: deletes what has been kept long enough, and what deleted runs have left behind."""
+"""Upkeep: deletes runs that have been kept long enough, and the remains of deleted runs."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 
 class Upkeep:
-    """Prunes every so often, if anything is to go at all."""
+    """Sweeps at regular times, and prunes if a limit is set."""
 
     def __init__(self, database: Database, retention: Retention, every_seconds: float) -> None:
         self._database = database
@@ -22,11 +22,11 @@ class Upkeep:
         self._working: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin with what a process that has ended left to be done."""
+        """Begin at once, with the remains that an earlier process has left."""
         self._working = asyncio.create_task(self._work())
 
     def stop(self) -> None:
-        """Leave what is left for the next time."""
+        """Stop, and leave the rest for the next start."""
         if self._working is not None:
             self._working.cancel()
 
@@ -37,16 +37,20 @@ class Upkeep:
                 if self._retention.is_limited:
                     await prune(self._database, self._retention)
             except Unavailable:
-                pass  # the writer has said so
-            except Exception:  # this must go on as long as the process
+                pass  # the writer has logged the trouble
+            except Exception:  # upkeep must go on as long as the process
                 log.exception("upkeep was cut short")
             await asyncio.sleep(self._every_seconds)
 
 
 async def prune(database: Database, retention: Retention) -> Pruned:
-    """Delete all that is beyond what is kept; what has gone."""
+    """Delete all runs that are beyond the limits, and return the numbers of what has gone.
+
+    Raises:
+        Unavailable: the database is out of reach.
+    """
     runs = contexts = 0
-    # Looked for by a reader: where there are many, to find none takes time.
+    # Looked for by a reader: among many runs, the search for none takes time.
     while await database.read(pruning.beyond, retention, 1):
         some = await database.write(pruning.prune, retention)
         runs, contexts = runs + some.runs, contexts + some.contexts
@@ -57,7 +61,11 @@ async def prune(database: Database, retention: Retention) -> Pruned:
 
 
 async def sweep(database: Database) -> int:
-    """Delete what deleted runs have left behind, and give its space back; how many checkpoints."""
+    """Delete the checkpoints of deleted runs, give the space back, and return their number.
+
+    Raises:
+        Unavailable: the database is out of reach.
+    """
     checkpoints = 0
     while True:
         swept = await database.write(deleting.sweep)

@@ -1,1 +1,1 @@
-"""Where runs are remembered: the only room that speaks SQL."""
+"""The memory of all runs: the only room that speaks SQL."""

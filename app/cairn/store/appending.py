@@ -1,4 +1,4 @@
-"""Appending: facts of many runs, written by a few statements."""
+"""Appending: the checkpoints of many runs, written by a few statements."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ from cairn.store.workers import BEAT, WORKERS
 
 LONGEST_MESSAGE = 10_000  # characters of an error's message
 
-WAITS = (RUNS.c.status == "queued", RUNS.c.worker_id.is_(None))  # for its turn in its context
+WAITS = (RUNS.c.status == "queued", RUNS.c.worker_id.is_(None))  # for a turn in its context
 
-# Made once: they are part of very many transactions.
+# Made once: these statements are part of very many transactions.
 QUEUED = select(RUNS.c.context_id).where(*WAITS).distinct()
 ADD, ADD_RUN, ADD_CONTEXT = insert(CHECKPOINTS), insert(RUNS), insert(CONTEXTS)
 IS_OWN = exists().where(
@@ -84,15 +84,27 @@ _LOST = "The run is driven by another worker, or has ended."
 
 
 class RunEnding(NamedTuple):
-    """What is written of a run when it has ended."""
+    """The end of a run, as its row tells it.
+
+    Attributes:
+        stop_event: the event that ended the run, as a payload.
+        failure: the error that ended the run.
+        state: the state that the run leaves in its context, as a payload.
+    """
 
     stop_event: bytes | None
     failure: Failure | None
-    state: bytes  # what it leaves in its context
+    state: bytes
 
 
 class Waits(NamedTuple):
-    """What is written of a run that waits."""
+    """The wait of a run, as its row tells it.
+
+    Attributes:
+        until: the first moment at which the run goes on without an answer; `None` for never.
+        questions: the questions that the run waits on, as a payload.
+        keeps_events: whether the run holds events that no step took.
+    """
 
     until: datetime | None = None
     questions: bytes | None = None
@@ -104,45 +116,68 @@ NO_WAITS = Waits()
 
 @dataclass(slots=True)
 class RunCommit:
-    """Facts of one run, as they are written: all together, or not at all."""
+    """The checkpoints of one run that are written together, or not at all.
+
+    Attributes:
+        run: the run, as it was claimed.
+        worker: the worker that drives the run.
+        rows: the rows of the checkpoints, oldest first.
+        read: the ids of the messages that have become a checkpoint.
+        facets: the facets that may not be stored yet.
+        blobs: the blobs, by digest, that may not be stored yet.
+        status: the run's status after the last checkpoint.
+        has_changed: whether the run's row is written, too.
+        recoveries: the number of workers that have died driving the run since its last checkpoint.
+        waits: the run's wait; `NO_WAITS` unless the status is `waiting`.
+        start_event: the start event of a run that is not stored yet, as a payload; neither is the
+            run's context then.
+        began: the moment at which the run began, if it has begun.
+        end: the run's end, if it has ended.
+        moment: the moment of the checkpoints.
+    """
 
     run: RunView
     worker: UUID
     rows: list[dict[str, Any]]
-    read: list[UUID]  # the messages that have become a checkpoint
+    read: list[UUID]
     facets: list[FacetValues]
     blobs: dict[bytes, bytes]
     status: Status
-    has_changed: bool  # what is written of how the run stands
+    has_changed: bool
     recoveries: int
     waits: Waits
-    start_event: bytes | None  # of a run that is not stored yet, nor is its context
+    start_event: bytes | None
     began: datetime | None
     end: RunEnding | None
     moment: datetime
 
     @property
     def weight(self) -> int:
-        """How many bytes there are to write, roughly."""
+        """The bytes to write, roughly."""
         return 1_000 * len(self.rows) + sum(map(len, self.blobs.values()))
 
     @property
     def is_only_a_checkpoint(self) -> bool:
-        """Whether there is one row to insert, and nothing else to do."""
+        """True if the commit inserts one row, and does nothing else."""
         return len(self.rows) == 1 and not (
             self.read or self.facets or self.blobs or self.has_changed or self.start_event
         )
 
 
 def by_itself(connection: Connection, worker: UUID, beats: int, commit: RunCommit) -> bool:
-    """Commit one checkpoint, and beat, by a single statement: a step of a run that goes on alone
-    takes PostgreSQL half as long as with a transaction of four. SQLite knows no such statement.
+    """Commit one checkpoint, and beat, by a single statement on PostgreSQL.
+
+    A step of a run that goes on alone takes half the time of a transaction of four statements.
+    SQLite knows no such statement.
 
     Args:
+        connection: a connection outside of any transaction.
+        worker: the worker of this process.
         beats: as in `workers.beat`.
+        commit: a commit that is only a checkpoint.
 
     Returns:
-        Whether it did; otherwise nothing is written.
+        True if the checkpoint is committed; otherwise nothing is written.
     """
     if commit.worker != worker or connection.dialect.name != "postgresql":
         return False
@@ -153,13 +188,20 @@ def by_itself(connection: Connection, worker: UUID, beats: int, commit: RunCommi
 def append(
     connection: Connection, worker: UUID | None, commits: Sequence[RunCommit]
 ) -> list[UUID | HeadMoved | None]:
-    """Commit facts of several runs, each a run's that the worker drives.
+    """Write the commits of several runs.
+
+    Args:
+        connection: a connection within the transaction.
+        worker: the worker of this process.
+        commits: one for each run.
 
     Returns:
-        For each, the run whose turn it is if it has ended; or why nothing was written for it.
+        For each commit, the run whose turn in the context is next, if the run has ended; or
+        `HeadMoved` for a run of another worker, for which nothing is written.
 
     Raises:
-        HeadMoved: nothing was written, since one of the runs is not the worker's, or has moved on.
+        HeadMoved: one of the runs has been taken over, or has a checkpoint with such a `seq`. The
+            transaction must be rolled back.
     """
     ours = [commit for commit in commits if commit.worker == worker]
     new = [commit for commit in ours if commit.start_event is not None]
@@ -182,13 +224,13 @@ def append(
 
 
 def _add_checkpoints(connection: Connection, commits: Sequence[RunCommit]) -> None:
-    """Insert the checkpoints, if all the runs are the worker's: it may have lost one, and not know
-    it yet.
+    """Insert the checkpoints, if all the runs are still the worker's.
 
-    A run that is the worker's stays its own until the commit: another worker takes it away only
-    after declaring this one dead, and that waits for the beat of this transaction. The runs are
-    counted by one query of an index, which costs a step of 64 runs at once some 3 %; a condition
-    within each INSERT costs 5 %. Runs whose rows are updated as well are counted there.
+    A worker may have lost a run without knowing so. Within this transaction no run can be lost:
+    another process must first declare this worker dead, and that waits for the transaction's
+    beat. The runs are counted by one query of an index, which costs a step of 64 runs at once
+    some 3 %; a condition within each INSERT costs 5 %. Runs whose rows are updated are counted by
+    that update instead.
     """
     rows = [row for commit in commits for row in commit.rows]
     if not rows:
@@ -220,8 +262,11 @@ def _owned(commits: Iterable[RunCommit]) -> dict[UUID, dict[bytes, bytes]]:
 
 
 def _update_runs(connection: Connection, commits: Iterable[RunCommit]) -> None:
-    """Write how the runs stand now, and what those that have ended leave; in the order of their
-    ids, since two transactions that take rows in different orders can lock each other out."""
+    """Write the status of the runs, and the states that ended runs leave.
+
+    The rows are taken in the order of their ids: two transactions that take rows in different
+    orders can lock each other out.
+    """
     changed = [commit for commit in commits if commit.has_changed]
     changed.sort(key=lambda commit: commit.run.id)
     moved = [
@@ -237,7 +282,7 @@ def _update_runs(connection: Connection, commits: Iterable[RunCommit]) -> None:
 
 
 def leave_states(connection: Connection, states: Mapping[UUID, bytes]) -> None:
-    """The contexts stand where the runs that have ended leave them."""
+    """Write the state, as a payload, of each of the contexts."""
     rows = [{"context": context, "left": state} for context, state in sorted(states.items())]
     statements.execute(connection, LEAVE, rows)
     digests = {context: blobs.digests_in([state]) for context, state in states.items()}
@@ -289,8 +334,11 @@ def _ending(commit: RunCommit, end: RunEnding) -> dict[str, Any]:
 
 
 def _hand_on(connection: Connection, worker: UUID, contexts: set[UUID]) -> dict[UUID, UUID]:
-    """In each context, the oldest run that has not begun is the worker's, unless one is under
-    way there."""
+    """Give the worker the oldest queued run of each context, unless a run is under way there.
+
+    Returns:
+        The run that the worker was given, by context.
+    """
     if not contexts:
         return {}
     following: dict[UUID, UUID] = {}
@@ -307,6 +355,8 @@ def _hand_on(connection: Connection, worker: UUID, contexts: set[UUID]) -> dict[
 
 
 def storable(text: str) -> str:
-    """The text as any database takes it: of bounded length, valid Unicode, and without the zero
-    byte, for which PostgreSQL has no room."""
+    """The text as any database takes it: of bounded length, valid Unicode, without a NUL.
+
+    PostgreSQL has no room for a NUL in a text.
+    """
     return text[:LONGEST_MESSAGE].encode(errors="replace").decode().replace("\0", "?")

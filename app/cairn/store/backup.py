@@ -13,8 +13,12 @@ from cairn.store.connecting import LOCKED_SECONDS, checked
 def backup(url: str, file: Path) -> None:
     """Copy a database of SQLite's to a file, as it stands at one moment.
 
-    The copy is the database alone: it needs no log beside it. Until it is whole it has another
-    name, so that what is cut short cannot be taken for it.
+    The copy is the database alone, without a log beside it. An unfinished copy has another name,
+    so that a copy that was cut short is never taken for a whole one.
+
+    Args:
+        url: the database's URL.
+        file: the path of the copy.
 
     Raises:
         ValueError: the file is there already, or cannot be written; or the database is not there,
@@ -70,7 +74,7 @@ def _refuse_existing(file: Path) -> None:
 
 
 def _dump(url: URL, file: Path) -> str:
-    """The line to type, without the password: the tool asks for it."""
+    """The command line to type, without the password: the tool asks for one."""
     query = {name: value for name, value in url.query.items() if "password" not in name}
     parts = (url.username, None, url.host, url.port, url.database, query)
     shown = URL.create("postgresql", *parts).render_as_string()

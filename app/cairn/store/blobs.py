@@ -1,7 +1,7 @@
-"""Payloads: JSON in rows where it is short, in blobs by its digest where it is long.
+"""Payloads: short JSON stands in rows, long JSON in blobs, by its digest.
 
-A value of the state that is long and made of long parts is kept part by part: a list to which
-something is added refers to the same blobs, and to one more.
+A long value of the state that is made of long parts is kept part by part: a list with one more
+item refers to the same blobs as before, and to one more.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from cairn.store.tables import Blob, BlobRef
 
 INLINE_BYTES = 300
 REFERENCE = re.compile(rb'\{"\$blob":"([0-9a-f]{64})"\}')
-PARTED_BYTES = 4_000  # from which a value is kept part by part, where that is worth it
+PARTED_BYTES = 4_000  # of a value that may be kept part by part
 DEPTH = 3  # of parts within parts
 RECENT_EVENTS, RECENT_BLOBS = 4, 1_000  # that a packer remembers
 REFERS = re.compile(rb'\{"\$(?:blob|parts)":')
@@ -39,10 +39,10 @@ REFERRED = select(REFS.c.owner_id, REFS.c.digest)
 
 
 class Packer:
-    """Writes payloads, and gathers the blobs that they refer to.
+    """Writes payloads, and gathers the blobs that the payloads refer to.
 
-    One that writes for long remembers what it has written lately: an event comes by three times,
-    as what a step gave, what is pending and what a step takes.
+    A packer remembers the events written last: an event comes by three times, as a step's output,
+    as a pending delivery and as a step's input.
     """
 
     def __init__(self) -> None:
@@ -51,8 +51,8 @@ class Packer:
         self._written: OrderedDict[int, tuple[SealedEvent, bytes, bytes | None]] = OrderedDict()
 
     def event(self, event: SealedEvent) -> bytes:
-        """An event as a payload."""
-        known = self._written.get(id(event))  # which cannot be another's while it is kept here
+        """The event as a payload."""
+        known = self._written.get(id(event))  # no other event has this id while this one is kept
         if known is not None and self._has(known[2]):
             return known[1]
         packed, digest = self._pack(event.to_json())
@@ -62,33 +62,38 @@ class Packer:
         return packed
 
     def delta(self, delta: Delta) -> bytes:
-        """A delta as a payload: its events and its values each by themselves, so that what is
-        stored already is only referred to."""
+        """The delta as a payload.
+
+        Each event and each value is packed by itself, so that one that is stored already is only
+        referred to.
+        """
         return orjson.dumps(to_json(delta, self._part, self._event))
 
     def state(self, state: Mapping[str, Json]) -> bytes:
-        """A state, by key, as a payload."""
+        """The state, by key, as a payload."""
         return orjson.dumps({key: self._part(value) for key, value in state.items()})
 
     def value(self, value: Json) -> bytes:
-        """A value as a payload."""
+        """The value as a payload."""
         return self._pack(value)[0]
 
     def gathered(self) -> dict[bytes, bytes]:
-        """The blobs by digest that what was written since the last time refers to, but for those
-        that are known to be stored."""
+        """Hand over the blobs, by digest, that were gathered since the last call.
+
+        Blobs that are known to be stored are not among them.
+        """
         gathered, self._gathered = self._gathered, {}
         return gathered
 
     def stored(self, digests: Iterable[bytes]) -> None:
-        """They need not be stored again, for the same owner."""
+        """Note that these blobs are stored, with a reference from the packer's owner."""
         for digest in digests:
             self._stored[digest] = None
         while len(self._stored) > RECENT_BLOBS:
             self._stored.popitem(last=False)
 
     def _has(self, digest: bytes | None) -> bool:
-        """Whether the blob is stored, or is going to be, if there is one."""
+        """True if the blob is stored or gathered; and for an event without a blob."""
         return digest is None or digest in self._stored or digest in self._gathered
 
     def _event(self, event: SealedEvent) -> orjson.Fragment:
@@ -98,13 +103,14 @@ class Packer:
         return orjson.Fragment(self._pack(value, DEPTH)[0])
 
     def _pack(self, value: Json, depth: int = 0) -> tuple[bytes, bytes | None]:
-        """The value as a payload, and the digest of the blob that it refers to, if it is one.
+        """The value as a payload, and the digest of its blob; `None` for a value in the row.
 
         Args:
-            depth: of the parts within parts that are kept by themselves.
+            value: the value, as JSON.
+            depth: the levels of parts that may be kept by themselves.
         """
         written = orjson.dumps(value)
-        # What could be taken for a reference becomes one.
+        # A value that could be read as a reference is kept in a blob.
         if len(written) <= INLINE_BYTES and not REFERS.search(written):
             return written, None
         if len(written) >= PARTED_BYTES and depth and isinstance(value, (list, dict)):
@@ -117,7 +123,7 @@ class Packer:
         return b'{"$blob":"' + digest.hex().encode() + b'"}', digest
 
     def _parted(self, value: Json, depth: int) -> bytes:
-        """The list or mapping with each of its parts by itself."""
+        """The list or mapping, as a payload with each part packed by itself."""
         parts: Json
         if isinstance(value, list):
             parts = [orjson.Fragment(self._pack(item, depth)[0]) for item in value]
@@ -127,43 +133,43 @@ class Packer:
 
 
 class Unpacker:
-    """Reads payloads, having fetched all the blobs that they refer to at once.
+    """Reads payloads, with all blobs of these payloads fetched at once.
 
-    Raises:
-        Damaged: a blob is not there, or not what was written.
+    Each method takes one of those payloads. A method other than `shown` raises `Damaged` if a blob
+    is absent or differs from its digest, or if the payload cannot be read.
     """
 
     def __init__(self, session: Session, payloads: Iterable[bytes | None]) -> None:
         self._blobs = _contents(session, digests_in(payloads))
 
     def event(self, payload: bytes) -> SealedEvent:
-        """An event."""
+        """The event of the payload."""
         with _read_as_written():
             return SealedEvent.from_json(self._part(orjson.loads(payload)))
 
     def event_or_none(self, payload: bytes | None) -> SealedEvent | None:
-        """An event, where there is one."""
+        """The event of the payload; `None` without a payload."""
         return None if payload is None else self.event(payload)
 
     def shown(self, payload: bytes | None) -> SealedEvent | None:
-        """An event for a list, which must not be unreadable because of one that is damaged."""
+        """The event, for a list, which must be readable: `None` if the event is damaged."""
         try:
             return self.event_or_none(payload)
         except Damaged:
             return None
 
     def delta(self, payload: bytes) -> Delta:
-        """A delta."""
+        """The delta of the payload."""
         with _read_as_written():
             return from_json(orjson.loads(payload), self._part)
 
     def state(self, payload: bytes) -> dict[str, Json]:
-        """A state, by key."""
+        """The state of the payload, by key."""
         with _read_as_written():
             return {key: self._part(value) for key, value in orjson.loads(payload).items()}
 
     def value(self, payload: bytes) -> Json:
-        """A value."""
+        """The value of the payload."""
         with _read_as_written():
             return self._part(orjson.loads(payload))
 
@@ -192,13 +198,13 @@ def _read_as_written() -> Iterator[None]:
 
 
 def digests_in(payloads: Iterable[bytes | None]) -> list[bytes]:
-    """What the payloads refer to, each once."""
+    """The digests of the blobs that the payloads refer to, each once."""
     found = (m for payload in payloads for m in REFERENCE.findall(payload or b""))
     return [bytes.fromhex(digest.decode()) for digest in dict.fromkeys(found)]
 
 
 def store(connection: Connection, blobs: Mapping[UUID, Mapping[bytes, bytes]]) -> None:
-    """Insert the blobs that are not there yet, and a reference from each owner."""
+    """Insert the blobs that are not there yet, by owner, and a reference from each owner."""
     contents = {digest: content for owned in blobs.values() for digest, content in owned.items()}
     if contents:
         rows = [{"digest": d, "content": contents[d]} for d in sorted(contents)]
@@ -239,8 +245,11 @@ def release(connection: Connection, owners: list[UUID]) -> None:
 
 
 def _lock(connection: Connection, digests: list[bytes]) -> None:
-    """Lock the blobs: of two transactions that each drop one of the last two references, neither
-    would see that the other was the last."""
+    """Lock the blobs until the transaction ends.
+
+    Of two transactions that each drop one of the last two references, neither would see that no
+    reference is left.
+    """
     for some in chunks(sorted(digests)):
         blobs = select(BLOBS.c.digest).where(BLOBS.c.digest.in_(some)).order_by(BLOBS.c.digest)
         connection.execute(blobs.with_for_update()).all()
@@ -259,7 +268,7 @@ def _contents(session: Session, digests: list[bytes]) -> dict[bytes, bytes]:
         contents = select(BLOBS.c.digest, BLOBS.c.content).where(BLOBS.c.digest.in_(some))
         rows = session.execute(contents)
         for digest, content in rows:
-            if digest_of(content) == digest:  # else it is missed, where it is needed
+            if digest_of(content) == digest:  # else its readers raise `Damaged`
                 found[digest] = content
     return found
 
@@ -271,7 +280,7 @@ def digest_of(content: bytes) -> bytes:
 
 @cache
 def insert_new(dialect: str, table: Table) -> Insert:
-    """An insert of rows that somebody else may have made."""
+    """An insert that leaves out the rows that are there already."""
     if dialect == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()

@@ -1,4 +1,4 @@
-"""Checkpoints: listed by what they are filtered by, and read whole. Lists read no payloads."""
+"""Checkpoints: listed by filters, and read whole. Lists read no payloads but asked-for events."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ EVENTS: tuple[Any, ...] = (col(Checkpoint.input_event), col(Checkpoint.output_ev
 
 @dataclass(frozen=True, slots=True)
 class CheckpointSummary:
-    """A checkpoint in a list; its events only where they were asked for."""
+    """A checkpoint in a list; its events are `None` unless the list was asked for events."""
 
     id: UUID
     run_id: UUID
@@ -55,7 +55,13 @@ class CheckpointSummary:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointDetail:
-    """A checkpoint with all there is to it."""
+    """A checkpoint, whole.
+
+    Attributes:
+        listed: the checkpoint as in a list, with its events.
+        snapshot: the snapshot at the checkpoint.
+        trail: as `snapshots.trail`.
+    """
 
     listed: CheckpointSummary
     snapshot: Snapshot
@@ -68,7 +74,12 @@ def of_run(
     """A page of a run's checkpoints, oldest first.
 
     Args:
-        after: the `seq` after which the page begins.
+        session: the session.
+        run_id: the run's id.
+        filters: the values that the checkpoints must have.
+        events: whether the checkpoints are shown with their events.
+        limit: the number of checkpoints on the page, at most.
+        after: the `seq` after which the page begins; `None` for the first page.
 
     Raises:
         NotFound: there is no such run.
@@ -95,7 +106,12 @@ def of_context(
     """A page of the checkpoints of all the runs in a context, oldest first.
 
     Args:
-        after: the id after which the page begins.
+        session: the session.
+        context_id: the context's id.
+        filters: the values that the checkpoints must have.
+        events: whether the checkpoints are shown with their events.
+        limit: the number of checkpoints on the page, at most.
+        after: the id after which the page begins; `None` for the first page.
 
     Raises:
         NotFound: there is no such context.
@@ -113,8 +129,8 @@ def read(session: Session, checkpoint_id: UUID) -> CheckpointDetail:
     """One checkpoint, whole.
 
     Raises:
-        NotFound: there is none.
-        Damaged: it cannot be read back.
+        NotFound: there is no such checkpoint.
+        Damaged: the checkpoint cannot be read back.
     """
     row = find(session, checkpoint_id)
     listed = summary(session, checkpoint_id, *EVENTS)
@@ -126,10 +142,15 @@ def read(session: Session, checkpoint_id: UUID) -> CheckpointDetail:
 def summary(
     session: Session, checkpoint_id: UUID, *events: ColumnElement[Any]
 ) -> CheckpointSummary:
-    """One checkpoint as it stands in lists.
+    """One checkpoint as in a list.
+
+    Args:
+        session: the session.
+        checkpoint_id: the checkpoint's id.
+        events: the columns of the events, `EVENTS` or none.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such checkpoint.
     """
     query = select(*SUMMARY, *events).join(Facets, col(Facets.id) == Checkpoint.facets_id)
     rows = session.execute(query.where(col(Checkpoint.id) == checkpoint_id)).all()
@@ -142,10 +163,10 @@ def find(session: Session, checkpoint_id: UUID) -> Checkpoint:
     """The checkpoint's row.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such checkpoint, or its run is being deleted.
     """
     row = session.get(Checkpoint, checkpoint_id)
-    if row is None or session.get(Run, row.run_id) is None:  # or it is being deleted
+    if row is None or session.get(Run, row.run_id) is None:  # the run is being deleted
         raise not_found.checkpoint(checkpoint_id)
     return row
 
@@ -159,11 +180,10 @@ def _found(
     limit: int,
     events: bool,
 ) -> tuple[list[CheckpointSummary], bool]:
-    """The first checkpoints in that order, of those that match the filters, as many as fit on a
-    page; and whether there are more.
+    """The first matching checkpoints that fit on a page, and whether there are more.
 
-    Those of one kind stand in an index in their order; of several kinds, the first of each are
-    taken, and the first of these.
+    The checkpoints of one set of facets stand in an index in their order. Of several such sets,
+    the first checkpoints of each are looked up, and the first of all these are taken.
     """
     if filters.match_nothing:
         return [], False
@@ -202,7 +222,7 @@ def _listed(session: Session, rows: Sequence[Any]) -> list[CheckpointSummary]:
 
 
 def _events(row: Any) -> Sequence[bytes | None]:
-    """The payloads of its events, where they were asked for."""
+    """The payloads of the row's events; empty unless the row was asked for events."""
     return tuple(row[len(SUMMARY) :])
 
 

@@ -9,6 +9,6 @@ CHUNK = 500
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
-    """The items in their order, so many at a time."""
+    """The items in their order, `size` at a time."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -1,4 +1,4 @@
-"""Claims: which runs a worker has to carry forward, and what it needs for that."""
+"""Claims: the runs that a worker carries forward, and the inbox of each."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from cairn.store.tables import INNOCENT, KEEPING, SUSPECTED, UNFINISHED, Message
 
 log = structlog.get_logger(__name__)
 
-# In so many words: SQLite looks into a part of an index only where it is asked for that very part.
+# In the words of the partial indexes: SQLite uses such an index only for that very condition.
 ORPHANED = text(f"runs.worker_id IS NULL AND runs.{UNFINISHED}")
 GOES_ON = text("runs.status IN ('queued', 'running')")
 WAKES = text("runs.wakes_at IS NOT NULL")
@@ -32,7 +32,7 @@ MAX_RECOVERIES = 5
 
 
 class Found(NamedTuple):
-    """A run that somebody has to carry forward."""
+    """A run that a worker has to carry forward."""
 
     id: UUID
     workflow: str
@@ -41,20 +41,25 @@ class Found(NamedTuple):
 def claim(
     session: Session, run_id: UUID, loaded: Collection[str], max_recoveries: int = MAX_RECOVERIES
 ) -> Claimed | None:
-    """Take a run to carry it forward; `None` if it has ended, another worker drives it, or it is
-    not its turn.
+    """Claim a run for this process's worker.
 
-    A run that was started in a context waits for the ones before it. A rerun does not: it begins
-    with its checkpoint's state. One that too many workers have died of fails here, and can be
-    rerun from its last checkpoint.
+    A run that was started in a context waits for earlier runs there. A rerun does not: a rerun
+    begins with its checkpoint's state. A run fails here if too many workers have died driving the
+    run, or if its data are damaged.
 
     Args:
+        session: the session.
+        run_id: the run's id.
         loaded: the names of the workflows that can be run.
-        max_recoveries: how many workers may die while they drive the run, one after the other
-            without a checkpoint between.
+        max_recoveries: the number of workers that may die driving the run without a checkpoint
+            between.
+
+    Returns:
+        The claim; `None` if the run has ended or is gone, has just failed, is driven by another
+        worker, or must wait for its turn.
 
     Raises:
-        WorkflowNotLoaded: the run's is none of them; it is left as it is.
+        WorkflowNotLoaded: the run's workflow is not loaded; the run is left as it is.
     """
     worker = workers.own(session)
     run = session.get(Run, run_id, with_for_update=True)
@@ -66,7 +71,7 @@ def claim(
         )
     waits = run.started_at is None and run.base is None
     if waits and runs.is_busy_for(session, run.context_id, run_id):
-        run.worker_id = None  # whoever ends the run before it hands it on
+        run.worker_id = None  # the end of the run before gives it a worker
         session.add(run)
         return None
     session.add(run)
@@ -90,7 +95,7 @@ def claim(
 
 
 def _give_up(session: Session, run: Run, snapshot: Snapshot) -> None:
-    """End a run that its workers have died of."""
+    """End a run that too many workers have died of."""
     steps = [d.step for d in snapshot.pending() if snapshot.parked_at(d) is None]
     names = ", ".join(dict.fromkeys(steps))
     under_way = f"while {names} was under way" if names else "as the run began"
@@ -109,6 +114,8 @@ def unread(session: Session, run: Run, *, with_start_event: bool = False) -> lis
     """The messages to the run that have not become a checkpoint, in order.
 
     Args:
+        session: the session.
+        run: the run's row.
         with_start_event: whether the run's start event comes first, as a message.
     """
     rows = session.exec(
@@ -121,12 +128,15 @@ def unread(session: Session, run: Run, *, with_start_event: bool = False) -> lis
 
 
 def orphaned(session: Session, loaded: Collection[str], worker: UUID | None = None) -> list[Found]:
-    """The runs that have something to do, and that nobody drives, oldest first. A run that waits
-    for its turn, or for an event from outside, is not among them; nor is one that is suspected.
+    """The runs without a worker that can go on now, each once.
+
+    A run that waits for its turn in its context is left out, and so is a suspected run. A waiting
+    run is found once its time has come, a message is there, or a cancel was asked for.
 
     Args:
+        session: the session.
         loaded: the names of the workflows that can be run.
-        worker: whose runs are among them whose time has come, though they are its own.
+        worker: a worker whose own waiting runs are found, too, once their time has come.
     """
     before = aliased(Run)
     is_before = exists().where(
@@ -150,20 +160,26 @@ def orphaned(session: Session, loaded: Collection[str], worker: UUID | None = No
 
 
 def keeping(session: Session, loaded: Collection[str]) -> list[Found]:
-    """The runs that wait, that nobody drives, and that hold events that no step took: there may be
-    a step for them in the code that is loaded now."""
+    """The waiting runs without a worker that hold events that no step took.
+
+    The code that is loaded now may have a step for these events.
+    """
     query = select(Run.id, Run.workflow).where(KEEPING, _is_of(loaded))
     return [Found(*row) for row in session.exec(query.order_by(col(Run.id)))]
 
 
 def suspects(session: Session, worker: UUID | None, loaded: Collection[str]) -> list[Found]:
-    """The runs whose workers have died more than once, those that most have died of first.
+    """The suspected runs, those with the most recoveries first.
 
-    Of several that were under way at each of these deaths, the one that was begun last is guilty:
-    so their order is turned around each time.
+    A run is suspected if more than `INNOCENT` workers have died driving the run since its last
+    checkpoint. Of several runs that were under way at each of these deaths, the run begun last is
+    the likeliest cause. Hence the order of such runs is turned around with each recovery: the last
+    run comes first.
 
     Args:
-        worker: whose runs that go on; `None` for those that nobody drives.
+        session: the session.
+        worker: the worker whose running runs are looked for; `None` for runs without a worker.
+        loaded: the names of the workflows that can be run; used for runs without a worker.
     """
     driven = and_(Run.worker_id == worker, Run.status == "running")
     mine = driven if worker is not None else and_(ORPHANED, _is_of(loaded))
@@ -179,13 +195,13 @@ def _suspicion(suspect: tuple[UUID, str, int]) -> tuple[int, int]:
 
 
 def unknown(session: Session, loaded: Collection[str]) -> list[str]:
-    """The workflows of runs that nobody drives, and nobody can: they are not loaded."""
+    """The names of workflows that are not loaded, of runs without a worker."""
     query = select(Run.workflow).where(ORPHANED, ~_is_of(loaded))
     return sorted(session.exec(query.distinct()))
 
 
 def unread_by_run(session: Session, worker: UUID) -> dict[Found, list[UUID]]:
-    """The messages to the worker's runs that have not become a checkpoint: by run, in order."""
+    """The ids of unread messages to the worker's runs, by run, in order."""
     query = (
         select(Run.id, Run.workflow, Message.id)
         .where(Run.id == Message.run_id, Run.worker_id == worker)
@@ -198,7 +214,7 @@ def unread_by_run(session: Session, worker: UUID) -> dict[Found, list[UUID]]:
 
 
 def messages(session: Session, ids: Sequence[UUID]) -> list[InboxMessage]:
-    """These messages, in order."""
+    """The messages with these ids, in order; those that have been read are left out."""
     found = session.exec(
         select(Message).where(col(Message.id).in_(ids)).order_by(col(Message.id))
     ).all()
@@ -207,11 +223,10 @@ def messages(session: Session, ids: Sequence[UUID]) -> list[InboxMessage]:
 
 
 def to_cancel(session: Session, worker: UUID) -> list[UUID]:
-    """The worker's runs that somebody has asked another process to cancel."""
+    """The worker's runs that a client of another process has cancelled."""
     return list(session.exec(select(Run.id).where(Run.worker_id == worker, Run.is_to_cancel)))
 
 
 def _is_of(workflows: Collection[str]) -> ColumnElement[bool]:
-    """Whether the run is of one of the workflows. Not by the index of these, which holds all runs
-    that have ended, too."""
+    # A concatenation, so that the index by workflow is not used: it holds all ended runs, too.
     return (col(Run.workflow) + "").in_(workflows)

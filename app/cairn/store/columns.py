@@ -1,4 +1,4 @@
-"""Types of columns: what the two kinds of database keep in different ways."""
+"""Types of columns, for values that SQLite and PostgreSQL keep in different ways."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,19 +10,21 @@ from sqlalchemy.ext.compiler import compiles
 
 
 class Id(Uuid[UUID]):
-    """A UUID in 16 bytes, also in SQLite, which would be given 32 letters: half of what an index
-    holds is ids."""
+    """A UUID in 16 bytes, on SQLite too.
+
+    SQLAlchemy would give SQLite 32 letters, and ids are half of what an index holds.
+    """
 
     cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> Any:
-        """What the database is given."""
+        """Make the database's value of a Python value."""
         if dialect.name != "sqlite":
             return super().bind_processor(dialect)
         return lambda value: None if value is None else value.bytes
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        """What the database returns."""
+        """Make a Python value of the database's value."""
         if dialect.name != "sqlite":
             return super().result_processor(dialect, coltype)  # type: ignore[no-untyped-call]
         return lambda value: None if value is None else UUID(bytes=value)
@@ -34,29 +36,34 @@ def _sqlite_name(*_: Any, **__: Any) -> str:
 
 
 class Bytes(LargeBinary):
-    """Bytes, given as they are: both drivers take them so, and every checkpoint has several."""
+    """Bytes, given to the driver as they are.
+
+    Both drivers take bytes, and every checkpoint has several.
+    """
 
     cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> None:
-        """What the database is given."""
+        """Make the database's value of a Python value."""
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A moment. SQLite drops the time zone, and what is stored is always UTC."""
+    """A moment in UTC; SQLite drops the time zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> Any:
-        """What the database is given: of SQLite, the text that SQLAlchemy would make, in a quarter
-        of the time."""
+        """Make the database's value: for SQLite the text that SQLAlchemy would make.
+
+        The text is made in a quarter of the time.
+        """
         if dialect.name != "sqlite":
             return super().bind_processor(dialect)
         return lambda value: None if value is None else value.isoformat(" ", "microseconds")[:26]
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
-        """What the database returns, with its time zone."""
+        """Make a moment of the database's value, with its time zone."""
         if isinstance(value, datetime):
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         return value

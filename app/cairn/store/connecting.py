@@ -1,4 +1,4 @@
-"""How the two kinds of database are connected to, and what their errors mean."""
+"""Connections to SQLite and PostgreSQL, and the meaning of their errors."""
 
 import sqlite3
 import time
@@ -24,13 +24,14 @@ OUT_OF_REACH_SQLITE = frozenset(
     }
 )
 OUT_OF_REACH_POSTGRESQL = ("08", "25006", "25P03", "25P04", "40", "53", "55P03", "57", "58")
-"""How SQLSTATE begins where a transaction may succeed later: connection lost, standby, paused for
-too long, rolled back in favour of another, resources spent, lock not had, shut down, system error
-(PostgreSQL's manual, appendix A)."""
+"""The beginnings of SQLSTATE for transactions that may succeed later.
+
+Connection lost, standby, paused for too long, rolled back in favour of another transaction,
+resources spent, lock not had, shut down, system error (PostgreSQL's manual, appendix A).
+"""
 
 CLASHES_POSTGRESQL = frozenset({"40001", "40P01"})
-"""SQLSTATE where two transactions would each have had to come before the other: not serializable,
-deadlock."""
+"""SQLSTATE of two transactions that cannot both succeed: not serializable, deadlock."""
 
 WORDS = {
     sqlite3.SQLITE_FULL: "its disk is full: free some space",
@@ -41,14 +42,14 @@ WORDS = {
     sqlite3.SQLITE_CORRUPT: "its file is damaged: restore a copy",
     sqlite3.SQLITE_NOTADB: "its file is not a database of SQLite's: name another",
 }
-LOCKED_SECONDS = 10  # how long a statement waits for another process's
+LOCKED_SECONDS = 10  # for which a statement waits for a lock of another process
 
 
 def checked(url: str) -> URL:
     """The URL, with the driver that Cairn uses.
 
     Raises:
-        ValueError: it is not one of a database that can be used; the message says why.
+        ValueError: the URL is not one of a database that can be used; the message says why.
     """
     try:
         parsed = make_url(url)
@@ -72,10 +73,14 @@ def checked(url: str) -> URL:
 
 
 def connected(url: URL, connections: int) -> Engine:
-    """The engine for a URL that was checked; it connects when first used.
+    """The engine for a URL that was checked; the engine connects when first used.
+
+    Args:
+        url: a URL as `checked` returns.
+        connections: the number of connections at a time, at most.
 
     Raises:
-        ValueError: its driver is not installed.
+        ValueError: the database's driver is not installed.
     """
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, pool_size=connections, max_overflow=0)
@@ -109,8 +114,11 @@ def connected(url: URL, connections: int) -> Engine:
 
 
 def for_writing(engine: Engine) -> Connection:
-    """A connection whose transactions take locks as they begin; on PostgreSQL, a statement outside
-    of any is one by itself."""
+    """A connection for writing.
+
+    On SQLite its transactions take the lock as they begin. On PostgreSQL a statement outside of
+    any transaction is a transaction by itself.
+    """
     connection = engine.connect().execution_options(writes=True)
     if engine.dialect.name == "postgresql":
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -118,14 +126,16 @@ def for_writing(engine: Engine) -> Connection:
 
 
 def is_clash(error: DBAPIError) -> bool:
-    """Whether somebody else was quicker, to make or to delete the same or to lock it: tried again
-    at once, it may succeed."""
+    """True if another transaction was quicker to make, delete or lock the same rows.
+
+    The transaction may succeed if tried again at once.
+    """
     is_deadlock = getattr(error.orig, "sqlstate", None) in CLASHES_POSTGRESQL
     return is_deadlock or isinstance(error, IntegrityError)
 
 
 def is_out_of_reach(error: BaseException) -> bool:
-    """Whether the same may succeed later: nothing is wrong with what was asked."""
+    """True if the same transaction may succeed later: the statement is sound."""
     if not isinstance(error, DBAPIError):
         return False
     code = _sqlite_code(error)
@@ -138,13 +148,15 @@ def is_out_of_reach(error: BaseException) -> bool:
 
 
 def described(error: DBAPIError) -> str:
-    """What is wrong with the database, for whoever runs the service: the driver's words tell its
-    address and its users."""
+    """The trouble with the database, in words for the log.
+
+    The driver's words may hold the database's address and its users.
+    """
     return _known(error) or " ".join(str(error.orig).split())
 
 
 def described_for_clients(error: DBAPIError) -> str:
-    """What is wrong with the database, for anybody."""
+    """The trouble with the database, in words for any client."""
     return _known(error) or "the log tells why"
 
 
@@ -153,7 +165,7 @@ def _known(error: DBAPIError) -> str | None:
 
 
 def unusable(shown_url: str, error: DBAPIError) -> ValueError:
-    """The database cannot be used, and why."""
+    """An error that says why the database cannot be used."""
     return ValueError(f"The database {shown_url} cannot be used: {described(error)}.")
 
 
@@ -177,8 +189,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
 
 
 def _keep_a_log(connection: sqlite3.Connection) -> None:
-    """Write to a log ahead of the file. The first to do so needs the file for itself, and SQLite
-    refuses at once, whatever the timeout, where two want that at the same time."""
+    """Have SQLite write to a log ahead of the file.
+
+    The first process to do so needs the file for itself. If two want that at the same time, SQLite
+    refuses one at once, whatever the timeout.
+    """
     give_up = time.monotonic() + LOCKED_SECONDS
     while True:
         try:
@@ -197,5 +212,5 @@ def _begin_sqlite(connection: Any) -> None:
 
 
 def _begin_postgresql(connection: Any) -> None:
-    if connection.connection.driver_connection.autocommit:  # it begins none by itself
+    if connection.connection.driver_connection.autocommit:  # the driver begins none by itself
         statements.begin(connection, "BEGIN")

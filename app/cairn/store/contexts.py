@@ -11,7 +11,17 @@ from cairn.store.tables import Context
 
 
 def create(session: Session, workflow: str, request: Repeatable | None = None) -> Context:
-    """Make a context; a repeated request is given the one it made."""
+    """Make a context, or find the context that the repeated request has made.
+
+    Args:
+        session: the session.
+        workflow: the name of the context's workflow.
+        request: the request, if the request can be repeated.
+
+    Raises:
+        KeyReused: the request is repeated with another body.
+        NotFound: the context of the repeated request has been deleted meanwhile.
+    """
     made = requests.made_by(session, request)
     if made is not None:
         return find(session, made)
@@ -23,11 +33,12 @@ def create(session: Session, workflow: str, request: Repeatable | None = None) -
 
 
 def claim(session: Session, context_id: UUID) -> Context:
-    """The context, which stays as it is until the transaction ends: nobody starts a run in it
-    meanwhile, or deletes it.
+    """Lock the context until the transaction ends.
+
+    No run is started in the context meanwhile, and the context is not deleted.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such context.
     """
     context = session.get(Context, context_id, with_for_update=True)
     if context is None:
@@ -36,10 +47,10 @@ def claim(session: Session, context_id: UUID) -> Context:
 
 
 def find(session: Session, context_id: UUID) -> Context:
-    """The context.
+    """The context's row.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such context.
     """
     context = session.get(Context, context_id)
     if context is None:

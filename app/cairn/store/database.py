@@ -1,4 +1,4 @@
-"""The connection to the database: many readers, and one writer that commits for all."""
+"""The connection to the database: many readers, and one writer for all commits."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,19 +29,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 READERS = 16
-READ_SECONDS, PING_SECONDS = 30, 5  # that whatever is read may take, and where trouble is likely
-PAGES = 2_000  # that are cut off a file at a time
-QUEUE = 1_024  # works that wait to be committed; of those who can ask again, no more are let in
+READ_SECONDS, PING_SECONDS = 30, 5  # for a read, and for one while trouble is likely
+PAGES = 2_000  # cut off a file at a time
+QUEUE = 1_024  # works that wait to be committed, before an impatient one is refused
 
 WAIT_SECONDS, LEASE_SECONDS = 60.0, 10.0
 
 
 class Database:
-    """Where runs are remembered, for one event loop.
+    """The database, for one event loop.
 
-    Reading and writing is done by functions that take a `Session` first. Those that write are
-    queued to one thread, which commits whatever has gathered in one transaction; they must be
-    repeatable, since one that fails makes all of its group start over by themselves.
+    Reads and writes are functions that take a `Session` first. Writes are queued to one thread,
+    which commits all queued writes in one transaction. A function that writes must be repeatable:
+    if one of a group fails, each of the group starts over by itself.
+
+    Attributes:
+        facets: the ids of facets that are known to be stored, by their values.
     """
 
     def __init__(
@@ -54,17 +57,18 @@ class Database:
         """Check the URL, and make ready to connect.
 
         Args:
-            wait_seconds: how long facts wait for a database that is out of reach.
-            lease_seconds: how long after its last sign of life a process is taken for dead.
-            is_stuck: whether this process can drive no runs at present: it gives no sign of life
-                then, and others take over.
+            url: the database's URL.
+            wait_seconds: the time for which checkpoints wait for a database that is out of reach.
+            lease_seconds: the time after its last beat at which a process is taken for dead.
+            is_stuck: tells whether this process can drive no runs at present. A stuck process
+                does not beat, and other processes take over its runs.
 
         Raises:
             ValueError: the URL is not one of a database that can be used.
         """
         self.facets: dict[tuple[str | None, ...], int] = {}  # known to be stored, with their ids
         self._engine = connected(checked(url), READERS + 2)
-        # What is read together stands together, though it is being deleted; SQLite has it so.
+        # All queries of one read see the same moment, even amid a delete; SQLite does so itself.
         self._stable = self._engine
         if self._engine.dialect.name == "postgresql":
             self._stable = self._engine.execution_options(isolation_level="REPEATABLE READ")
@@ -79,11 +83,11 @@ class Database:
 
     @property
     def worker(self) -> UUID | None:
-        """Under which name this process drives runs; another once it was taken for dead."""
+        """The id under which this process drives runs; a new one once it was taken for dead."""
         return self._writer.worker
 
     def open(self, *, as_worker: bool = True) -> None:
-        """Bring the tables up to date where that is safe, and start to write.
+        """Bring the tables up to date if that is safe, and start the writer.
 
         Args:
             as_worker: whether this process is to drive runs.
@@ -98,7 +102,7 @@ class Database:
             raise unusable(self.shown_url, error) from error
 
     def close(self) -> None:
-        """Write what is queued, and let go of the database."""
+        """Commit the queued writes, and disconnect."""
         self._writer.close()
         self._readers.shutdown()
         self._engine.dispose()
@@ -106,10 +110,15 @@ class Database:
     async def read(
         self, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """What the function reads, in a thread.
+        """Call the function with a session, in a thread, and return its result.
+
+        Args:
+            function: takes a session and the other arguments; called twice if the connection broke.
+            args: further arguments of the function.
+            kwargs: further arguments of the function.
 
         Raises:
-            Unavailable: the database is out of reach.
+            Unavailable: the database is out of reach, or has not answered in time.
         """
         seconds = READ_SECONDS if self._writer.trouble is None else PING_SECONDS
         return await self._read(lambda session: function(session, *args, **kwargs), seconds)
@@ -135,7 +144,7 @@ class Database:
             raise _out_of_reach(f"it has not answered for {seconds} seconds") from None
         except DBAPIError as error:
             if is_out_of_reach(error):
-                if self._writer.trouble is None:  # else it has said so
+                if self._writer.trouble is None:  # the writer has logged the trouble otherwise
                     log.warning("the database is out of reach", trouble=described(error))
                 raise _out_of_reach(described_for_clients(error)) from error
             raise
@@ -143,10 +152,16 @@ class Database:
     async def write(
         self, function: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """What the function returns, once what it wrote is committed.
+        """Call the function in the writer, and return its result once its writes are committed.
 
-        It is for what somebody has asked for, who can ask again. Cancelling whoever awaits does
-        not take the work back.
+        Meant for requests of clients, who can ask again. Cancelling the awaiting task does not take
+        the write back.
+
+        Args:
+            function: takes a session and the other arguments. It must raise a `Refusal` before its
+                first write, as in `alone`.
+            args: further arguments of the function.
+            kwargs: further arguments of the function.
 
         Raises:
             Unavailable: the database is out of reach, or there is too much to write.
@@ -165,24 +180,26 @@ class Database:
         by_itself: ByItself[Item] | None = None,
         committed: Callable[[Any], None] | None = None,
     ) -> asyncio.Future[Any]:
-        """Commit the item, together with others' items.
+        """Commit the item, in one transaction with other items that are queued.
 
         Args:
-            function: takes all the items that share the transaction; gives the outcome of each.
-            weight: how many bytes there are to write, roughly.
-            is_patient: whether it waits for a database that is out of reach, and behind however
-                much there is to write.
+            function: takes all the items that share the transaction, and returns the outcome of
+                each.
+            item: the item.
+            weight: the bytes to write, roughly.
+            is_patient: whether the item waits for a database that is out of reach, and in a queue
+                of any length.
             by_itself: as in `Work`.
             committed: as in `Work`.
 
         Returns:
-            The outcome for the item, once it is committed; or `Unavailable`, where the database
-            was out of reach for too long. Then, as where it is cancelled, it may be committed
-            nevertheless.
+            A future of the outcome, resolved once the item is committed; `Unavailable` if the
+            database was out of reach for too long. The item may be committed nevertheless, and so
+            may the item of a future that is cancelled.
 
         Raises:
-            Unavailable: it is not patient, and the database is out of reach or there is too much
-                to write.
+            Unavailable: the item is not patient, and the database is out of reach or there is too
+                much to write.
         """
         if not is_patient and self._writer.trouble is not None:
             raise _out_of_reach(self._writer.trouble)
@@ -193,39 +210,43 @@ class Database:
         return done
 
     async def compact(self) -> None:
-        """Give the space of what was deleted back to the file system. PostgreSQL does so itself,
-        or keeps it for what comes next."""
+        """Give the space of deleted rows back to the file system, on SQLite.
+
+        PostgreSQL does so itself, or keeps the space for new rows.
+        """
         if self._engine.dialect.name == "sqlite":
             while await self.write(_free_pages):
                 pass
             await asyncio.get_running_loop().run_in_executor(self._readers, self._truncate)
 
     def _truncate(self) -> None:
-        """Have the file itself cut, as far as nobody is reading the pages at its end."""
+        """Have the file cut, up to a page that a reader is reading."""
         with self._engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None
             driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     async def ping(self) -> None:
-        """Raise whatever is wrong with the database, its tables or its writer.
+        """Check that the database answers, that its tables are there, and that the writer is alive.
 
         Raises:
             Unavailable: the database is out of reach.
+            RuntimeError: the writer has ended.
+            DBAPIError: the tables cannot be read.
         """
         if not self._writer.is_alive:
             raise RuntimeError("The writer has ended: nothing can be committed.")
         if self._writer.trouble is not None:
             raise _out_of_reach(self._writer.trouble)
-        await self._read(lambda it: it.exec(select(Run.id).limit(1)).all(), PING_SECONDS)
+        await self._read(lambda session: session.exec(select(Run.id).limit(1)).all(), PING_SECONDS)
 
 
 def _free_pages(session: Session) -> bool:
-    """Cut some of the free pages off a file of SQLite's; whether there are more."""
+    """Cut some free pages off a file of SQLite's; return whether there are more."""
     driver = session.connection().connection.driver_connection
     assert driver is not None
     free = int(driver.execute("PRAGMA freelist_count").fetchone()[0])
-    for _ in range(min(free, PAGES)):  # the driver has each call cut one, whatever is asked for
+    for _ in range(min(free, PAGES)):  # the driver has each call cut one page, for any argument
         driver.execute("PRAGMA incremental_vacuum(1)")
     return free > PAGES
 

@@ -1,7 +1,7 @@
 """Deleting: runs and contexts go at once, their checkpoints some at a time.
 
-What a run has left behind is deleted in steps, so that nobody waits for a long run to be gone; a
-note says what is still to be done, should the process end meanwhile.
+The checkpoints of a deleted run are deleted in steps, so that no client waits for the end of a
+long run. A row of `deletions` names the run until then, should the process end meanwhile.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ def run(session: Session, run_id: UUID) -> None:
 
     Raises:
         NotFound: there is no such run.
-        RunUnderWay: it has not ended.
-        CheckpointTagged: a checkpoint of it is.
+        RunUnderWay: the run has not ended.
+        CheckpointTagged: a checkpoint of the run has a tag.
     """
     found = session.get(Run, run_id, with_for_update=True)
     if found is None:
@@ -45,8 +45,8 @@ def context(session: Session, context_id: UUID) -> None:
 
     Raises:
         NotFound: there is no such context.
-        RunUnderWay: one of its runs has not ended.
-        CheckpointTagged: a checkpoint in it is.
+        RunUnderWay: a run of the context has not ended.
+        CheckpointTagged: a checkpoint in the context has a tag.
     """
     contexts.claim(session, context_id)
     of_context = RUNS.c.context_id == context_id
@@ -74,7 +74,7 @@ def remove(session: Session, run_ids: Sequence[UUID]) -> None:
 
 
 def emptied(session: Session, context_ids: Sequence[UUID]) -> int:
-    """Delete those of the contexts that have no runs; how many there were."""
+    """Delete the contexts, of these, that have no runs; return their number."""
     has_runs = select(RUNS.c.id).where(RUNS.c.context_id == CONTEXTS.c.id).exists()
     gone: list[UUID] = []
     for some in chunks(context_ids):
@@ -88,10 +88,10 @@ def emptied(session: Session, context_ids: Sequence[UUID]) -> int:
 
 
 def sweep(session: Session) -> int | None:
-    """Delete some of what deleted runs have left behind.
+    """Delete some of the checkpoints that deleted runs have left behind.
 
     Returns:
-        How many checkpoints are gone by this; `None` once nothing is left.
+        The number of checkpoints that were deleted; `None` once nothing is left.
     """
     run_id = session.scalars(select(DELETIONS.c.run_id).limit(1)).first()
     if run_id is None:
@@ -106,7 +106,7 @@ def sweep(session: Session) -> int | None:
 
 
 def _forget(session: Session, made: Sequence[UUID]) -> None:
-    """Nobody is given what was made by an earlier request, once it is gone."""
+    """Forget the requests that made these runs or contexts: a repeated one makes them anew."""
     session.execute(delete(Request).where(col(Request.made_id).in_(made)))
 
 

@@ -24,18 +24,19 @@ from cairn.store.run_views import Error, RunView
 from cairn.store.runs import Claimed
 
 WHOLE_EVERY = 200
-"""How many checkpoints stand between two whole snapshots at least, and at most where the deltas
-since the last one have come to twice its bytes: neither reading a snapshot nor writing them costs
-more than a fixed share of what it holds."""
+"""The number of checkpoints from one chance to write a whole snapshot to the next.
+
+A whole snapshot is written only once the deltas since the last come to twice its bytes. This bounds
+both the bytes to read for a snapshot, and the bytes to write for all."""
 
 
 class RunJournal:
-    """Where one run's facts are kept.
+    """The journal of one run, in the database.
 
     Attributes:
-        worker: for whom it writes.
-        following: once the run has ended, the run of its context whose turn it is then, which
-            this worker has been given.
+        worker: the worker under whose id the journal writes.
+        following: the next run of the context, which this worker has been given; `None` before
+            the run has ended, and if no run waits there.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class RunJournal:
         report: Callable[[Status], None] = lambda _: None,
         end: datetime | None = None,
     ) -> None:
-        """For a run that was claimed.
+        """Open the journal of a run that was claimed.
 
         Args:
-            routes: those of its workflow.
-            report: is told how the run stands, each time it has been written.
-            end: when the run must have ended, if it must.
+            database: the database.
+            claimed: the run's claim.
+            routes: the routes of the run's workflow.
+            report: called with the run's status after each commit.
+            end: the moment by which the run must have ended, if there is one.
         """
         self.worker = claimed.worker
         self.following: UUID | None = None
@@ -80,10 +83,15 @@ class RunJournal:
     ) -> Future[Any]:
         """Commit the checkpoints and the status after them, all together.
 
+        Args:
+            records: the checkpoints, oldest first.
+            status: the run's status after the last checkpoint.
+            failure: the error of a failed or cancelled run.
+
         Returns:
-            What is done once that is committed. It comes to `HeadMoved` if the run already has a
-            checkpoint with such a `seq`, or is driven by another worker; to `Unavailable` if the
-            database was out of reach for too long.
+            A future, done once all is committed. Its exception is `HeadMoved` if the run already
+            has a checkpoint with such a `seq`, or is driven by another worker; `Unavailable` if
+            the database was out of reach for too long.
 
         Raises:
             Unavailable: a new run cannot be stored now.
@@ -102,7 +110,7 @@ class RunJournal:
         )
 
     def _appended(self, commit: RunCommit, failure: Failure | None, following: UUID | None) -> None:
-        """Take note of a commit, before the run moves on: the next facts build on this."""
+        """Take note of a commit, before the run moves on: the next commit builds on this one."""
         self.following = following
         self._status, self._is_stored = commit.status, True
         self._recoveries = commit.recoveries
@@ -116,7 +124,7 @@ class RunJournal:
 
     @property
     def commits_at_once(self) -> bool:
-        """False: a commit takes its time, and is shared."""
+        """False: a commit takes time, and is shared."""
         return False
 
     @property
@@ -126,7 +134,7 @@ class RunJournal:
 
     @property
     def view(self) -> RunView | None:
-        """How the run stands, as whoever asks for it sees it; `None` if it had begun before."""
+        """The run as clients see it; `None` if the run had begun before its claim."""
         if self._run.start_event is None:
             return None
         finished, stopped, failure = self._ended or (None, None, None)
@@ -164,7 +172,7 @@ class RunJournal:
             new_facets,
             packer.gathered(),
             status,
-            # Without a checkpoint, writing how the run stands is what shows that it is our own.
+            # Without a checkpoint, the update of the run's row proves that the run is the worker's.
             status != self._status or recoveries != self._recoveries or not records,
             recoveries,
             waits,
@@ -175,7 +183,7 @@ class RunJournal:
         )
 
     def _waits(self, moment: datetime) -> Waits:
-        """Until when the run waits at most, and what for."""
+        """The run's wait: the moment at which the wait ends by itself, and the open questions."""
         routes, snapshot = self._routes, self._snapshot
         open_ = questions.timed(open_questions(routes, snapshot), self._open_since, moment)
         self._waiting_for = open_
@@ -215,7 +223,7 @@ class RunJournal:
         }
 
     def _facets_id(self, record: Record, new: list[FacetValues]) -> int:
-        """The id of the checkpoint's facets, which join the new ones if they may not be stored."""
+        """The id of the checkpoint's facets; facets not known to be stored are added to `new`."""
         taken, given = record.input_event, record.output_event
         values = (
             self._run.workflow,
@@ -230,7 +238,7 @@ class RunJournal:
         return facets.id_of(new[-1])
 
     def _whole(self, record: Record) -> bytes | None:
-        """The whole snapshot, at the first checkpoint and when it is time for another."""
+        """The whole snapshot, as a payload, if it is time for one: see `WHOLE_EVERY`."""
         is_first = record.seq == 1 or self._must_be_whole
         self._must_be_whole = False
         may_be = record.seq % WHOLE_EVERY == 0 and self._delta_bytes >= 2 * self._whole_bytes
@@ -245,5 +253,5 @@ class RunJournal:
 
 
 def _start_event(run: RunView) -> SealedEvent:
-    assert run.start_event is not None  # a run that is not stored has yet to hear it
+    assert run.start_event is not None  # the claim of a run that is not stored has it
     return run.start_event

@@ -1,4 +1,4 @@
-"""Pages: a part of a list, and where the next one begins."""
+"""Pages: a part of a list, and the position where the next part begins."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,19 @@ LISTED_BYTES = 64_000  # of one of a run's payloads: a larger one is shown with 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some of the items, and the position after them; `None` where there are no more."""
+    """A part of a list.
+
+    Attributes:
+        items: the items of the part, in order.
+        next_position: the position where the next page begins; `None` on the last page.
+    """
 
     items: Sequence[T]
     next_position: str | None
 
 
 def fitting(sizes: Iterable[int]) -> int:
-    """How many items of these sizes in bytes fit on a page: at least one, if there is any."""
+    """The number of items that fit on a page, of these sizes in bytes: at least the first."""
     number = total = 0
     for size in sizes:
         total += size

@@ -1,4 +1,4 @@
-"""Pruning: which runs have been kept long enough, and what goes with them."""
+"""Pruning: the runs that have been kept long enough are deleted, with contexts left empty."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ TAGS = Tag.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What is kept of the runs that have ended; a run that is beyond any limit goes.
+    """The rule that says which ended runs are kept; a run that is beyond any limit goes.
 
     Attributes:
-        days: how long after its end a run is kept; `None` for ever.
-        runs: how many of each workflow are kept, the newest; `None` all.
-        statuses: of which statuses runs go at all.
+        days: the days for which a run is kept after its end; `None` for ever.
+        runs: the number of the newest ended runs of each workflow that are kept; `None` for all.
+        statuses: the statuses of the runs that may go at all.
     """
 
     days: float | None
@@ -34,13 +34,13 @@ class Retention:
 
     @property
     def is_limited(self) -> bool:
-        """Whether anything goes."""
+        """True if there is a limit."""
         return self.days is not None or self.runs is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What has gone, or would go."""
+    """The numbers of runs, contexts and checkpoints that have gone, or would go."""
 
     runs: int
     contexts: int
@@ -54,7 +54,7 @@ class Pruned:
 
 
 def beyond(session: Session, retention: Retention, limit: int) -> list[tuple[UUID, UUID]]:
-    """The runs that are to go, oldest first, each with its context; so many at most."""
+    """The runs that are to go, oldest first, each with its context; `limit` runs at most."""
     found: dict[UUID, UUID] = {}
     if retention.days is not None:
         end = now() - timedelta(days=retention.days)
@@ -76,7 +76,7 @@ def beyond(session: Session, retention: Retention, limit: int) -> list[tuple[UUI
 
 
 def counted(session: Session, retention: Retention) -> Pruned:
-    """What would go."""
+    """Count the runs, contexts and checkpoints that would go."""
     going = dict(beyond(session, retention, limit=2**31))
     runs, contexts = set(going), set(going.values())
     checkpoints, emptied = 0, 0
@@ -91,10 +91,12 @@ def counted(session: Session, retention: Retention) -> Pruned:
 
 
 def prune(session: Session, retention: Retention) -> Pruned:
-    """Delete some of the runs that are to go, and the contexts that are left without any; their
-    checkpoints follow, by `deleting.sweep`."""
+    """Delete some of the runs that are to go, and the contexts that are left without a run.
+
+    The checkpoints follow, by `deleting.sweep`, and are not counted here.
+    """
     found = [run for run, _ in beyond(session, retention, CHUNK)]
-    # Another process may be about to delete the same: what it has deleted is not found again.
+    # Another process may delete the same runs at the same time: locked, each is found by one.
     held = select(RUNS.c.id, RUNS.c.context_id).where(RUNS.c.id.in_(found)).order_by(RUNS.c.id)
     going = dict(session.execute(held.with_for_update()).all())
     deleting.remove(session, list(going))

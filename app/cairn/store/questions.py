@@ -1,4 +1,4 @@
-"""Questions: what runs that wait are waiting for, as it is kept in their rows."""
+"""Questions: the questions that waiting runs wait on, as kept in their rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +15,15 @@ from cairn.store.blobs import Packer, Unpacker
 
 @dataclass(frozen=True, slots=True)
 class OpenQuestion:
-    """A question that stands open, with the moments that it stands between.
+    """A question that stands open, with its moments.
 
     Attributes:
-        since: when the run began to wait for the answer.
-        deadline: when it goes on without.
+        key: unique among the questions of the run.
+        event_type: the name of the type of the answer.
+        question: the question as an event, if there is one.
+        requirements: the values that fields of the answer must have, by name.
+        since: the moment at which the run began to wait for the answer.
+        deadline: the moment at which the run goes on without an answer; `None` for never.
         answer_type: the type of the answer, where the workflow is loaded.
     """
 
@@ -35,10 +39,12 @@ class OpenQuestion:
 def timed(
     questions: Iterable[Question], before: Mapping[str, datetime], moment: datetime
 ) -> list[OpenQuestion]:
-    """The questions that stand open at this moment.
+    """The questions with their moments.
 
     Args:
-        before: since when those stand that stood open before, by key.
+        questions: the questions that stand open.
+        before: the moments since which earlier questions stand open, by key.
+        moment: the present moment, since which new questions stand open.
     """
     found = []
     for key, type_, event, requirements, seconds, timeout in questions:
@@ -49,7 +55,7 @@ def timed(
 
 
 def first_deadline(questions: Iterable[OpenQuestion]) -> datetime | None:
-    """When the first of them goes on without an answer, if any does."""
+    """The first moment at which one of the questions is given up; `None` if none has a deadline."""
     return min((each.deadline for each in questions if each.deadline is not None), default=None)
 
 
@@ -59,16 +65,16 @@ def write(packer: Packer, questions: Sequence[OpenQuestion]) -> bytes:
 
 
 def read(session: Session, payload: bytes | None) -> list[OpenQuestion]:
-    """The reverse of `write`.
+    """The questions of a payload that `write` made; none without a payload.
 
     Raises:
-        Damaged: the payload is not what was written.
+        Damaged: the payload cannot be read back.
     """
     return [] if payload is None else unpacked(Unpacker(session, [payload]), payload)
 
 
 def unpacked(unpacker: Unpacker, payload: bytes) -> list[OpenQuestion]:
-    """As `read`, of a payload whose blobs are there."""
+    """As `read`, by an unpacker that has fetched the payload's blobs."""
     return [_from_json(each) for each in unpacker.value(payload)]
 
 

@@ -11,7 +11,7 @@ from cairn.store.tables import Request
 
 @dataclass(frozen=True, slots=True)
 class Repeatable:
-    """A request that says who it is: its key, where it went, and a digest of its body."""
+    """A request with an idempotency key: the key, the path, and a digest of the body."""
 
     key: str
     path: str
@@ -19,7 +19,7 @@ class Repeatable:
 
 
 def made_by(session: Session, request: Repeatable | None) -> UUID | None:
-    """The id of what this request has made before.
+    """The id of the run or context that this request has made before; `None` if there is none.
 
     Raises:
         KeyReused: the key was used for a request with another body.
@@ -38,7 +38,7 @@ def made_by(session: Session, request: Repeatable | None) -> UUID | None:
 
 
 def remember(session: Session, request: Repeatable | None, made: UUID) -> None:
-    """Note what the request has made."""
+    """Note the id of the run or context that the request has made, if there is a request."""
     if request is not None:
         session.add(
             Request(

@@ -1,4 +1,4 @@
-"""Rows: the tables as they are written where much is written, without the ORM."""
+"""Rows: the tables for statements without the ORM, where many rows are written."""
 
 from datetime import datetime
 from typing import Any
@@ -27,7 +27,17 @@ def run_row(
     moment: datetime,
     **others: Any,
 ) -> dict[str, Any]:
-    """A run that is queued."""
+    """The row of a queued run.
+
+    Args:
+        run_id: the run's id.
+        workflow: the name of the run's workflow.
+        context_id: the id of the run's context.
+        start_event: the start event, as a payload.
+        worker: the worker that is to drive the run; `None` for a run that waits for its turn.
+        moment: the moment at which the run was accepted.
+        others: other columns, and columns with other values.
+    """
     return EMPTY | {
         "id": run_id,
         "workflow": workflow,

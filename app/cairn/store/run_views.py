@@ -1,4 +1,4 @@
-"""Runs as whoever asks for them sees them: one, or a page of many."""
+"""Runs as clients see them: one run, or a page of many."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +18,12 @@ from cairn.store.questions import OpenQuestion
 from cairn.store.tables import Checkpoint, Run
 
 Position = tuple[str, int]
-"""A run's status, and how many checkpoints it has."""
+"""A run's status, and its number of checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """Why a run failed."""
+    """The error of a run that failed or was cancelled."""
 
     type: str
     message: str
@@ -32,13 +32,32 @@ class Error:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """A run as whoever asks for it sees it."""
+    """A run as clients see it.
+
+    Attributes:
+        id: the run's id.
+        workflow: the name of the run's workflow.
+        status: the run's status.
+        context_id: the id of the run's context.
+        start_event: the start event; `None` if it is damaged, omitted, or not known here.
+        stop_event: the event that ended the run, if there is one.
+        error: the error of a failed or cancelled run.
+        parent_run_id: the run that this rerun was begun from.
+        root_run_id: the first run of the chain of reruns; the run itself if it is no rerun.
+        origin_checkpoint_id: the checkpoint that this rerun was begun from.
+        checkpoint_count: the number of the run's own checkpoints.
+        waiting_for: the questions that a waiting run waits on.
+        created_at: the moment at which the run was accepted.
+        started_at: the moment at which the run began, if it has begun.
+        finished_at: the moment at which the run ended, if it has ended.
+        omitted: the names of payloads that are too large for a list.
+    """
 
     id: UUID
     workflow: str
     status: Status
     context_id: UUID
-    start_event: SealedEvent | None  # `None` where it is damaged, or not known here
+    start_event: SealedEvent | None
     stop_event: SealedEvent | None = None
     error: Error | None = None
     parent_run_id: UUID | None = None
@@ -49,17 +68,17 @@ class RunView:
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    omitted: Sequence[str] = ()  # of its payloads, those too large for a list
+    omitted: Sequence[str] = ()
 
 
 PAYLOADS = ("start_event", "stop_event", "waiting_for")
 
 
 def find(session: Session, run_id: UUID) -> RunView:
-    """The run.
+    """The run, as clients see it.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such run.
     """
     run = session.get(Run, run_id)
     if run is None:
@@ -68,20 +87,20 @@ def find(session: Session, run_id: UUID) -> RunView:
 
 
 def several(session: Session, ids: Sequence[UUID]) -> list[RunView]:
-    """Those of the runs that there are."""
+    """The runs with these ids; ids of no run are left out."""
     runs = session.exec(select(Run).where(col(Run.id).in_(ids))).all()
     return _views(session, runs, [()] * len(runs))
 
 
 def positions(session: Session, ids: Sequence[UUID]) -> dict[UUID, Position]:
-    """How the runs stand: what is another whenever one has ended or begun to wait."""
+    """The positions of the runs, by id: a position differs once a run has ended or moved on."""
     found = session.exec(select(Run.id, Run.status).where(col(Run.id).in_(ids))).all()
     counts = _counts(session, ids)
     return {id_: (status, counts.get(id_, 0)) for id_, status in found}
 
 
 def has_ended(session: Session, run_id: UUID) -> bool:
-    """Whether the run has ended, or is gone."""
+    """True if the run has ended, or is gone."""
     status = session.exec(select(Run.status).where(Run.id == run_id)).first()
     return status is None or status in ENDED
 
@@ -94,12 +113,17 @@ def listed(
     limit: int,
     before: str | None,
 ) -> Page[RunView]:
-    """A page of runs, newest first; `None` matches any. Large events are omitted, and not read.
+    """A page of runs, newest first. Large payloads are omitted, and not read.
 
     Args:
-        before: the id before which the page begins.
+        session: the session.
+        workflow: the name of the runs' workflow; `None` for any.
+        status: the status of the runs; `None` for any.
+        context_id: the id of the runs' context; `None` for any.
+        limit: the number of runs on the page, at most.
+        before: the id before which the page begins; `None` for the first page.
     """
-    if workflow is not None and "\0" in workflow:  # PostgreSQL cannot even be asked
+    if workflow is not None and "\0" in workflow:  # PostgreSQL cannot be asked for a NUL
         return Page([], None)
     query = select(Run)
     if workflow is not None:
@@ -117,7 +141,7 @@ def listed(
 
 
 def _fitting(session: Session, runs: Sequence[Run]) -> tuple[Sequence[Run], list[list[str]]]:
-    """The runs that fit on a page, and which of their payloads are omitted."""
+    """The runs that fit on a page, and for each the names of the payloads to omit."""
     events = [{name: getattr(run, name) for name in PAYLOADS} for run in runs]
     size = sizes.of(session, (event for all_ in events for event in all_.values()))
     omitted = [[name for name in PAYLOADS if size[all_[name]] > LISTED_BYTES] for all_ in events]
@@ -131,7 +155,7 @@ def _fitting(session: Session, runs: Sequence[Run]) -> tuple[Sequence[Run], list
 def _views(
     session: Session, runs: Sequence[Run], omitted: Sequence[Sequence[str]]
 ) -> list[RunView]:
-    """The runs as they are seen, each without those of its payloads that are omitted."""
+    """The runs as clients see them, each without the payloads to omit."""
     counts = _counts(session, [run.id for run in runs])
     payloads = [
         [None if name in left_out else getattr(run, name) for name in PAYLOADS]
@@ -155,14 +179,19 @@ def _views(
 
 
 def _counts(session: Session, ids: Sequence[UUID]) -> dict[UUID, int]:
-    """How many checkpoints each of the runs has, if it has any."""
+    """The number of checkpoints of each run that has any, by the run's id."""
     newest = select(Checkpoint.run_id, func.max(Checkpoint.seq))
     theirs = newest.where(col(Checkpoint.run_id).in_(ids)).group_by(col(Checkpoint.run_id))
     return dict(session.execute(theirs).all())
 
 
 def new_view(run: Run, start_event: SealedEvent | None) -> RunView:
-    """A run that nothing has come of so far."""
+    """The run of a row, as clients see a run that has no result and no checkpoint of its own.
+
+    Args:
+        run: the run's row.
+        start_event: the start event; `None` if it is damaged or not known.
+    """
     return RunView(
         id=run.id,
         workflow=run.workflow,
@@ -180,7 +209,7 @@ def new_view(run: Run, start_event: SealedEvent | None) -> RunView:
 def _open_questions(
     unpacker: Unpacker, status: Status, payload: bytes | None
 ) -> Sequence[OpenQuestion]:
-    """What a run waits for; nothing where that is damaged, since a list must be readable."""
+    """The questions of a waiting run; none if they are damaged, since a list must be readable."""
     if status != "waiting" or payload is None:
         return ()
     try:

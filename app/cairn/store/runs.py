@@ -1,4 +1,4 @@
-"""Runs: started, rerun, told and cancelled."""
+"""Runs: started, rerun, sent messages and cancelled."""
 
 import time
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ from cairn.store.tables import Context, Message, Run
 
 @dataclass(frozen=True, slots=True)
 class InboxMessage:
-    """Something that was said to a run: its start event, under the run's own id, or a message."""
+    """A message to a run, or its start event, which has the id of the run."""
 
     id: UUID
     event: SealedEvent
@@ -45,10 +45,13 @@ class Claimed:
     """All that a worker needs to carry a run forward.
 
     Attributes:
-        run: how it stands; without its start event where it has begun before.
-        is_stored: whether it is; otherwise it is stored with its first fact.
+        run: the run as clients see it; without the start event if the run has begun before.
+        worker: the worker that the run is claimed for.
+        resume_point: the snapshot and the head to go on from.
+        unread: the messages that the run has not read, with the start event of a new run.
         questions: the questions that stood open when the run was written last.
-        recoveries: how many workers have died driving it since its last checkpoint.
+        recoveries: the number of workers that have died driving the run since its last checkpoint.
+        is_stored: whether the run is stored; otherwise it is stored with its first checkpoint.
     """
 
     run: RunView
@@ -61,7 +64,13 @@ class Claimed:
 
 
 def fresh(workflow: str, event: SealedEvent, worker: UUID) -> Claimed:
-    """A run in a context of its own, which is to be stored with its first fact."""
+    """A claim of a new run in a context of its own, to be stored with its first checkpoint.
+
+    Args:
+        workflow: the name of the run's workflow.
+        event: the start event.
+        worker: the worker that is to drive the run.
+    """
     run_id = new_id()
     run = RunView(
         id=run_id,
@@ -87,16 +96,20 @@ def start(
     """Accept a run.
 
     Args:
-        context_id: the context to run in; `None` makes one.
-        may_wait: whether it may wait for the context's other runs.
+        session: the session.
+        workflow: the name of the run's workflow.
+        event: the start event.
+        context_id: the id of the run's context; `None` makes a context.
+        may_wait: whether the run may wait for the context's other runs.
+        request: the request, if the request can be repeated.
 
     Returns:
-        The run's id; for a repeated request, that of the run it has made.
+        The run's id; for a repeated request, the id of the run made before.
 
     Raises:
         NotFound: there is no such context.
         ContextOfAnotherWorkflow: the context is one of another workflow's.
-        ContextBusy: another run is under way in it, and this one may not wait.
+        ContextBusy: another run is under way in the context, and this one may not wait.
         KeyReused: the request is repeated with another body.
     """
     made = requests.made_by(session, request)
@@ -120,7 +133,17 @@ def start(
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a rerun begins: a checkpoint, its run, and all that the run stood on there."""
+    """The beginning of a rerun: a checkpoint, and the snapshot there.
+
+    Attributes:
+        checkpoint_id: the checkpoint's id.
+        seq: the checkpoint's number in its run.
+        run: the row of the checkpoint's run.
+        start_event: the start event of that run.
+        snapshot: the snapshot that the rerun begins with.
+        base: the snapshot, as a payload.
+        blobs: the blobs that the rerun's payloads refer to, by digest.
+    """
 
     checkpoint_id: UUID
     seq: int
@@ -132,7 +155,7 @@ class Origin:
 
 
 def origin(session: Session, checkpoint_id: UUID) -> Origin:
-    """What a rerun from the checkpoint begins with.
+    """The beginning of a rerun from the checkpoint.
 
     Raises:
         NotFound: there is no such checkpoint.
@@ -141,7 +164,7 @@ def origin(session: Session, checkpoint_id: UUID) -> Origin:
     """
     found = checkpoints.find(session, checkpoint_id)
     source = session.get(Run, found.run_id)
-    if source is None:  # it is being deleted
+    if source is None:  # the run is being deleted
         raise not_found.checkpoint(checkpoint_id)
     snapshot = snapshots.at(session, found.run_id, found.seq).anew(time.time())
     if snapshot.stopped is not None:
@@ -159,11 +182,19 @@ def origin(session: Session, checkpoint_id: UUID) -> Origin:
 def rerun(
     session: Session, origin: Origin, request: Repeatable | None
 ) -> tuple[UUID, Claimed | None]:
-    """Accept a run that begins where a checkpoint stands.
+    """Accept a rerun.
+
+    The general way is to store the run and claim the row. Here the claim is made of the origin at
+    once, without reading the row back (unmeasured).
+
+    Args:
+        session: the session.
+        origin: the beginning of the rerun.
+        request: the request, if the request can be repeated.
 
     Returns:
-        Its id, and all that the worker needs to drive it; of a repeated request, only the id of
-        the run that it has made.
+        The rerun's id and its claim; for a repeated request, the id of the run made before, and
+        `None`.
 
     Raises:
         NotFound: the checkpoint has been deleted.
@@ -203,19 +234,26 @@ def tell(
     request: Repeatable | None,
     graph: Graph,
 ) -> InboxMessage | None:
-    """Say something to a run.
+    """Store a message to a run.
+
+    A waiting run takes an event that one of its steps takes, or that it waits for. A run that goes
+    on takes any event, since the run may come to wait for the event later.
 
     Args:
-        graph: its workflow's. Where no step takes the event, the run must wait for such an event;
-            unless it goes on, and may come to wait for it yet.
+        session: the session.
+        run_id: the run's id.
+        event: the message's event.
+        request: the request, if the request can be repeated.
+        graph: the graph of the run's workflow.
 
     Returns:
-        What was said; `None` for a repeated request.
+        The message; `None` for a repeated request.
 
     Raises:
         NotFound: there is no such run.
-        RunEnded: it has ended.
-        EventNotWanted: it waits for other events alone.
+        RunEnded: the run has ended.
+        EventNotWanted: the run waits for other events, and no step takes this one.
+        KeyReused: the request is repeated with another body.
     """
     if requests.made_by(session, request) is not None:
         return None
@@ -240,8 +278,8 @@ def tell(
 
 def _check_wanted(session: Session, run: Run, event_type: str, graph: Graph) -> None:
     if session.exec(select(Message.id).where(Message.run_id == run.id).limit(1)).first():
-        return  # it is about to go on
-    # Not as its row tells it: the code may have changed since.
+        return  # with a message to read, the run is about to go on
+    # Not by `waiting_for` of the row: the code may have changed since.
     open_ = open_questions(graph.routes, snapshots.start(session, run).snapshot)
     wanted = list(dict.fromkeys(question.type for question in open_))
     if event_type not in wanted:
@@ -252,11 +290,13 @@ def _check_wanted(session: Session, run: Run, event_type: str, graph: Graph) -> 
 
 
 def cancel(session: Session, run_id: UUID) -> Status:
-    """End a run that nobody else drives; who drives it is asked to. One that has ended stays as
-    it is.
+    """Cancel a run.
+
+    A run without a worker, or of this process, ends at once. A run of another process is marked,
+    and that process cancels the run. A run that has ended stays as it is.
 
     Returns:
-        How the run stands.
+        The run's status after that.
 
     Raises:
         NotFound: there is no such run.
@@ -277,7 +317,15 @@ def cancel(session: Session, run_id: UUID) -> Status:
 
 
 def end(session: Session, run: Run, status: Status, error: str, message: str) -> None:
-    """The run has ended, by no doing of its own."""
+    """End a run by other means than a checkpoint.
+
+    Args:
+        session: the session.
+        run: the run's row.
+        status: the status of the ended run.
+        error: the type of the error.
+        message: the error's message.
+    """
     run.status = status
     run.finished_at = now()
     run.worker_id, run.is_to_cancel = None, False
@@ -287,7 +335,7 @@ def end(session: Session, run: Run, status: Status, error: str, message: str) ->
 
 
 def leave(session: Session, run: Run, snapshot: Snapshot) -> None:
-    """The context stands where the run has left it, if that has begun."""
+    """Leave the snapshot's state in the run's context, if the run has begun."""
     if run.started_at is not None:
         packer = Packer()
         state = packer.state(snapshot.state)
@@ -296,8 +344,16 @@ def leave(session: Session, run: Run, snapshot: Snapshot) -> None:
 
 
 def is_busy_for(session: Session, context_id: UUID, run_id: UUID | None = None) -> bool:
-    """Whether another run of the context has begun and not ended, or is before this one, which is
-    the next to be started if it is not given."""
+    """True if a run must wait for another run of the context.
+
+    Another run that has begun and not ended is waited for, and so is a queued run that was accepted
+    before.
+
+    Args:
+        session: the session.
+        context_id: the context's id.
+        run_id: the id of the run that may have to wait; `None` for one that is yet to be accepted.
+    """
     query = select(Run.id).where(Run.context_id == context_id, col(Run.status).in_(UNDER_WAY))
     if run_id is not None:
         query = query.where(

@@ -1,4 +1,4 @@
-"""The schema of a database: which revision its tables are at, and bringing them to another."""
+"""The schema of a database: the revision of its tables, and the upgrade to the newest."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,10 @@ T = TypeVar("T")
 class Schema:
     """The tables of one database.
 
-    Its methods raise ValueError where the database cannot be used; the message says why.
+    The methods raise ValueError if the database cannot be used; the message says why.
+
+    Attributes:
+        newest: the revision of the tables that this code is written for.
     """
 
     def __init__(self, url: str) -> None:
@@ -30,11 +33,11 @@ class Schema:
         return self._url.render_as_string(hide_password=True)
 
     def current(self) -> str | None:
-        """The revision that the tables are at; `None` if they are not there."""
+        """The revision of the tables; `None` without tables."""
         return None if self._is_missing else self._ask(migrations.current)
 
     def complaint(self) -> str | None:
-        """What has to be done before the database can be used; `None` if nothing."""
+        """The thing to do before the database can be used; `None` if there is none."""
         return migrations.NO_TABLES if self._is_missing else self._ask(migrations.complaint)
 
     def upgrade(self) -> None:
@@ -43,7 +46,7 @@ class Schema:
 
     @property
     def _is_missing(self) -> bool:
-        """Whether it is a file that is not there: looking at it would make it."""
+        """True for a file that is not there: a connection would make the file."""
         is_file = self._url.get_backend_name() == "sqlite"
         return is_file and not Path(str(self._url.database)).exists()
 
@@ -54,7 +57,11 @@ class Schema:
 
 @contextmanager
 def reached(engine: Engine) -> Iterator[Engine]:
-    """The engine, for this once; what is wrong with its database is a ValueError that says so."""
+    """Yield the engine, and dispose of it in the end.
+
+    Raises:
+        ValueError: the database cannot be used; the message says why.
+    """
     try:
         yield engine
     except DBAPIError as error:

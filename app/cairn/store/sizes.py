@@ -1,4 +1,4 @@
-"""Sizes of payloads, without reading what is in blobs."""
+"""Sizes of payloads, without reading the contents of blobs."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from cairn.store.chunks import chunks
 
 
 def of(session: Session, payloads: Iterable[bytes | None]) -> dict[bytes | None, int]:
-    """The bytes that each takes, with the blobs that it refers to; 0 where there is none."""
+    """The bytes of each payload, by payload, with the blobs referred to; 0 for `None`."""
     found = set(payloads)
     length: dict[bytes, int] = {}
     for some in chunks(digests_in(found)):

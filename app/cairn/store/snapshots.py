@@ -1,4 +1,4 @@
-"""Reading a snapshot back: the nearest whole one, and the deltas since."""
+"""Snapshots, read back from the nearest whole one and the deltas since."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -18,7 +18,7 @@ def at(session: Session, run_id: UUID, seq: int) -> Snapshot:
     """The snapshot at a checkpoint of a run.
 
     Raises:
-        Damaged: it cannot be read back.
+        Damaged: the snapshot cannot be read back.
     """
     return _read(session, _payloads(session, run_id, seq))
 
@@ -26,8 +26,19 @@ def at(session: Session, run_id: UUID, seq: int) -> Snapshot:
 def last_that(
     session: Session, run_id: UUID, before: int, fits: Callable[[Snapshot], bool]
 ) -> UUID | None:
-    """The newest checkpoint of the run before this `seq` whose snapshot fits, as far back as the
-    last one that is kept whole."""
+    """The id of the newest checkpoint before a `seq` whose snapshot fits.
+
+    The search goes back as far as the last whole snapshot; `None` if no snapshot since then fits.
+
+    Args:
+        session: the session.
+        run_id: the run's id.
+        before: the `seq` that the checkpoint must precede.
+        fits: tells whether a snapshot fits.
+
+    Raises:
+        Damaged: a snapshot cannot be read back.
+    """
     if before <= 1:
         return None
     unpacked, newest = Snapshot(), None
@@ -44,7 +55,7 @@ def last_that(
 
 
 def _payloads(session: Session, run_id: UUID, seq: int) -> list[bytes]:
-    """The nearest whole snapshot, and the deltas since."""
+    """The payloads of the nearest whole snapshot, and of the deltas since."""
     whole = select(Checkpoint.seq).where(
         Checkpoint.run_id == run_id, Checkpoint.seq <= seq, col(Checkpoint.whole).is_not(None)
     )
@@ -68,17 +79,29 @@ def _read(session: Session, payloads: Sequence[bytes]) -> Snapshot:
 
 
 class ResumePoint(NamedTuple):
-    """Where a run stands, and in how many bytes that was written: the last whole snapshot, and the
-    deltas since."""
+    """The point from which a run goes on.
+
+    Attributes:
+        snapshot: the snapshot there.
+        head: the checkpoint there; the origin's of a rerun without a checkpoint of its own.
+        whole_bytes: the bytes of the last whole snapshot, as written.
+        delta_bytes: the bytes of the deltas since.
+        is_changed: whether the snapshot differs from the written one; the next checkpoint is
+            written whole then.
+    """
 
     snapshot: Snapshot
     head: Head
     whole_bytes: int = 0
     delta_bytes: int = 0
-    is_changed: bool = False  # from what was written: the next checkpoint holds all of it
+    is_changed: bool = False
 
     def renamed(self, names: Mapping[str, str]) -> "ResumePoint":
-        """This with steps called otherwise, if it names any of them."""
+        """The resume point with steps renamed; the same object if no name occurs in the snapshot.
+
+        Args:
+            names: the new names of steps, by their old names.
+        """
         snapshot = self.snapshot.renamed(names)
         if snapshot is self.snapshot:
             return self
@@ -86,7 +109,14 @@ class ResumePoint(NamedTuple):
 
 
 def start(session: Session, run: Run) -> ResumePoint:
-    """Where a run stands: its head, its origin if it is a rerun, or its context."""
+    """The point from which a run goes on.
+
+    That is the run's head; for a run without a checkpoint the base of a rerun, or the state of the
+    run's context.
+
+    Raises:
+        Damaged: the snapshot cannot be read back.
+    """
     head = session.exec(
         select(Checkpoint.id, Checkpoint.seq)
         .where(Checkpoint.run_id == run.id)
@@ -106,8 +136,14 @@ def start(session: Session, run: Run) -> ResumePoint:
 
 
 def trail(session: Session, checkpoint: Checkpoint) -> list[tuple[str | None, str | None, Delta]]:
-    """Of the last `TRAIL` checkpoints up to this one, through the runs it was rerun from: its
-    step, the type of the step's event, and what changed; oldest first."""
+    """The last `TRAIL` checkpoints up to this one, through the runs it was rerun from.
+
+    Returns:
+        For each checkpoint, oldest first: the step, the type of the step's event, and the delta.
+
+    Raises:
+        Damaged: a delta cannot be read back.
+    """
     found: list[tuple[Checkpoint, Facets]] = []
     here: Checkpoint | None = checkpoint
     while here is not None and len(found) < TRAIL:
@@ -125,7 +161,7 @@ def trail(session: Session, checkpoint: Checkpoint) -> list[tuple[str | None, st
         origin = rows[-1][0].parent_id if rows else None
         here = None if origin is None else session.get(Checkpoint, origin)
         if here is not None and session.get(Run, here.run_id) is None:
-            here = None  # it is being deleted
+            here = None  # the run is being deleted
     unpacker = Unpacker(session, (row.delta for row, _ in found))
     return [
         (facets.last_completed_step, facets.input_event_type, unpacker.delta(row.delta))

@@ -1,5 +1,8 @@
-"""Statements that are part of very many transactions: SQLAlchemy makes their text once, and the
-database's driver is given it without any detour, in a tenth of the time."""
+"""Statements that are part of very many transactions, given to the driver without a detour.
+
+SQLAlchemy makes the text of a statement once. Given the text, the driver takes a tenth of the time
+that SQLAlchemy takes to execute the statement.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,9 +18,9 @@ from sqlalchemy.exc import DBAPIError
 
 from cairn.store.chunks import chunks
 
-MANY = 64  # keys that are looked up by one statement, at most
+MANY = 64  # keys looked up by one statement, at most
 
-COPIED = 8  # rows at least that are worth a COPY
+COPIED = 8  # rows that are worth a COPY, at least
 
 Row = Mapping[str, Any]
 Process = Callable[[Any], Any]
@@ -27,12 +30,13 @@ class _Text(NamedTuple):
     """A statement as a driver takes it.
 
     Attributes:
+        text: the statement, with parameters by place.
         places: the names of the parameters, in their order in the text.
-        take: gives the values of these, in that order.
-        makes: what becomes of some of them before the driver is given them, by place.
-        own: the values of those that are always the same.
-        types: PostgreSQL's names for their types, in the same order.
-        results: what becomes of the columns that it returns, likewise.
+        take: returns the parameters' values from a row, in that order.
+        makes: by place, a function that makes the driver's value of a parameter.
+        own: the values of parameters that are always the same, by name.
+        types: PostgreSQL's names for the parameters' types, in order.
+        results: for each column returned, a function that makes its Python value; or `None`.
     """
 
     text: str
@@ -56,11 +60,19 @@ def execute(
 ) -> int:
     """Execute the statement with each of the rows.
 
+    PostgreSQL inserts many rows by an array for each column, in half the time of one row after
+    another.
+
+    Args:
+        connection: a connection.
+        statement: the statement; its parameters are named as the keys of the rows.
+        rows: the values of the parameters, one mapping for each execution.
+
     Returns:
-        How many rows of its table that has changed.
+        The number of rows of the table that were changed.
 
     Raises:
-        DBAPIError: as SQLAlchemy does.
+        DBAPIError: the driver has refused, as in SQLAlchemy.
     """
     made = _made(connection.dialect.name, statement)
     with _errors(connection, made.text):
@@ -77,11 +89,19 @@ def execute(
 
 
 def insert(connection: Connection, statement: Insert, rows: Sequence[Row]) -> None:
-    """Insert rows that nobody else has made; many by PostgreSQL's COPY, which costs this process
-    less than any other way.
+    """Insert rows that must be new.
+
+    From `COPIED` rows on PostgreSQL takes the rows by COPY, which costs this process less than any
+    other way (ratio unmeasured).
+
+    Args:
+        connection: a connection.
+        statement: the statement, without a conflict clause.
+        rows: the rows, by column.
 
     Raises:
-        DBAPIError: as SQLAlchemy does.
+        IntegrityError: a row with such a key is there already.
+        DBAPIError: the driver has refused otherwise, as in SQLAlchemy.
     """
     if len(rows) < COPIED or connection.dialect.name != "postgresql":
         execute(connection, statement, rows)
@@ -102,13 +122,17 @@ def look_up(
     keys: Sequence[Any],
     **given: Any,
 ) -> list[tuple[Any, ...]]:
-    """What the query finds where the column has one of the keys.
+    """The rows that the query finds for any of the keys in the column.
 
     Args:
+        connection: a connection.
+        query: the query, to which the condition is added.
+        column: the column that holds the keys.
+        keys: the keys.
         given: the values of the query's own parameters.
 
     Raises:
-        DBAPIError: as SQLAlchemy does.
+        DBAPIError: the driver has refused, as in SQLAlchemy.
     """
     found: list[tuple[Any, ...]] = []
     results: tuple[Process | None, ...] = ()
@@ -129,15 +153,15 @@ def look_up(
 
 
 def _rounded_up(number: int) -> int:
-    """To a power of two: so there are few texts."""
+    """The next power of two, so that there are few texts."""
     return 1 << (number - 1).bit_length()
 
 
 def begin(connection: Connection, text: str) -> None:
-    """Begin a transaction as the text says.
+    """Begin a transaction by this text.
 
     Raises:
-        DBAPIError: as SQLAlchemy does.
+        DBAPIError: the driver has refused, as in SQLAlchemy.
     """
     with _errors(connection, text):
         connection.connection.cursor().execute(text)
@@ -145,7 +169,7 @@ def begin(connection: Connection, text: str) -> None:
 
 @cache
 def _dialect(name: str) -> Dialect:
-    """With parameters by place: what drivers take fastest."""
+    """The dialect with parameters by place, which drivers take fastest."""
     made: Dialect = sqlite.dialect() if name == "sqlite" else psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
     return made
 
@@ -175,8 +199,10 @@ def _taking(names: tuple[str, ...]) -> Callable[[Row], tuple[Any, ...]]:
 
 @cache
 def _from_columns(statement: Insert) -> str:
-    """The text by which PostgreSQL inserts many rows, given an array of each column's values: one
-    row after another costs both sides twice as much, and COPY knows no conflicts."""
+    """The text by which PostgreSQL inserts many rows, given an array of each column's values.
+
+    One row after another costs twice as much, and COPY knows no conflicts.
+    """
     made = _made("postgresql", statement)
     into, _, rest = made.text.partition(" VALUES (")
     arrays = ", ".join(f"%b::{type_}[]" for type_ in made.types)
@@ -191,7 +217,7 @@ def _look_up(dialect: str, query: "Select[Any]", column: "Column[Any]", keys: in
 
 @contextmanager
 def _errors(connection: Connection, text: str) -> Iterator[None]:
-    """The driver's errors, as SQLAlchemy raises them."""
+    """Raise the driver's errors as SQLAlchemy would."""
     dialect, driver = connection.dialect, connection.dialect.loaded_dbapi
     try:
         yield

@@ -13,15 +13,18 @@ from cairn.store.columns import Bytes, Id, UtcTime
 UNFINISHED = text("status IN ('queued', 'running', 'waiting')")
 KEEPING = text("keeps_events AND worker_id IS NULL")
 INNOCENT = 1
-"""How many workers may die driving a run before it is suspected."""
+"""The number of workers that may die driving a run before the run is suspected."""
 
 SUSPECTED = text(f"recoveries > {INNOCENT}")
 
 
 class Worker(SQLModel, table=True):
-    """A process that drives runs. It counts `beats` up in every transaction: whoever sees them
-    stand still for long takes it for dead, and deletes its row; then it can commit nothing for
-    the runs that it had."""
+    """A process that drives runs.
+
+    The process counts `beats` up in every transaction. If the number stands still for too long,
+    another process takes the worker for dead and deletes the row; then the worker can commit
+    nothing for the runs that it had.
+    """
 
     __tablename__ = "workers"
 
@@ -33,7 +36,7 @@ class Worker(SQLModel, table=True):
 
 
 class Context(SQLModel, table=True):
-    """State that runs share; `state` is what the run that ended last has left, as a payload."""
+    """State that runs share; `state` is the state left by the run that ended last, as a payload."""
 
     __tablename__ = "contexts"
 
@@ -46,13 +49,15 @@ class Context(SQLModel, table=True):
 class Run(SQLModel, table=True):
     """One passage through a workflow.
 
-    `start_event` and `stop_event` are payloads; so is `base`, the snapshot that a rerun begins
-    with, kept here so that it does not depend on the run it came from. `worker_id` is who drives
-    it; nobody does where it has ended, or waits for its turn in its context.
+    `start_event`, `stop_event` and `base` are payloads. `base` is the snapshot that a rerun begins
+    with, kept here so that the rerun does not depend on the run it came from. `worker_id` is the
+    worker that drives the run; a run that has ended, or waits for its turn in its context, has no
+    worker. `recoveries` counts the workers that have died driving the run since its last
+    checkpoint.
 
-    `recoveries` counts the workers that have died driving it since its last checkpoint. Of a run
-    that waits, `waiting_for` is what for, as a payload, and `wakes_at` the first moment at which
-    it goes on without; `keeps_events` is whether it holds any that no step took.
+    `waiting_for` are the questions of a waiting run, as a payload; `wakes_at` is the first moment
+    at which the run goes on without an answer. `keeps_events` is true for a waiting run that holds
+    events that no step took.
     """
 
     __tablename__ = "runs"
@@ -118,9 +123,10 @@ class Facets(SQLModel, table=True):
 class Checkpoint(SQLModel, table=True):
     """A run after one more fact.
 
-    `(run_id, seq)` is unique: whoever inserts the next `seq` has moved the run on. `delta` is what
-    differs from the parent's snapshot; `whole` is all of it, at a run's first and every so often.
-    No row refers to another table's by a foreign key: this is written at every step.
+    `(run_id, seq)` is unique: the worker that inserts the next `seq` has moved the run on. `delta`
+    is the difference from the parent's snapshot. `whole` is the whole snapshot, at a run's first
+    checkpoint and at some later ones. There are no foreign keys, since a row is written at every
+    step.
     """
 
     __tablename__ = "checkpoints"
@@ -145,7 +151,7 @@ class Checkpoint(SQLModel, table=True):
 
 
 class Message(SQLModel, table=True):
-    """Said to a run from outside, and not yet heard: it goes with the checkpoint of its fact."""
+    """A message to a run, unread: the row is deleted with the checkpoint of the message."""
 
     __tablename__ = "messages"
     __table_args__ = (Index("messages_by_run", "run_id", "id"),)
@@ -157,7 +163,7 @@ class Message(SQLModel, table=True):
 
 
 class Blob(SQLModel, table=True):
-    """Bytes too long to stand in a row, by their SHA-256: equal bytes are stored once."""
+    """Bytes too long for a row, by their SHA-256: equal bytes are stored once."""
 
     __tablename__ = "blobs"
 
@@ -178,7 +184,7 @@ class BlobRef(SQLModel, table=True):
 
 
 class Tag(SQLModel, table=True):
-    """A word that somebody has put to a checkpoint: what is tagged is kept."""
+    """A word that a client has put to a checkpoint; a run with a tag is not deleted."""
 
     __tablename__ = "tags"
     __table_args__ = (Index("tags_by_run", "run_id"),)
@@ -189,7 +195,7 @@ class Tag(SQLModel, table=True):
 
 
 class Deletion(SQLModel, table=True):
-    """A run that is gone, whose checkpoints are still being deleted, some at a time."""
+    """A deleted run, whose checkpoints are still being deleted, some at a time."""
 
     __tablename__ = "deletions"
 
@@ -197,7 +203,7 @@ class Deletion(SQLModel, table=True):
 
 
 class Request(SQLModel, table=True):
-    """A request that made something, by its idempotency key: repeated, it makes nothing new."""
+    """A request that made a run or a context, by its idempotency key: repeated, it makes none."""
 
     __tablename__ = "requests"
     __table_args__ = (Index("requests_by_made", "made_id"),)

@@ -1,4 +1,4 @@
-"""Tags: words that somebody has put to checkpoints, which are kept because of them."""
+"""Tags: words that clients have put to checkpoints, which are kept because of the tags."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -11,14 +11,14 @@ from cairn.store.tables import Checkpoint, Run, Tag
 
 
 def put(session: Session, checkpoint_id: UUID, tags: Sequence[str]) -> None:
-    """The checkpoint has these tags, and no others any more.
+    """Replace the checkpoint's tags.
 
     Raises:
         NotFound: there is no such checkpoint.
     """
     checkpoint = session.get(Checkpoint, checkpoint_id)
     run = None
-    if checkpoint is not None:  # while it is looked at, its run is not deleted
+    if checkpoint is not None:  # locked, the run is not deleted meanwhile
         run = session.get(Run, checkpoint.run_id, with_for_update=True)
     if run is None:
         raise not_found.checkpoint(checkpoint_id)
@@ -28,7 +28,7 @@ def put(session: Session, checkpoint_id: UUID, tags: Sequence[str]) -> None:
 
 
 def of(session: Session, checkpoint_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
-    """The tags of each of the checkpoints that has any, in the order of the alphabet."""
+    """The tags of each checkpoint that has any, by id, in the order of the alphabet."""
     found: dict[UUID, list[str]] = {}
     query = select(Tag).where(col(Tag.checkpoint_id).in_(checkpoint_ids)).order_by(col(Tag.tag))
     for row in session.exec(query):

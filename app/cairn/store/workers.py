@@ -1,4 +1,4 @@
-"""Workers: the processes that drive runs, and who of them is alive."""
+"""Workers: the processes that drive runs, and their signs of life."""
 
 import os
 import socket
@@ -16,24 +16,26 @@ from cairn.store.rows import RUNS
 from cairn.store.tables import Worker
 
 WORKERS: Table = Worker.__table__  # type: ignore[attr-defined]
-BEAT = (  # made once: it is part of every transaction
+BEAT = (  # made once: the statement is part of every transaction
     update(WORKERS)
     .where(WORKERS.c.id == bindparam("worker"), WORKERS.c.beats == bindparam("beaten"))
     .values(beats=WORKERS.c.beats + literal_column("1"))
 )
 IS_RUNNING = (RUNS.c.status == "running", 1)
-OWN = "worker_id"  # in a session's `info`: the worker for whom it commits
+OWN = "worker_id"  # in a session's `info`: the worker of the transaction
 
 
 def own(session: Session) -> UUID:
-    """The worker of this process, under which the transaction commits."""
+    """The worker of this process, for which the session's transaction commits."""
     worker: UUID = session.info[OWN]
     return worker
 
 
 def host() -> str:
-    """Where the numbers of processes mean the same: containers can share a name, and each numbers
-    its own."""
+    """A name of the place within which process ids are unique.
+
+    Containers can share a host name, and each has process ids of its own.
+    """
     try:
         return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:  # not on Linux
@@ -41,7 +43,7 @@ def host() -> str:
 
 
 def register(connection: Connection) -> UUID:
-    """Make this process known as a worker."""
+    """Make this process known as a worker, and return the worker's id."""
     worker = new_id()
     row = {"host": host(), "pid": os.getpid(), "beats": 0, "started_at": now()}
     connection.execute(insert(WORKERS), {"id": worker, **row})
@@ -49,20 +51,22 @@ def register(connection: Connection) -> UUID:
 
 
 def beat(connection: Connection, worker: UUID, beats: int) -> bool:
-    """Show that the worker is alive, and keep others from taking it for dead until the commit.
+    """Show that the worker is alive; until the commit no process can declare it dead.
 
     Args:
-        beats: how often it has committed before. What it has sent to the database twice, because
-            the connection broke, is committed once: the second time, the number is another.
+        connection: a connection within the transaction.
+        worker: the worker.
+        beats: the number of the worker's commits before. A transaction that is sent twice, because
+            the connection broke, is committed once: the second time the number is wrong.
 
     Returns:
-        Whether it still is a worker; otherwise its runs are not its own any more.
+        False if the worker was declared dead: its runs are no longer its own.
     """
     return statements.execute(connection, BEAT, [{"worker": worker, "beaten": beats}]) == 1
 
 
 def beats(connection: Connection, worker: UUID) -> int | None:
-    """How often it has committed; `None` if it is a worker no longer."""
+    """The number of the worker's commits; `None` if the worker was declared dead."""
     found = select(WORKERS.c.beats).where(WORKERS.c.id == worker)
     return connection.execute(found).scalar_one_or_none()
 
@@ -73,8 +77,19 @@ def others(session: Session, worker: UUID | None) -> list[Worker]:
 
 
 def declare_dead(session: Session, worker: UUID, beats: int) -> bool:
-    """Take a worker for dead, if it has not moved since: its runs are nobody's then, and any
-    worker may take them up. Those that were going on may be what it has died of: it is counted."""
+    """Declare a worker dead, if its beats stand where they were last seen.
+
+    The worker's runs have no worker then, and any worker may take them up. A run that was going on
+    may have caused the death: its recoveries are counted up.
+
+    Args:
+        session: the session.
+        worker: the worker.
+        beats: the number of the worker's commits, as last seen.
+
+    Returns:
+        True if the worker was declared dead.
+    """
     dead = delete(WORKERS).where(WORKERS.c.id == worker, WORKERS.c.beats == beats)
     connection = session.connection()
     if connection.execute(dead).rowcount == 0:
@@ -84,7 +99,7 @@ def declare_dead(session: Session, worker: UUID, beats: int) -> bool:
 
 
 def leave(connection: Connection, worker: UUID) -> None:
-    """The worker drives no runs any more: others may, at once."""
+    """Remove the worker: other workers may take up its runs at once."""
     _release(connection, worker)
     connection.execute(delete(WORKERS).where(WORKERS.c.id == worker))
 

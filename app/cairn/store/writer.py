@@ -1,4 +1,4 @@
-"""The writer: one thread, which commits for all (group commit)."""
+"""The writer: one thread for all commits (group commit)."""
 
 import asyncio
 import queue
@@ -27,15 +27,15 @@ from cairn.store.connecting import (
 
 log = structlog.get_logger(__name__)
 
-GROUP, GROUP_BYTES = 256, 8_000_000  # that share a transaction, at most
+GROUP, GROUP_BYTES = 256, 8_000_000  # of works that share a transaction, at most
 FIRST_DELAY, LONGEST_DELAY = 0.05, 1.0  # seconds between two tries
-STALL_SECONDS = 5.0  # after which a commit that goes on is taken for trouble
-MOST_CLASHES = 5  # with other processes, one after the other
-BEATS = 3  # in the time after which a worker that does not move is taken for dead
+STALL_SECONDS = 5.0  # of a commit, before it is taken for trouble
+MOST_CLASHES = 5  # of one work with other processes, in a row
+BEATS = 3  # within the lease, after which a worker that does not beat is taken for dead
 
 Item = TypeVar("Item")
 Outcome = Any
-"""What a work returned, or the exception that it has come to."""
+"""The result of a work, or the exception that the work has raised."""
 
 Function = Callable[[Connection, UUID | None, Sequence[Item]], Sequence[Outcome]]
 ByItself = Callable[[Connection, UUID, int, Item], bool]
@@ -43,17 +43,20 @@ ByItself = Callable[[Connection, UUID, int, Item], bool]
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """Something to be committed.
+    """An item to be committed.
 
     Attributes:
-        function: takes a connection, the worker and the items of all the works that share it,
-            and returns the outcome of each. It must be repeatable.
-        weight: how many bytes there are to write, roughly.
-        is_patient: whether it waits for a database that is out of reach.
-        by_itself: commits it, where it comes alone, by one statement that beats, too; given how
-            often the worker has committed before. Returns whether it did.
-        committed: called in the event loop with the outcome of a commit, unless that is an
-            exception, or `done` was cancelled; `done` is resolved after that.
+        function: takes a connection, the worker and the items of all the works that share the
+            function, and returns the outcome of each. It must be repeatable.
+        item: the item.
+        weight: the bytes to write, roughly.
+        is_patient: whether the work waits for a database that is out of reach.
+        done: the future of the outcome.
+        by_itself: commits a lone item, and beats, by one statement. It takes a connection, the
+            worker, the number of the worker's commits before and the item, and returns whether
+            the item is committed.
+        committed: called in the event loop with the outcome of a commit, before `done` is
+            resolved; not called if the outcome is an exception, or if `done` was cancelled.
     """
 
     function: "Function[Any]"
@@ -66,10 +69,10 @@ class Work:
 
 
 class Writer:
-    """Takes works from a queue, and commits whatever has gathered in one transaction.
+    """Takes works from a queue, and commits all that are queued in one transaction.
 
     Attributes:
-        worker: under whose name it commits; `None` for a process that drives no runs.
+        worker: the worker of this process; `None` for a process that drives no runs.
     """
 
     def __init__(
@@ -93,18 +96,25 @@ class Writer:
         self._since = 0.0
         self._in_doubt: list[Outcome] | None = None
         self._is_closing = False
-        self._is_last = False  # what was gathered: nothing more is to come
+        self._is_last = False  # no work comes after those that were gathered
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing can be committed at present, for anybody; `None` where all is well."""
+        """The reason why no work can be committed now, for any client; `None` if all is well."""
         since = self._busy_since
         if self._trouble is None and since is not None and time.monotonic() > since + STALL_SECONDS:
             return f"it has not answered for {time.monotonic() - since:.0f} seconds"
         return self._trouble
 
     def start(self, as_worker: bool) -> None:
-        """Begin to write; as a worker, which drives runs and must be known to the others."""
+        """Start the thread.
+
+        Args:
+            as_worker: whether this process drives runs, and is registered as a worker.
+
+        Raises:
+            DBAPIError: the worker cannot be registered.
+        """
         if as_worker:
             with self._connected().begin():
                 self.worker = workers.register(self._connected())
@@ -113,26 +123,26 @@ class Writer:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it writes."""
+        """True while the thread runs."""
         return self._thread.is_alive()
 
     @property
     def queued(self) -> int:
-        """How many works wait to be taken up, roughly."""
+        """The number of queued works, roughly."""
         return self._queue.qsize()
 
     def put(self, work: Work) -> None:
-        """Have the work done, soon."""
+        """Queue the work."""
         self._queue.put(work)
 
     def close(self) -> None:
-        """Commit what is queued, and stop."""
+        """Commit the queued works, and stop the thread."""
         if self.is_alive:
             self._is_closing = True
             self._queue.put(None)
             self._thread.join()
 
-    # What its thread does
+    # In the thread
 
     def _write(self) -> None:
         while not self._is_last:
@@ -144,10 +154,11 @@ class Writer:
         self._disconnect()
 
     def _gather(self, works: list[Work], seconds: float | None = 0) -> None:
-        """Add what has been queued to the works, as far as all can share a transaction.
+        """Move queued works into the list, as many as can share a transaction.
 
         Args:
-            seconds: how long to wait for something to come; `None` for as long as it takes.
+            works: the list.
+            seconds: the time to wait for the first work; `None` for any time.
         """
         weight = sum(work.weight for work in works)
         with suppress(queue.Empty):
@@ -161,16 +172,17 @@ class Writer:
                     weight += work.weight
 
     def _settle(self, works: list[Work], *, are_open: bool = True) -> None:
-        """Commit the works together; if one of them makes that impossible, each by itself.
+        """Commit the works together, or each by itself if one of them raises.
 
         Args:
-            are_open: whether what is queued meanwhile may join them.
+            works: the works.
+            are_open: whether works that are queued meanwhile may join.
         """
         try:
             outcomes = self._persist(works, are_open)
-        except Unavailable as error:  # for all of them; and some may be committed
+        except Unavailable as error:  # for all of the works, some of which may be committed
             outcomes = [error] * len(works)
-        except Exception as error:  # it is theirs who wait; the thread must go on
+        except Exception as error:  # for those who wait; the thread must go on
             self._in_doubt = None
             if len(works) > 1:
                 for work in works:
@@ -182,7 +194,7 @@ class Writer:
         _answer(list(zip(works, outcomes, strict=True)))
 
     def _persist(self, works: list[Work], are_open: bool) -> list[Outcome]:
-        """Commit the works, and wait for the database while it is out of reach."""
+        """Commit the works; while the database is out of reach, wait and try again."""
         delay, clashes = FIRST_DELAY, 0
         while True:
             self._busy_since = time.monotonic()
@@ -215,13 +227,13 @@ class Writer:
             delay = min(2 * delay, LONGEST_DELAY)
 
     def _refuse(self, works: list[Work]) -> None:
-        """Let nobody wait who can ask again."""
+        """Refuse the impatient works, whose clients can ask again."""
         refusal = Unavailable(f"The database is out of reach: {self._trouble}. Try again later.")
         _answer([(work, refusal) for work in works if not work.is_patient])
         works[:] = [work for work in works if work.is_patient]
 
     def _resolved(self) -> list[Outcome] | None:
-        """The outcomes of a commit that was cut short, if it has taken place."""
+        """The outcomes of a commit that was cut short; `None` if the commit has not taken place."""
         if self._in_doubt is None or self.worker is None:
             return None
         with self._connected().begin():
@@ -254,12 +266,17 @@ class Writer:
         return outcomes
 
     def _commit_by_itself(self, connection: Connection, work: Work) -> bool:
+        """Commit a lone work by one statement, in half the time of `_commit` on PostgreSQL.
+
+        Returns:
+            False if nothing was committed, and `_commit` must go the general way.
+        """
         if self.worker is None or work.by_itself is None:
             return False
         self._in_doubt = [None]
         try:
             is_done = work.by_itself(connection, self.worker, self._beats, work.item)
-        except IntegrityError:  # the long way tells why
+        except IntegrityError:  # the general way tells why
             is_done = False
         if is_done:
             self._beats += 1
@@ -268,12 +285,12 @@ class Writer:
         return is_done
 
     def _leave(self) -> None:
-        """Others may take up what this process has not carried to its end, at once."""
+        """Let other workers take up the unfinished runs of this process at once."""
         if self.worker is not None:
             try:
                 with self._connected().begin():
                     workers.leave(self._connected(), self.worker)
-            except DBAPIError as error:  # they will, after a while
+            except DBAPIError as error:  # others take up the runs once the lease is over
                 log.warning("this process could not say that it ends", trouble=described(error))
 
     def _connected(self) -> Connection:
@@ -299,8 +316,10 @@ class Writer:
 
 
 def _by_function(works: list[Work]) -> "dict[Function[Any], list[Work]]":
-    """The works, by the function that they share; and put into that order, in which the outcomes
-    come."""
+    """Group the works by their function, and put the list into the order of the groups.
+
+    The outcomes come in that order.
+    """
     shared: dict[Function[Any], list[Work]] = {}
     for work in works:
         shared.setdefault(work.function, []).append(work)
@@ -309,10 +328,16 @@ def _by_function(works: list[Work]) -> "dict[Function[Any], list[Work]]":
 
 
 def alone(call: Callable[[Session], Any]) -> Function[None]:
-    """A function of a session, for one work. It refuses before it writes, or not at all."""
+    """Wrap `call(session)` as the function of one work.
+
+    `call` must raise a `Refusal` before its first write, or not at all: the transaction is shared.
+
+    Args:
+        call: takes a session, and returns the outcome; a `Refusal` is an outcome, too.
+    """
 
     def each(connection: Connection, worker: UUID | None, _: Sequence[None]) -> Sequence[Outcome]:
-        # Autoflush would write rows in the middle of a function that may yet refuse.
+        # Autoflush would write rows in the middle of a call that may yet refuse.
         with Session(connection, expire_on_commit=False, autoflush=False) as session:
             session.info[workers.OWN] = worker
             try:
@@ -326,12 +351,12 @@ def alone(call: Callable[[Session], Any]) -> Function[None]:
 
 
 def _answer(done: Sequence[tuple[Work, Outcome]]) -> None:
-    """Hand out the outcomes, by one call to the event loop: a database has one at a time."""
+    """Hand out the outcomes, by one call to the event loop, which all works share."""
     if not done:
         return
     try:
         done[0][0].done.get_loop().call_soon_threadsafe(_resolve, done)
-    except RuntimeError:  # it is closed: nobody waits there any more
+    except RuntimeError:  # the loop is closed, and no client waits there
         log.warning("nobody waits any more for what was committed", works=len(done))
 
 
@@ -345,7 +370,7 @@ def _resolve(done: Sequence[tuple[Work, Outcome]]) -> None:
         try:
             if work.committed is not None:
                 work.committed(outcome)
-        except Exception as error:  # of one work, whose group goes on
+        except Exception as error:  # of one work; the others of its group go on
             work.done.set_exception(error)
         else:
             work.done.set_result(outcome)

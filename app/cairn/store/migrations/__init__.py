@@ -1,4 +1,4 @@
-"""The tables' history: Alembic's revisions, and how to apply them."""
+"""The tables' history: Alembic's revisions, and the upgrade of a database."""
 
 import sqlite3
 from pathlib import Path
@@ -16,7 +16,7 @@ from cairn.store.connecting import is_out_of_reach
 log = structlog.get_logger(__name__)
 
 NO_TABLES = "The database has no tables yet. Run: cairn db upgrade"
-LOCK = 0x0CA1_124E  # of PostgreSQL's advisory locks, the one that whoever upgrades holds
+LOCK = 0x0CA1_124E  # PostgreSQL's advisory lock for upgrades
 
 
 def newest() -> str:
@@ -25,13 +25,13 @@ def newest() -> str:
 
 
 def current(engine: Engine) -> str | None:
-    """The revision of the tables in the database; `None` if they are not there."""
+    """The revision of the tables in the database; `None` without tables."""
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 def complaint(engine: Engine) -> str | None:
-    """What has to be done before the database can be used; `None` if nothing."""
+    """The thing to do before the database can be used; `None` if there is none."""
     found = current(engine)
     if found == newest():
         return None
@@ -49,11 +49,12 @@ def complaint(engine: Engine) -> str | None:
 
 
 def prepare(engine: Engine) -> None:
-    """Make the database ready for use, where that takes nobody by surprise: an empty one gets its
-    tables, and a file is upgraded once a copy of it stands beside it.
+    """Make the database ready for use, if that is safe.
+
+    An empty database gets its tables. A file of SQLite's is upgraded, with a copy beside it.
 
     Raises:
-        ValueError: somebody has to do something first; the message says what.
+        ValueError: an operator has to do a thing first, which the message names.
     """
     wrong = complaint(engine)
     if wrong is None:
@@ -65,19 +66,20 @@ def prepare(engine: Engine) -> None:
         try:
             upgrade(engine, with_copy=True)
             return
-        except DBAPIError as error:  # another process may be at it
+        except DBAPIError as error:  # another process may be upgrading
             if last_try or not is_out_of_reach(error):
                 raise
 
 
 def upgrade(engine: Engine, *, with_copy: bool = False) -> None:
-    """Bring the tables to the newest revision; one process at a time does it.
+    """Bring the tables to the newest revision; one process at a time does so.
 
     Args:
+        engine: the engine of the database.
         with_copy: whether a file that has tables is copied before.
 
     Raises:
-        ValueError: they are newer.
+        ValueError: the tables are newer than this code.
     """
     found = current(engine)
     if found is not None and found not in _revisions():
@@ -90,7 +92,7 @@ def upgrade(engine: Engine, *, with_copy: bool = False) -> None:
         with connection.begin():
             if not is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            # Another process may have done it while this one waited for its turn.
+            # Another process may have upgraded the tables while this one waited for the lock.
             found = MigrationContext.configure(connection).get_current_revision()
             if with_copy and found not in (None, newest()):
                 log.warning("database upgraded", copy=_copy_beside(engine), revision=newest())
@@ -101,8 +103,10 @@ def upgrade(engine: Engine, *, with_copy: bool = False) -> None:
 
 
 def _compact(connection: sqlite3.Connection | None) -> None:
-    """Let the file get smaller from now on: a file that was made without this must be written
-    anew."""
+    """Let the file get smaller when rows are deleted, from now on.
+
+    A file that was made without this setting is written anew.
+    """
     assert connection is not None
     _pragma(connection, "foreign_keys = ON")
     if connection.execute("PRAGMA auto_vacuum").fetchone() != (2,):
@@ -119,7 +123,7 @@ def _pragma(connection: sqlite3.Connection | None, what: str) -> None:
 
 
 def _copy_beside(engine: Engine) -> str:
-    """Copy the database, as it stands, to a file beside it; its path."""
+    """Copy the database to a file beside it, and return the copy's path."""
     path = Path(f"{engine.url.database}.before-{newest()}")
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)

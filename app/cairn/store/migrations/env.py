@@ -1,9 +1,9 @@
-"""What Alembic runs: revisions are applied on the connection it is handed."""
+"""Alembic's environment: revisions are applied on the connection that Alembic is handed."""
 
 from alembic import context
 from sqlmodel import SQLModel
 
-from cairn.store import tables  # noqa: F401  # defines them
+from cairn.store import tables  # noqa: F401  # defines the tables
 
 context.configure(
     connection=context.config.attributes["connection"],

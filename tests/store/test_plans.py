@@ -56,7 +56,7 @@ def asked() -> Iterator[list[tuple[str, Any]]]:
         sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
-def check(engine: sa.Engine, statement: str, parameters: Any, by_kind: bool) -> None:
+def check(engine: sa.Engine, statement: str, parameters: Any, by_facets: bool) -> None:
     """The plan searches indexes, that of facets where it must, and touches few rows."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
@@ -65,7 +65,7 @@ def check(engine: sa.Engine, statement: str, parameters: Any, by_kind: bool) -> 
             assert not [line for line in lines if line.startswith("SCAN checkpoints")], lines
             searches = [line for line in lines if line.startswith("SEARCH checkpoints USING")]
             assert searches, lines
-            assert not by_kind or any("_and_facets" in line for line in searches), lines
+            assert not by_facets or any("_and_facets" in line for line in searches), lines
             return
         explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
         [top] = connection.exec_driver_sql(explain, parameters).scalar_one()

@@ -93,7 +93,7 @@ class Poller:
         loaded = self._worker.workflows.keys()
         found = await self._database.read(claims.orphaned, loaded, own)
         found += await self._with_kept_events(loaded)
-        runs = [it for it in found if not self._worker.drives(it.id)]
+        runs = [run for run in found if not self._worker.drives(run.id)]
         for run in runs or await self._suspected(own, loaded):
             self._worker.wake(*run)
 
@@ -103,8 +103,8 @@ class Poller:
         The code that is loaded here may have a step for these events.
         """
         found = await self._database.read(claims.keeping, loaded)
-        new = [it for it in found if it.id not in self._offered]
-        self._offered |= {it.id for it in new}
+        new = [run for run in found if run.id not in self._offered]
+        self._offered |= {run.id for run in new}
         return new
 
     async def _suspected(self, own: UUID, loaded: Collection[str]) -> list[Found]:
@@ -118,21 +118,22 @@ class Poller:
         if not free:
             return []
         now = time.monotonic()
-        under_way = {it.id for it in await self._database.read(claims.suspects, own, loaded)}
-        self._begun = {it: when for it, when in self._begun.items() if it in under_way}
+        going_on = await self._database.read(claims.suspects, own, loaded)
+        under_way = {run.id for run in going_on}
+        self._begun = {id_: when for id_, when in self._begun.items() if id_ in under_way}
         if any(now - begun < self._lease_seconds for begun in self._begun.values()):
             return []
         if self._begun:  # a run with a long step, maybe, or one that ends its worker slowly
             self._trust = 1
         chosen, self._trust = free[: self._trust], 2 * self._trust
-        self._begun |= dict.fromkeys((it.id for it in chosen), now)
+        self._begun |= dict.fromkeys((run.id for run in chosen), now)
         return chosen
 
     async def _notify(self) -> None:
         """Wake the clients that wait for a run of another process, if the run has moved."""
-        elsewhere = [it for it in self._notifier.expected if not self._worker.drives(it)]
+        elsewhere = [id_ for id_ in self._notifier.expected if not self._worker.drives(id_)]
         positions = await self._database.read(run_views.positions, elsewhere) if elsewhere else {}
-        moved = [it for it, now in positions.items() if self._positions.get(it) != now]
+        moved = [id_ for id_, now in positions.items() if self._positions.get(id_) != now]
         self._positions = positions
         for run in await self._database.read(run_views.several, moved) if moved else ():
             self._notifier.notify(run.id, run)

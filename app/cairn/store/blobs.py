@@ -28,7 +28,7 @@ from cairn.store.tables import Blob, BlobRef
 
 INLINE_BYTES = 300
 REFERENCE = re.compile(rb'\{"\$blob":"([0-9a-f]{64})"\}')
-PARTED_BYTES = 4_000  # of a value that may be kept part by part
+PARTED_BYTES = 4_000  # of a value, from which its parts may be kept by themselves
 DEPTH = 3  # of parts within parts
 RECENT_EVENTS, RECENT_BLOBS = 4, 1_000  # that a packer remembers
 REFERS = re.compile(rb'\{"\$(?:blob|parts)":')
@@ -214,7 +214,9 @@ def store(connection: Connection, blobs: Mapping[UUID, Mapping[bytes, bytes]]) -
 
 def refer(connection: Connection, digests: Mapping[UUID, Iterable[bytes]]) -> None:
     """Have the owners refer to blobs that are stored: these stay."""
-    _insert_refs(connection, [(owner, it) for owner, some in digests.items() for it in some])
+    _insert_refs(
+        connection, [(owner, digest) for owner, some in digests.items() for digest in some]
+    )
 
 
 def _insert_refs(connection: Connection, refs: Collection[tuple[UUID, bytes]]) -> None:

@@ -180,7 +180,8 @@ def _made(dialect: str, statement: "Insert | Update | Delete | Select[Any]") -> 
     compiled: Any = statement.compile(dialect=here)
     own = {name: value for name, value in compiled.params.items() if value is not None}
     places = tuple(compiled.positiontup)
-    processes = [compiled.binds[it].type.dialect_impl(here).bind_processor(here) for it in places]
+    bound = (compiled.binds[name].type.dialect_impl(here) for name in places)
+    processes = [type_.bind_processor(here) for type_ in bound]
     makes = tuple((place, make) for place, make in enumerate(processes) if make is not None)
     postgresql = _dialect("postgresql")
     types = tuple(compiled.binds[name].type.compile(postgresql).lower() for name in places)

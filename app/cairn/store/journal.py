@@ -24,10 +24,11 @@ from cairn.store.run_views import Error, RunView
 from cairn.store.runs import Claimed
 
 WHOLE_EVERY = 200
-"""The number of checkpoints from one chance to write a whole snapshot to the next.
+"""The number of checkpoints from one whole snapshot to the next, at least.
 
-A whole snapshot is written only once the deltas since the last come to twice its bytes. This bounds
-both the bytes to read for a snapshot, and the bytes to write for all."""
+The next one is written only once the deltas since the last come to twice its bytes. This bounds the
+bytes to read for a snapshot, and the bytes to write for all of them.
+"""
 
 
 class RunJournal:

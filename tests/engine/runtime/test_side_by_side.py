@@ -245,7 +245,7 @@ async def test_a_step_keeps_no_copy_that_it_has_let_go_of() -> None:
                 await ctx.get("log")
                 assert isinstance(ctx._behind, BehindStep)
                 assert isinstance(ctx._behind.attempt, Attempt)
-                held.append(len(ctx._behind.attempt.state._held["log"]))
+                held.append(len(ctx._behind.attempt.state._copies["log"]))
             return StopEvent(result=held)
 
     assert await ended(Polling().run()) == [1, 1, 1, 1, 1]

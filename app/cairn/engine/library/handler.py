@@ -31,7 +31,7 @@ from cairn.engine.library.stepwise import Stepping
 from cairn.engine.library.stream import Stream
 from cairn.engine.runtime.live_state import LiveState
 from cairn.engine.runtime.program import Program
-from cairn.engine.runtime.publisher import Inside, Publisher, told_of
+from cairn.engine.runtime.publisher import Publisher, StepChange, as_event
 from cairn.engine.runtime.runner import Runner
 
 
@@ -76,7 +76,7 @@ class Handler:
         self._run = run
         self._snapshot = snapshot
         self._head = head
-        self._stream: Stream[Event | Inside] = Stream()
+        self._stream: Stream[Event | StepChange] = Stream()
         self._is_streamed = self._was_cancelled = False
         self._runner: Runner | None = None
         self._facts = facts
@@ -165,7 +165,7 @@ class Handler:
                 "did is in its checkpoints: handler.ctx.checkpoints."
             )
         async for item in self._stream.read():
-            event = item if isinstance(item, Event) else told_of(item)
+            event = item if isinstance(item, Event) else as_event(item)
             if expose_internal or not isinstance(event, InternalDispatchEvent):
                 yield event
         self._is_streamed = True

@@ -25,12 +25,15 @@ from cairn.engine.values.sealed import BATCH, SealedEvent, pack
 
 
 class Attempt:
-    """One try at a delivery, from its start until it completes, fails or is interrupted.
+    """One try at a delivery, from the start to completion, failure or interruption.
 
     Attributes:
+        delivery: the event, and the step that takes the event.
+        retry: the failed attempts before this one.
+        task: the task that executes the step; `None` while the attempt is queued.
         worker: the number of the step worker; `None` while the attempt is queued or waits.
         is_over: true once the attempt has no further results.
-        began: the start, in seconds of the monotonic clock.
+        began: the start, in seconds of the monotonic clock; 0 before the start.
     """
 
     __slots__ = (
@@ -67,12 +70,18 @@ class Attempt:
         self._collects = 0
         self._sent: list[Sent] = []
         self._waits: dict[str, int] | None = None
-        self._to_skip = delivery.sent  # these went out when an earlier try began to wait
+        self._to_skip = delivery.sent  # committed already when an earlier attempt began to wait
         self._reported = 0
         self._settled: asyncio.Event | None = None
 
     async def execute(self) -> Completed:
-        """Execute the step, and return its results as a fact."""
+        """Execute the step, and return its results as a fact.
+
+        Raises:
+            WorkflowRuntimeError: the step returned a value that is neither `None` nor an event.
+            SerializationError: a result cannot be stored.
+            BaseException: the exception of the step, or of a resource's factory.
+        """
         self.began = time.monotonic()
         UNDER_WAY.set(ref(self))
         step = self._graph.steps[self.delivery.step]
@@ -106,10 +115,10 @@ class Attempt:
             self._context = StepContext(self, self._graph.state_type)
         return self._context
 
-    # Whether all that it has reported is committed
+    # Reports, and their commits
 
     def settle(self) -> None:
-        """Take note that one report of the attempt is committed."""
+        """Count one report as committed; a no-op if all reports are."""
         if self._reported:
             self._reported -= 1
             if not self._reported and self._settled is not None:
@@ -125,17 +134,22 @@ class Attempt:
         self._reported += 1
         self._parts.progress.put((fact, self, None))
 
-    # What its step does
+    # Calls of the step
 
     @property
     def state(self) -> StepStateView:
-        """The state as this step sees it."""
+        """The run's state, with the copies of values that this step holds."""
         if self._view is None:
             self._view = StepStateView(self.delivery.id, self._parts.state, self._graph.serializer)
         return self._view
 
     def send(self, event: Event, step: str | None) -> None:
-        """Keep an event, as it is in this moment, until the step completes or begins to wait."""
+        """Keep a copy of an event until the step completes or begins to wait.
+
+        Raises:
+            WorkflowRuntimeError: the object is no event, or the named step does not take the event.
+            SerializationError: a field cannot be stored.
+        """
         self._check_event(event, "sent")
         sent = Sent(self._graph.serializer.seal(event), step)
         if step is not None:
@@ -148,7 +162,16 @@ class Attempt:
     def collect(
         self, event: Event, expected: Sequence[type[Event]], buffer: str
     ) -> list[Event] | None:
-        """Put an event by, and take the expected events if all are there."""
+        """Put an event into a buffer; take the expected events once the buffer has all of these.
+
+        Args:
+            event: the event.
+            expected: the types of the expected events, in the order of the result.
+            buffer: the name of the buffer.
+
+        Returns:
+            The expected events; `None` while one of these is missing.
+        """
         serializer = self._graph.serializer
         sealed = serializer.seal(event)
         entry = Buffered(self.delivery.id, self.delivery.step, buffer, self._collects, sealed)
@@ -164,17 +187,31 @@ class Attempt:
         requirements: Mapping[str, Any],
         timeout: float | None,
     ) -> Event:
-        """Wait for an event that fits; begun once, however often the step is started."""
+        """Wait for an event of a type, with the required fields.
+
+        A run begins each wait once. A later attempt finds the wait with its answer, or with the
+        seconds that are left.
+
+        Args:
+            kind: the type of the awaited event.
+            question: an event for the watchers of the run, shown when the wait begins.
+            waiter: the name of the wait; by default made of the type and the requirements.
+            requirements: values of the event's fields, by name.
+            timeout: the longest wait, in seconds; `None` is without end.
+
+        Raises:
+            TimeoutError: the time is up.
+        """
         serializer = self._graph.serializer
-        serializer.learn(kind)  # it is what comes; that no step takes it needs no annotation
+        serializer.learn(kind)  # no annotation of a step need name the type
         wanted: dict[str, Json] = {
             name: serializer.encode(value, f"requirements[{name!r}]")
             for name, value in requirements.items()
         }
-        waiter = self._number(waiter or f"{kind.__name__} {wanted or ''}".strip())
-        asked = None if question is None else serializer.seal(question)
+        waiter = self._numbered(waiter or f"{kind.__name__} {wanted or ''}".strip())
+        sealed = None if question is None else serializer.seal(question)
         wait = Wait(
-            self.delivery.id, waiter, kind.__name__, wanted, timeout, asked, since=time.time()
+            self.delivery.id, waiter, kind.__name__, wanted, timeout, sealed, since=time.time()
         )
         return serializer.open(await self._answer(wait))
 
@@ -183,32 +220,37 @@ class Attempt:
         known = parts.progress.snapshot.waits.get(wait.key)
         if known is not None and known.answer is not None:
             return known.answer
-        if known is not None and known.over:  # it was, in an earlier try
+        if known is not None and known.over:  # the time was up in an earlier attempt
             raise TimeoutError
         parts.publisher.ask(wait)
         if known is not None:
-            wait = wait._replace(timeout=_left(timeout=wait.timeout, since=known.since))
-            parts.give_back(self)  # it began in an earlier try, and is committed
+            wait = wait._replace(timeout=_seconds_left(timeout=wait.timeout, since=known.since))
+            parts.give_back(self)  # the wait of an earlier attempt is committed already
         else:
             sent, self._sent = tuple(self._sent), []
             self._report(Waiting(wait, sent, *parts.buffers.news()))
         return await parts.waiting.answer(self, wait)
 
     def goes_on(self) -> None:
-        """Take note that the step goes on after a wait."""
+        """Have the run's status set to running: the step goes on after a wait."""
         self._parts.progress.wake()
 
     async def give_up(self, wait: Wait) -> None:
-        """The time of the wait is up; once this returns, that is committed."""
+        """Report that the time of the wait is up, and return once the report is committed."""
         self._report(TimedOut(self.delivery.id, wait.key))
         await self.settled()
 
     def show(self, event: Event) -> None:
-        """Show an event to the watchers of the run."""
+        """Show an event to the watchers of the run.
+
+        Raises:
+            WorkflowRuntimeError: the object is no event.
+            SerializationError: the event can be neither copied nor stored.
+        """
         self._check_event(event, "wrote to the stream")
         try:
-            shown = event.model_copy(deep=True)  # as it is now, whatever becomes of it
-        except Exception:  # what cannot be copied cannot be stored either, and that error is clear
+            shown = event.model_copy(deep=True)  # the step may change its own
+        except Exception:  # of any kind, from a field; an error of `seal` names the field
             shown = self._graph.serializer.open(self._graph.serializer.seal(event))
         self._parts.loop.call(partial(self._parts.publisher.show, shown))
 
@@ -216,7 +258,7 @@ class Attempt:
         """The names of the run's steps that are under way."""
         return self._parts.running_steps()
 
-    # How it ends
+    # The end
 
     def abandon(self) -> None:
         """Drop all changes of the attempt, which has failed."""
@@ -236,11 +278,16 @@ class Attempt:
         changes = None if self._view is None else self._view.changes()
         buffers = self._parts.buffers
         buffers.complete(self.delivery.id)
-        self._context = None  # it refers to this: a cycle would be left to the garbage collector
+        self._context = None  # breaks a cycle that the garbage collector would have to find
         return Completed(self.delivery.id, tuple(self._sent), given, changes, *buffers.news())
 
     def _seal(self, signature: Signature, output: object) -> SealedEvent:
-        """The event that the step has returned, as it is in this moment."""
+        """Copy the event, or the list of events, that the step has returned.
+
+        Raises:
+            WorkflowRuntimeError: the output does not fit the step's return annotation.
+            SerializationError: a field cannot be stored.
+        """
         seal = self._graph.serializer.seal
         if isinstance(output, list) and signature.gives_lists:
             for event in output:
@@ -260,21 +307,21 @@ class Attempt:
             )
         return seal(output)  # type: ignore[arg-type]  # checked above
 
-    def _number(self, waiter: str) -> str:
-        """The number of this wait among the step's waits for the same event."""
+    def _numbered(self, waiter: str) -> str:
+        """The name of a wait, made unique: the step's second "Reply" is "Reply #2"."""
         waits = self._waits = self._waits or {}
         count = waits[waiter] = waits.get(waiter, 0) + 1
         return waiter if count == 1 else f"{waiter} #{count}"
 
-    def _check_event(self, event: object, done: str) -> None:
+    def _check_event(self, event: object, verb: str) -> None:
         if not isinstance(event, Event):
             raise WorkflowRuntimeError(
-                f"Step {self.delivery.step!r} {done} a {type(event).__name__}, which is no Event."
+                f"Step {self.delivery.step!r} {verb} a {type(event).__name__}, which is no Event."
             )
 
 
-def _left(timeout: float | None, since: float | None) -> float | None:
-    """The seconds left of a wait; all its seconds, if the begin is unknown."""
+def _seconds_left(timeout: float | None, since: float | None) -> float | None:
+    """The seconds left of a wait; all its seconds if the time of its begin is unknown."""
     if timeout is None or since is None:
         return timeout
     return min(timeout, max(0.0, timeout - (time.time() - since)))  # clocks can be set back

@@ -1,4 +1,4 @@
-"""Failure: the decision about a delivery whose step has failed."""
+"""Failure: the decision to retry a failed step, to hand its failure over, or to end the run."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -13,20 +13,29 @@ from cairn.engine.language.retry import RetryInfo
 from cairn.engine.values.sealed import SealedEvent
 
 MANY, FLOOR_SECONDS = 100, 0.1
-"""The least pauses, in seconds, after so many attempts at one delivery.
+"""The attempts at one delivery after which every pause is at least so long, in seconds.
 
 A policy without an end and without a pause would keep the process busy with one step.
 """
 
 
 class TryAgain(NamedTuple):
-    """The step is tried again, after a pause of so many seconds."""
+    """The step is tried again.
+
+    Attributes:
+        seconds: the pause before the next attempt.
+    """
 
     seconds: float
 
 
 class HandedOver(NamedTuple):
-    """The failure goes to a handler, as the event that starts it."""
+    """The failure goes to a handler.
+
+    Attributes:
+        handler: the name of the step that handles the failure.
+        failure: the `StepFailedEvent` that starts the handler.
+    """
 
     handler: str
     failure: SealedEvent
@@ -35,15 +44,19 @@ class HandedOver(NamedTuple):
 def after_failure(
     graph: Graph, delivery: Delivery, retry: RetryInfo, error: Exception
 ) -> TryAgain | HandedOver | End:
-    """Decide about a delivery whose step has failed.
+    """Decide how a run goes on after a step has failed.
 
-    The step's retry policy decides first; then a handler may take the failure; then the run fails.
+    The step's retry policy decides first. Without a further attempt, a handler of the step's
+    failures is started. Without a handler, or after too many recoveries, the run fails.
 
     Args:
         graph: the steps and events of the workflow.
         delivery: the delivery, as it stands now.
-        retry: the attempts at the delivery, with the failed one.
+        retry: the attempts at the delivery, including the failed one.
         error: the exception of the step.
+
+    Returns:
+        The decision. `End` tells the step's exception, or that of the retry policy.
     """
     try:
         seconds = retry.delay(graph.steps[delivery.step].retry_policy)
@@ -61,12 +74,12 @@ def after_failure(
 
 
 def after_burst(step: str, retry: RetryInfo, error: BaseException) -> End:
-    """End the run: its step has raised an exception that is no `Exception`.
+    """The end of a run after an exception that no retry policy decides about.
 
     Args:
         step: the name of the step.
-        retry: the attempts before this one.
-        error: the exception.
+        retry: the failed attempts before this one.
+        error: a `BaseException` such as `SystemExit`, or the cancellation of the step's task.
     """
     raised = WorkflowRuntimeError(f"Step {step!r} raised {type(error).__name__}: {error}")
     raised.__cause__ = error

@@ -1,4 +1,4 @@
-"""Limits: the bounds of a run, which is ended when it exceeds one."""
+"""Limits: the bounds of a run. A run beyond a bound is ended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Limited(Protocol):
 
     @property
     def max_steps(self) -> int | None:
-        """The checkpoints that a run may come to."""
+        """The checkpoints that a run may have before its end."""
 
     @property
     def max_pending(self) -> int | None:
@@ -33,7 +33,7 @@ class Limits(NamedTuple):
     Attributes:
         steps: the most checkpoints.
         pending: the most deliveries that are pending at once.
-        seconds: the longest time from the begin to the end, in whichever processes.
+        seconds: the longest time from the begin to the end, over all processes.
     """
 
     steps: int | None = None
@@ -41,7 +41,7 @@ class Limits(NamedTuple):
     seconds: float | None = None
 
     def or_of(self, workflow: Limited) -> Limits:
-        """These, where the workflow does not say otherwise."""
+        """These limits, each replaced by the workflow's own if there is one."""
         return Limits(
             self.steps if workflow.max_steps is None else workflow.max_steps,
             self.pending if workflow.max_pending is None else workflow.max_pending,
@@ -49,7 +49,12 @@ class Limits(NamedTuple):
         )
 
     def over(self, checkpoints: int, pending: int) -> LimitExceeded | None:
-        """The error of a run that exceeds a bound; `None` if it exceeds none."""
+        """The error of a run beyond a bound; `None` within all bounds.
+
+        Args:
+            checkpoints: the checkpoints of the run so far.
+            pending: the deliveries that are pending now.
+        """
         if self.steps is not None and checkpoints >= self.steps:
             return exceeded(f"{checkpoints} checkpoints", "max_steps", "CAIRN_MAX_STEPS")
         if self.pending is not None and pending > self.pending:
@@ -57,16 +62,22 @@ class Limits(NamedTuple):
         return None
 
     def late(self) -> LimitExceeded:
-        """The error of a run whose time is up."""
+        """The error of a run that has taken longer than `seconds`."""
         return exceeded(f"{self.seconds:g} seconds", "max_seconds", "CAIRN_MAX_SECONDS")
 
 
 NO_LIMITS = Limits()
 
 
-def exceeded(what: str, name: str, setting: str) -> LimitExceeded:
-    """The error of a run that exceeds this bound."""
+def exceeded(amount: str, name: str, setting: str) -> LimitExceeded:
+    """The error of a run beyond a bound.
+
+    Args:
+        amount: the number and its unit, as in "10000 checkpoints".
+        name: the workflow's attribute that sets the bound.
+        setting: the environment variable that sets the bound for all workflows.
+    """
     return LimitExceeded(
-        f"The run has come to {what}, and {name} allows no more. Raise {name} on the workflow, or "
-        f"{setting} for all of them; then rerun from the last checkpoint. Nothing is lost."
+        f"The run has come to {amount}, and {name} allows no more. Raise {name} on the workflow, "
+        f"or {setting} for all of them; then rerun from the last checkpoint. Nothing is lost."
     )

@@ -15,8 +15,8 @@ from cairn.engine.values.extended_json import Json
 from cairn.engine.values.merging import ABSENT, UNREAD, Change, merge, same
 
 MISSING: Any = ...
-OURS = 2
-"""References to a value that only a `_Copy` has: its own, and the question's."""
+UNSHARED = 2
+"""The reference count of a value that the step has dropped: by `_Copy`, and by the call."""
 
 
 class LiveState:
@@ -29,24 +29,24 @@ class LiveState:
     def __init__(self, committed: "Map[str, Json]") -> None:
         self._committed = committed
         self._changes: dict[str, list[tuple[int, Change]]] = {}  # by key, with the delivery's id
-        self._seen: dict[str, Any] = {}  # what `read` has found, while it holds
+        self._merged: dict[str, Any] = {}  # the results of `read`, until a change
         self.editing = asyncio.Lock()
 
     def keys(self) -> list[str]:
-        """The keys there are."""
+        """The keys that have a value."""
         keys = dict.fromkeys([*self._committed, *self._changes])
         return [key for key in keys if self.read(key) is not ABSENT]
 
     def read(self, key: str) -> Any:
-        """The value under the key, as JSON that must not be changed, or ABSENT."""
-        if key not in self._seen:
+        """The value of the key, as JSON, or ABSENT. The caller must not change the JSON."""
+        if key not in self._merged:
             changes = (change for _, change in self._changes.get(key, ()))
-            self._seen[key] = reduce(merge, changes, self._committed.get(key, ABSENT))
-        return self._seen[key]
+            self._merged[key] = reduce(merge, changes, self._committed.get(key, ABSENT))
+        return self._merged[key]
 
     def write(self, delivery: int, key: str, change: Change) -> None:
         """Add a step's change to a value that the step had read."""
-        self._seen[key] = merge(self.read(key), change)
+        self._merged[key] = merge(self.read(key), change)
         changes = self._changes.setdefault(key, [])
         writer, before = changes[-1] if changes else (None, change)
         if writer == delivery and before.value is change.base:
@@ -64,22 +64,28 @@ class LiveState:
     def commit(
         self, delivery: int, changed: Mapping[str, Sequence[Change]], committed: "Map[str, Json]"
     ) -> None:
-        """The delivery has completed, and its changes are in the committed state."""
+        """Adopt the committed state, which has the changes of a completed delivery.
+
+        Args:
+            delivery: the id of the delivery.
+            changed: the changes of the delivery, by key.
+            committed: the state after these changes.
+        """
         self._committed = committed
         for key, mine in changed.items():
-            # First of all in line, they come first in the committed state too: nothing is seen
-            # to change. Only later ones may have been put before others.
+            # A delivery whose changes come first keeps that place in the committed state: `read`
+            # gives the same value. Otherwise the commit has put these changes before older ones.
             if any(writer != delivery for writer, _ in self._changes[key][: len(mine)]):
-                self._seen.pop(key, None)
-            self._forget(key, delivery)
+                self._merged.pop(key, None)
+            self._discard(key, delivery)
 
     def abandon(self, delivery: int, keys: "list[str]") -> None:
         """Drop the changes of a delivery that has failed."""
         for key in keys:
-            self._seen.pop(key, None)
-            self._forget(key, delivery)
+            self._merged.pop(key, None)
+            self._discard(key, delivery)
 
-    def _forget(self, key: str, delivery: int) -> None:
+    def _discard(self, key: str, delivery: int) -> None:
         others = [entry for entry in self._changes[key] if entry[0] != delivery]
         if others:
             self._changes[key] = others
@@ -89,7 +95,7 @@ class LiveState:
 
 @dataclass(slots=True)
 class _Copy:
-    """A step's copy of a value, and the JSON of the value when it was read or written."""
+    """A step's copy of a value, and the JSON of the value at the last read or write."""
 
     value: Any
     was: Json
@@ -102,20 +108,23 @@ class StepStateView:
         self._delivery = delivery
         self._live = live
         self._serializer = serializer
-        self._known: dict[str, Any] = {}  # what it last saw or wrote under a key, as JSON
-        self._start: dict[str, Any] = {}  # the default with which it has read a key, as JSON
-        self._held: dict[str, list[_Copy]] = {}  # what can be changed in place
+        self._known: dict[str, Any] = {}  # the value last read or written, by key, as JSON
+        self._start: dict[str, Any] = {}  # the default of the last read, by key, as JSON
+        self._copies: dict[str, list[_Copy]] = {}  # of dicts and lists, which can change in place
         self._written: dict[str, None] = {}
         self._is_closed = False
 
     def keys(self) -> list[str]:
-        """The keys there are."""
+        """The keys that have a value."""
         return self._live.keys()
 
     def get(self, key: str, default: Any = MISSING, *, follow: bool = True) -> Any:
         """A copy of the value, or the default.
 
-        A change in place of a copy that is tracked counts as a write.
+        Args:
+            key: the key.
+            default: the result if the key has no value.
+            follow: whether a change of the copy in place counts as a write.
 
         Raises:
             KeyError: there is neither a value nor a default.
@@ -127,7 +136,7 @@ class StepStateView:
             self._start[key] = self._encoded(default)
         self._known[key] = found
         if follow:
-            for copy in self._held.get(key, ()):
+            for copy in self._copies.get(key, ()):
                 if copy.was is found:
                     return copy.value
         if found is ABSENT:
@@ -136,27 +145,28 @@ class StepStateView:
             return default
         value = self._serializer.decode(found)
         if follow:
-            self._hold(key, value, found, are_others_left=True)
+            self._track(key, value, found, are_others_left=True)
         return value
 
     def set(self, key: str, value: Any) -> None:
-        """Write the value as it is in this moment.
+        """Write a copy of the value.
 
         Raises:
             SerializationError: the value cannot be stored; the message names the key and the type.
+            ContextStateError: the step has ended.
         """
         self._write_back(key)
         encoded = self._serializer.encode(value, f"state[{key!r}]")
         self._write(key, encoded)
-        self._hold(key, value, encoded)
+        self._track(key, value, encoded)
 
     def last(self, key: str) -> Any:
-        """A copy of the value as this step has last read or written it.
+        """A copy of the value that this step has read or written last.
 
-        Later writes of other steps are not in it: the two are merged when the step writes.
+        Later writes of other steps are left out. A write of this step is merged with these.
 
         Raises:
-            KeyError: there is none.
+            KeyError: the key has no value.
         """
         if key not in self._known:
             return self.get(key)
@@ -170,7 +180,7 @@ class StepStateView:
         return dict(self._known)
 
     def update(self, key: str, value: Any, known: Mapping[str, Any]) -> None:
-        """Write a changed copy of the known value, unless it equals the known value."""
+        """Write the value, a changed copy of a known one, unless both are equal."""
         encoded = self._serializer.encode(value, f"state[{key!r}]")
         was = known.get(key, UNREAD)
         if not same(encoded, was):
@@ -178,23 +188,23 @@ class StepStateView:
             self._write(key, encoded)
 
     def editing(self) -> asyncio.Lock:
-        """Held by one edit of the whole state at a time, in the run."""
+        """The lock of the run for edits of the whole state."""
         return self._live.editing
 
     def delete(self, key: str) -> None:
-        """Take the key away."""
-        self._held.pop(key, None)
+        """Delete the key."""
+        self._copies.pop(key, None)
         self._write(key, ABSENT)
 
     def changes(self) -> dict[str, tuple[Change, ...]]:
-        """All that the step has written, in place too; the last word."""
-        for key in list(self._held):
+        """Close the view, and return the changes of the step, those in place included."""
+        for key in list(self._copies):
             self._write_back(key)
         self._is_closed = True
         return self._live.changes(self._delivery, list(self._written))
 
     def abandon(self) -> None:
-        """Take back all that the step has written; the last word."""
+        """Close the view, and drop the changes of the step."""
         self._is_closed = True
         self._live.abandon(self._delivery, list(self._written))
 
@@ -210,27 +220,27 @@ class StepStateView:
         self._known[key] = encoded
 
     def _encoded(self, default: Any) -> Any:
-        """The default as JSON; one that cannot be stored only says that there is nothing."""
+        """The default as JSON; ABSENT for a default that cannot be stored."""
         try:
             return self._serializer.encode(default)
         except SerializationError:
             return ABSENT
 
-    def _hold(self, key: str, value: Any, was: Json, are_others_left: bool = False) -> None:
-        """Keep a copy in the step's hands, beside its other copies or in their place."""
+    def _track(self, key: str, value: Any, was: Json, are_others_left: bool = False) -> None:
+        """Look for changes of a copy from now on; of the other copies only if `are_others_left`."""
         if isinstance(was, (dict, list)):
-            others = self._copies_about(key) if are_others_left else ()
-            self._held[key] = [*others, _Copy(value, was)]
-        elif self._held:
-            self._held.pop(key, None)
+            others = self._copies_in_use(key) if are_others_left else ()
+            self._copies[key] = [*others, _Copy(value, was)]
+        elif self._copies:
+            self._copies.pop(key, None)
 
-    def _copies_about(self, key: str) -> list[_Copy]:
-        """The copies that the step still holds: a copy without a holder cannot change."""
-        return [copy for copy in self._held.get(key, ()) if getrefcount(copy.value) > OURS]
+    def _copies_in_use(self, key: str) -> list[_Copy]:
+        """The copies that the step still refers to: no other copy can change."""
+        return [copy for copy in self._copies.get(key, ()) if getrefcount(copy.value) > UNSHARED]
 
     def _write_back(self, key: str) -> None:
-        """Write the copies that were changed in place since they were read or written."""
-        for copy in self._held.get(key, ()):
+        """Write each copy that has changed in place since its read or write."""
+        for copy in self._copies.get(key, ()):
             encoded = self._serializer.encode(copy.value, f"state[{key!r}]")
             if not same(encoded, copy.was):
                 self._known[key] = copy.was

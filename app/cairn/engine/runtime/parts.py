@@ -1,4 +1,4 @@
-"""Parts: the part of a run that its attempts share."""
+"""Parts: the objects that all attempts of a run share."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ A = TypeVar("A", bound=Waiter)
 
 @dataclass(frozen=True, slots=True)
 class Parts(Generic[A]):
-    """The part of a run that its attempts share.
+    """The objects that all attempts of a run share.
 
     Attributes:
         program: the workflow.
         graph: the steps, and the way of each event.
-        progress: takes the facts; knows the newest snapshot.
-        state: the state as all the steps of the run see it.
+        progress: takes the facts; has the newest snapshot.
+        state: the run's state, with the writes of all the steps under way.
         buffers: the entries of `collect_events`.
         waiting: the steps that wait in the middle of a delivery.
         publisher: shows the events of the run to its watchers.
@@ -49,6 +49,6 @@ class Parts(Generic[A]):
         self.progress.wake()
 
     def running_steps(self) -> list[str]:
-        """The names of the steps under way, those that wait in their middle left out."""
-        working = (it.delivery.step for it in self.attempts.values() if it.worker is not None)
+        """The names of the steps under way, without those that wait for an event."""
+        working = (each.delivery.step for each in self.attempts.values() if each.worker is not None)
         return list(dict.fromkeys(working))

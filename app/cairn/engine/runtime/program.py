@@ -30,5 +30,6 @@ class Program(Protocol):
 
         Raises:
             ResourceError: a resource cannot be made.
+            WorkflowValidationError: a workflow that the step needs has not been added.
             Exception: the exception of a resource's factory.
         """

@@ -1,4 +1,4 @@
-"""Progress: advances a run by its news, commits, and applies what is committed."""
+"""Progress: advances a run by facts, commits these, and applies the commit."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)
 
 News = tuple[Fact, S | None, UUID | None]
-"""A fact that is not committed yet, and the attempt or the message that it comes of."""
+"""An uncommitted fact, the attempt that reported the fact, and the id of an inbox message."""
 
 
 class Advanced(NamedTuple, Generic[S]):
-    """News, and all that is committed of them.
+    """News, and the records to commit.
 
     Attributes:
-        news: in the order of their coming. News after the end of the run are dropped.
-        records: one for each fact among the news.
+        news: facts and ends, oldest first.
+        records: one for each fact up to the end of the run. Later news are dropped.
         status: the status of the run after the records.
         end: the reason of the end, if the run ends without a stop event.
     """
@@ -42,15 +42,15 @@ class Advanced(NamedTuple, Generic[S]):
 
 
 class Follower(Protocol[S_contra]):
-    """Applies what is committed."""
+    """The receiver of committed facts."""
 
     def apply(self, source: S_contra | None, entry: Record, has_ended: bool) -> None:
         """Start what follows from a committed fact.
 
         Args:
-            source: the attempt that the fact comes of, if it comes of one.
-            entry: the fact and its checkpoint.
-            has_ended: whether the run has ended by now.
+            source: the attempt that reported the fact; `None` for an event from outside.
+            entry: the fact, and the checkpoint after the fact.
+            has_ended: true if the run has ended with this commit.
         """
 
     def rests(self) -> None:
@@ -66,9 +66,9 @@ class Progress(Generic[S]):
     Attributes:
         run: the run's id.
         snapshot: the run as of its newest committed checkpoint.
-        status: the run's status as of the last commit.
+        status: the run's status as of the last commit; `queued` before the first.
         end: the reason of the end, unless the run completed.
-        context: the context variables of the code that began the run.
+        context: the context variables of the code that made this object.
     """
 
     def __init__(
@@ -109,8 +109,8 @@ class Progress(Generic[S]):
     def wake(self, *, at_once: bool = False) -> None:
         """Move the run on, in the next turn of the event loop or at once.
 
-        A call does nothing while a turn is due, or a commit is under way: the news of all calls
-        until then are committed together.
+        A call does nothing while a turn is due, or a commit is under way: all news queued until
+        then are committed together.
         """
         if self._is_busy or self._over.done():
             return
@@ -129,8 +129,9 @@ class Progress(Generic[S]):
         """Queue news, which are committed soon.
 
         Args:
-            at_once: commit within this call, if the journal does so. News that come in one turn
-                of the event loop share a commit otherwise.
+            news: a fact with its source, or the end of the run.
+            at_once: whether to commit within this call, if the journal commits at once. Otherwise,
+                all news of one turn of the event loop share a commit.
         """
         self._news.append(news)
         self.wake(at_once=at_once and self._journal.commits_at_once)
@@ -139,19 +140,20 @@ class Progress(Generic[S]):
         """Advance the run, commit and apply, until nothing is left to do here.
 
         Raises:
-            HeadMoved: another process has moved the run on.
+            HeadMoved: the run has ended, or goes on in another process.
+            Exception: the journal could not commit.
         """
         self._advance_and_commit()
         await self._over
 
     def stop(self) -> None:
-        """Apply nothing more, and take the newest commit back if it has not begun."""
+        """Apply nothing more, and take the newest commit back unless the journal has begun it."""
         if self._commit is not None:
             self._commit.cancel()
-        self._follower = None  # the two refer to each other, and would be left as garbage
+        self._follower = None  # breaks a cycle that the garbage collector would have to find
 
     def _advance_and_commit(self) -> None:
-        """Advance the run by the news, commit, and apply the commit, until there is no news."""
+        """Advance the run by the news, commit, and apply the commit, until no news are left."""
         workers = self._workers
         try:
             while not self._over.done():
@@ -180,7 +182,7 @@ class Progress(Generic[S]):
             return
         try:
             commit.result()
-            if not self._over.done():  # else the run was let go: the next process finds the commit
+            if not self._over.done():  # else the run was let go: the next process reads the commit
                 self._apply(advanced)
         except BaseException as error:
             self._fail(error)
@@ -196,11 +198,11 @@ class Progress(Generic[S]):
             self._over.set_exception(error)
 
     def _advance(self, news: Sequence[News[S] | End], stands: Status) -> Advanced[S]:
-        """Draw up the checkpoints of the news.
+        """Compute the records of the news.
 
         Args:
-            news: facts and the end of the run, in the order of their coming.
-            stands: the status of the run if there is no news.
+            news: facts and ends, oldest first.
+            stands: the status of the run without news.
         """
         snapshot, parent, seq = self.snapshot, self._parent, self._seq
         records: list[Record] = []
@@ -212,7 +214,7 @@ class Progress(Generic[S]):
             delta = advance(self._routes, snapshot, fact)
             number = new_number()
             if parent is not None and number <= parent:
-                number = parent + 1  # it was made by another machine, whose clock is ahead
+                number = parent + 1  # the parent's machine has a clock that is ahead
             entry = record(number, self.run, parent, seq + 1, fact, message, snapshot, delta)
             records.append(entry)
             snapshot, parent, seq = entry.snapshot, entry.number, seq + 1
@@ -221,21 +223,21 @@ class Progress(Generic[S]):
         return Advanced(news, records, stands, None)
 
     def _apply(self, advanced: Advanced[S]) -> None:
-        """Move the run to its newest committed checkpoint, and start what follows from it."""
+        """Adopt the newest committed snapshot, and give the committed facts to the follower."""
         assert self._follower is not None
         news, records, status, end = advanced
-        was, self.status, self.end = self.status, status, end
+        previous, self.status, self.end = self.status, status, end
         if records:
             newest = records[-1]
             self.snapshot, self._parent, self._seq = newest.snapshot, newest.number, newest.seq
         for item, entry in zip(news, records, strict=False):
             if not isinstance(item, End):  # an end has no record
                 self._follower.apply(item[1], entry, status in ENDED)
-        if status == "waiting" and was != status:
+        if status == "waiting" and previous != status:
             self._follower.rests()
 
     def _settle(self) -> None:
-        """Tell whether the run is over, or at rest, now that there is no news."""
+        """Let `drive` return if the run is over, and `rest` if no step works or is queued."""
         assert self._follower is not None
         if self._follower.is_over(self.status) and not self._over.done():
             self._over.set_result(None)

@@ -15,11 +15,12 @@ from cairn.engine.language.graph import Graph
 from cairn.engine.values.sealed import SealedEvent
 
 Show = Callable[[Event], None]
-Inside = tuple[str, str, int | None, str, str | None]
-"""The begin or the end of a step, as plain values.
+StepChange = tuple[str, str, int | None, str, str | None]
+"""A `StepStateChanged` as plain values: state, step, worker, event taken, event given.
 
-There are many, and few watchers want them: `StepStateChanged` has the same fields.
+A run has many changes, and few watchers: the event is made for a reader alone.
 """
+Watch = Callable[[Event | StepChange], None]
 
 
 class Publisher:
@@ -27,15 +28,16 @@ class Publisher:
 
     Args:
         show: called with each event that the run shows.
-        watch: called with the begin and the end of each step.
-        verbose: whether to print these, too.
+        watch: called with the internal events: the begin and the end of each step, events that no
+            step takes, and a run that only waits.
+        verbose: whether to print the begin and the end of each step.
     """
 
     def __init__(
         self,
         graph: Graph,
         show: Show | None = None,
-        watch: Callable[[Event | Inside], None] | None = None,
+        watch: Watch | None = None,
         verbose: bool = False,
     ) -> None:
         self._graph = graph
@@ -43,45 +45,50 @@ class Publisher:
         self._watch = _printing(watch) if verbose else watch
 
     def show(self, event: Event) -> None:
-        """A step shows this."""
+        """Show an event that a step has written to the stream."""
         if self._show is not None:
             self._show(event)
 
     def ask(self, wait: Wait) -> None:
-        """A step waits, with a question."""
+        """Show the question of a wait, if there is one."""
         if wait.asked is not None:
             self._open(wait.asked)
 
     def publish(self, fact: Fact) -> None:
-        """Show the question, or the end of the run, in a committed fact."""
+        """Show the questions and the stop event that a committed fact has brought."""
         if self._show is not None:
             for event in gone_out(fact):
                 route = self._graph.routes[event.type]
                 if route.shown:
                     self._open(event)
                 if route.stops:
-                    break  # nothing goes out after that
+                    break  # the run has ended
 
     def unhandled(self, events: Iterable[SealedEvent], idle: bool) -> None:
-        """Show events that no step and no wait has taken."""
+        """Show that no step and no wait has taken these events.
+
+        Args:
+            events: the events; questions among these are left out.
+            idle: true if no step works, and none is queued.
+        """
         if self._watch is not None:
             for event in events:
                 if not self._graph.routes[event.type].shown:
                     self._watch(self._unhandled(event, idle))
 
     def idle(self) -> None:
-        """Nothing is left to do but wait."""
+        """Show that nothing is left to do but wait."""
         if self._watch is not None:
             self._watch(WorkflowIdleEvent())
 
     def step_begins(self, delivery: Delivery, worker: int | None) -> None:
-        """A step has a worker, or waits for one."""
+        """Show that a step has begun; without a worker, that the step is queued."""
         if self._watch is not None:
             state = PREPARING if worker is None else RUNNING
             self._watch((state, delivery.step, worker, delivery.event.type, None))
 
     def step_ends(self, delivery: Delivery, worker: int | None, fact: Fact) -> None:
-        """A step has ended."""
+        """Show that a step has ended, and the type of the event that the step has returned."""
         if self._watch is not None:
             given = fact.output.type if type(fact) is Completed and fact.output else None
             self._watch((DONE, delivery.step, worker, delivery.event.type, given))
@@ -96,16 +103,16 @@ class Publisher:
         return UnhandledEvent(event_type=event.type, qualified_name=module + event.type, idle=idle)
 
 
-def _printing(watch: Callable[[Event | Inside], None] | None) -> Callable[[Event | Inside], None]:
-    def watch_and_print(told: Event | Inside) -> None:
-        if isinstance(told, tuple):
-            state, name, worker, taken, given = told
+def _printing(watch: Watch | None) -> Watch:
+    def watch_and_print(item: Event | StepChange) -> None:
+        if isinstance(item, tuple):
+            state, name, worker, taken, given = item
             if state == RUNNING:
                 print(f"[{name}:{worker}] works on {taken}")
             elif state == DONE:
                 print(f"[{name}:{worker}] gave {given or 'nothing'}")
         if watch is not None:
-            watch(told)
+            watch(item)
 
     return watch_and_print
 
@@ -113,9 +120,9 @@ def _printing(watch: Callable[[Event | Inside], None] | None) -> Callable[[Event
 PREPARING, RUNNING, DONE = (state.value for state in StepState)
 
 
-def told_of(inside: Inside) -> Event:
+def as_event(change: StepChange) -> Event:
     """The event with these values."""
-    state, name, worker, taken, given = inside
+    state, name, worker, taken, given = change
     return StepStateChanged(
         name=name,
         step_state=StepState(state),

@@ -1,4 +1,4 @@
-"""Retrying: attempts at a delivery whose step fails, until one has a result."""
+"""Retrying: further attempts at a delivery, until the step completes or its failure is final."""
 
 import asyncio
 import contextlib
@@ -28,13 +28,13 @@ async def retried(
 
     Args:
         parts: the part of the run that attempts share.
-        attempt: the first attempt that has failed.
-        error: the exception of its step.
-        draining: set when no step may start any more. A delivery in a pause then gives its step
-            worker back, and stays pending.
+        attempt: the first attempt, which has failed.
+        error: the exception of the step.
+        draining: set when no step may start any more. A delivery in a pause then gives the step
+            worker back, and stays pending; the call does not return.
 
     Returns:
-        The result, and the last attempt.
+        The step's result, or the decision about the failure; and the last attempt.
     """
     began = attempt.began
     while True:
@@ -50,36 +50,38 @@ async def retried(
             case HandedOver(handler, failure):
                 return attempt.caught(failure, handler), attempt
             case TryAgain(seconds):
-                _let_go(attempt, error)
-                _say(parts, delivery.step, retry.retry_number, seconds, error)
+                _release_frames(attempt, error)
+                _log_retry(parts, delivery.step, retry.retry_number, seconds, error)
                 await _back_off(parts, attempt, seconds, draining)
-        attempt = _again(parts, attempt, retry)
+        attempt = _next_attempt(parts, attempt, retry)
         try:
             return await attempt.execute(), attempt
         except BaseException as raised:
             error = raised
 
 
-def _let_go(failed: Attempt, error: Exception) -> None:
-    """Drop the variables of a failed attempt, which hang on its traceback.
+def _release_frames(failed: Attempt, error: Exception) -> None:
+    """Drop the variables in the traceback of a failed attempt.
 
-    Retries can be many, and the pauses between them long.
+    A delivery can have many attempts, with long pauses between.
     """
-    failed.retry = RetryInfo()  # its exception's frames hold this attempt, and so the one before
+    failed.retry = RetryInfo()  # breaks a chain: the last exception's frames refer to its attempt
     traceback.clear_frames(error.__traceback__)
 
 
-def _say(parts: Parts[Attempt], step: str, number: int, seconds: float, error: Exception) -> None:
+def _log_retry(
+    parts: Parts[Attempt], step: str, number: int, seconds: float, error: Exception
+) -> None:
     """Log that the step is tried again, with the run, the workflow, the step and the attempt."""
-    whose = {"run": str(parts.progress.run), "workflow": parts.program.name}
-    extra = {**whose, "step": step, "attempt": number}
+    run = {"run": str(parts.progress.run), "workflow": parts.program.name}
+    extra = {**run, "step": step, "attempt": number}
     log.warning(RETRIED, step, number, seconds, message_of(error), extra=extra)
 
 
 async def _back_off(
     parts: Parts[Attempt], attempt: Attempt, seconds: float, draining: asyncio.Event
 ) -> None:
-    """Wait before the next attempt; without end when the run is drained meanwhile."""
+    """Wait before the next attempt; without end if the run is drained meanwhile."""
     await attempt.settled()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
@@ -88,8 +90,8 @@ async def _back_off(
         await asyncio.Future()
 
 
-def _again(parts: Parts[Attempt], failed: Attempt, retry: RetryInfo) -> Attempt:
-    """A further attempt at the delivery, as it stands now."""
+def _next_attempt(parts: Parts[Attempt], failed: Attempt, retry: RetryInfo) -> Attempt:
+    """A further attempt at the delivery, as of the newest snapshot."""
     id_ = failed.delivery.id
     attempt = parts.attempts[id_] = Attempt(parts.progress.snapshot.deliveries[id_], parts, retry)
     attempt.worker, attempt.task = failed.worker, failed.task

@@ -1,4 +1,4 @@
-"""Runner: carries one run forward until it ends, or has nothing to do but wait."""
+"""Runner: carries one run forward to its end, or to a wait for events from outside."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ FIRST_TRY = RetryInfo()
 class Runner:
     """One run, under way in this process.
 
-    A runner starts the pending deliveries, and no more: so a run begins, goes on, is taken over
-    after a crash and is rerun.
+    A runner starts the pending deliveries. That one rule begins a run, goes on with a run after a
+    wait or a crash, and reruns a checkpoint.
 
     Attributes:
         program: the workflow.
         graph: the steps, and the way of each event.
-        state: the state as the steps under way see it.
+        state: the run's state, with the writes of the steps under way.
         held: the pending deliveries that are not started, if the run is stepwise; otherwise `None`.
     """
 
@@ -55,7 +55,7 @@ class Runner:
         limits: Limits = NO_LIMITS,
         seconds_left: float | None = None,
     ) -> None:
-        """Prepare a run; `drive` carries it forward.
+        """Prepare a run; `drive` carries the run forward.
 
         Args:
             program: the workflow.
@@ -63,9 +63,9 @@ class Runner:
             run: the run's id.
             snapshot: the snapshot to begin with.
             head: the checkpoint of the snapshot.
-            publisher: shows the events of the run to its watchers.
+            publisher: shows the events of the run to the watchers; by default, there are none.
             limits: the bounds of the run.
-            seconds_left: the time left of the bound in seconds; `None` is without end.
+            seconds_left: the rest of `limits.seconds`, in seconds; `None` is without end.
         """
         graph = program.graph
         workers = StepWorkers({step.name: step.num_workers for step in graph.steps.values()})
@@ -98,7 +98,7 @@ class Runner:
         self._stays = True
         self._has_started = False
 
-    # Where it stands
+    # Position
 
     @property
     def run(self) -> UUID:
@@ -121,22 +121,27 @@ class Runner:
         return self._progress.end
 
     def running_steps(self) -> list[str]:
-        """The names of the steps under way, those that wait in their middle left out."""
+        """The names of the steps under way, without those that wait for an event."""
         return self._parts.running_steps()
 
     def step_of(self, task: asyncio.Task[object]) -> str | None:
         """The name of the step that the task executes; `None` if the task is not the run's."""
         attempts = list(self._attempts.values())
-        return next((it.delivery.step for it in attempts if it.task is task), None)
+        return next((each.delivery.step for each in attempts if each.task is task), None)
 
     async def rest(self) -> None:
         """Wait until nothing is under way, or the run is over."""
         await self._progress.rest()
 
-    # What may be said to it
+    # Messages
 
     def tell(self, received: Received, message: UUID | None = None) -> None:
-        """An event came from outside."""
+        """Give the run an event from outside.
+
+        Args:
+            received: the event.
+            message: the id of the inbox message that the event came in, if there is one.
+        """
         self._progress.put((received, None, message))
 
     def cancel(self) -> None:
@@ -144,25 +149,26 @@ class Runner:
         self._progress.put(End("cancelled", WorkflowCancelledByUser("The run was cancelled.")))
 
     def drain(self) -> None:
-        """Start no step any more: `drive` returns once the steps under way have completed."""
+        """Start no further step: `drive` returns once the steps under way have completed."""
         self._draining.set()
         self._workers.close()
         self._progress.wake()
 
-    # Its life
+    # Driving
 
     async def drive(self, *, stay: bool) -> Status:
         """Carry the run forward.
 
         Args:
-            stay: whether to stay while nothing is left to do but wait for events from outside. A
-                step that waits in the middle of a delivery stays in any case.
+            stay: whether to stay while nothing is left to do but wait for events from outside. The
+                call stays in any case while a step waits in the middle of a delivery.
 
         Returns:
-            The run's status: ended, `waiting`, or `running` after `drain`.
+            The run's status: of an ended run, `waiting`, or `running` after `drain`.
 
         Raises:
-            HeadMoved: another process has moved the run on.
+            HeadMoved: the run has ended, or goes on in another process.
+            Exception: the journal could not commit.
         """
         self._stays = stay
         loop = asyncio.get_running_loop()
@@ -173,7 +179,7 @@ class Runner:
             late = End("failed", self._limits.late())
             timers.append(loop.call_later(max(0, self._seconds_left), self._progress.put, late))
         try:
-            self._offer()
+            self._offer_unclaimed()
             if not self._progress.has_news:
                 self._start_pending()
             await self._progress.drive()
@@ -184,9 +190,9 @@ class Runner:
         return self.status
 
     def _start_pending(self) -> None:
-        """Start the pending deliveries: at once, or after the commit of the messages read before.
+        """Start the pending deliveries: at once, or after the first commit if messages are queued.
 
-        So an answer that came in time is there before its step finds that the time is up.
+        An answer that came in time is committed by then. Its step would find the time up otherwise.
         """
         self._has_started = True
         for delivery in self.snapshot.pending():
@@ -196,7 +202,7 @@ class Runner:
             elif delivery.id not in self._attempts:
                 self._start(delivery)
 
-    def _offer(self) -> None:
+    def _offer_unclaimed(self) -> None:
         """Give unclaimed events to the steps that take them now.
 
         The code may have changed since the events came.
@@ -213,7 +219,7 @@ class Runner:
             self._start(delivery)
         self.held = {}
 
-    # What its progress asks of it
+    # Commits
 
     def is_over(self, status: Status) -> bool:
         """True if nothing is left to do here for a run with this status."""
@@ -224,14 +230,14 @@ class Runner:
         return status == "waiting" and not (self._stays or self._attempts)
 
     def rests(self) -> None:
-        """Nothing is left to do but wait."""
+        """Show that nothing is left to do but wait."""
         self._publisher.idle()
 
     def apply(self, source: Attempt | None, entry: Record, has_ended: bool) -> None:
-        """Start what follows from a committed fact: the deliveries that are pending since."""
+        """Start the deliveries that a committed fact has brought, and go on with answered waits."""
         fact, delta = entry.fact, entry.delta
         if not self._has_started and not has_ended:
-            self._start_pending()  # in the order of sending: before what the fact has brought
+            self._start_pending()  # before the deliveries of the fact, which were sent later
         if source is not None:
             self._finish(source, fact)
         self._publisher.publish(fact)
@@ -253,7 +259,7 @@ class Runner:
                     self._answered(wait, entry.snapshot)
 
     def _exceeds(self, entry: Record) -> bool:
-        """True if the run has exceeded a bound; the run is ended then."""
+        """End the run if the record is beyond a bound; True if so."""
         over = self._limits.over(entry.seq, len(entry.snapshot.deliveries))
         if over is not None:
             self._progress.put(End("failed", over))
@@ -305,12 +311,12 @@ class Runner:
         outcome: Outcome
         try:
             outcome = await attempt.execute()
-        except BaseException as error:  # whatever a step raises, it ends only its own run
+        except BaseException as error:  # a step ends its own run at most, and no other
             if self._attempts.get(attempt.delivery.id) is not attempt:
-                return  # it was interrupted, and stays pending
+                return  # interrupted: the delivery stays pending
             try:
                 outcome, attempt = await retried(self._parts, attempt, error, self._draining)
-            except BaseException as stray:  # it ended the task between two attempts
+            except BaseException as stray:  # raised in the pause between two attempts
                 under_way = self._attempts.get(attempt.delivery.id)
                 if under_way is None:
                     return  # as above
@@ -328,10 +334,10 @@ class Runner:
 
     async def _interrupt(self) -> None:
         """Stop the steps under way, which stay pending."""
-        tasks = {it.task for it in self._attempts.values() if it.task is not None}
+        tasks = {each.task for each in self._attempts.values() if each.task is not None}
         self._attempts.clear()
         self._progress.stop()
         for task in tasks:
             task.cancel()
-        if tasks:  # a step may refuse to be cancelled: it is not waited for any longer
+        if tasks:  # not for ever: a step may refuse to be cancelled
             await asyncio.wait(tasks, timeout=INTERRUPT_SECONDS)

@@ -25,18 +25,18 @@ class Executing(Protocol):
 
     @property
     def state(self) -> Cells:
-        """The state as the step sees it."""
+        """The run's state, with the copies of values that the step holds."""
 
     def running_steps(self) -> list[str]:
-        """The names of the run's steps that are under way."""
+        """The names of the run's steps under way, without those that wait for an event."""
 
     def send(self, event: Event, step: str | None) -> None:
-        """Keep an event, as it is in this moment, until the step completes or begins to wait."""
+        """Keep a copy of an event until the step completes or begins to wait."""
 
     def collect(
         self, event: Event, expected: Sequence[type[Event]], buffer: str
     ) -> list[Event] | None:
-        """Put an event by, and take the expected events if all are there."""
+        """Put an event into a buffer; take the expected events once the buffer has all of these."""
 
     async def wait(
         self,
@@ -46,14 +46,14 @@ class Executing(Protocol):
         requirements: Mapping[str, Any],
         timeout: float | None,
     ) -> Event:
-        """Wait for an event that fits."""
+        """Wait for an event of a type, with the required fields."""
 
     def show(self, event: Event) -> None:
         """Show an event to the watchers of the run."""
 
 
 class StepContext(Context[Any]):
-    """The context of one attempt."""
+    """The context that a step is given for one attempt."""
 
     def __init__(self, attempt: Executing, state_type: type[BaseModel]) -> None:
         self._behind = BehindStep(attempt, state_type)
@@ -73,29 +73,29 @@ class BehindStep(Behind):
 
     @property
     def is_running(self) -> bool:
-        """Yes: the run of this step."""
+        """True: the run of this step is under way."""
         return True
 
     def cells(self) -> Cells:
-        """The state as this step sees it."""
+        """The run's state, with the copies of values that this step holds."""
         return self._under_way("the state").state
 
     async def running_steps(self) -> list[str]:
-        """The names of the run's steps that are under way."""
+        """The names of the run's steps under way, without those that wait for an event."""
         return self.attempt.running_steps()
 
     def send(self, event: Event, step: str | None) -> None:
-        """Send an event, when the step completes or begins to wait."""
+        """Send an event once the step completes or begins to wait."""
         self._under_way("send_event").send(event, step)
 
     def retry_info(self) -> RetryInfo:
-        """The attempts before this one."""
+        """The failed attempts before this one."""
         return self._under_way("retry_info").retry
 
     def collect(
         self, event: Event, expected: Sequence[type[Event]], buffer: str
     ) -> list[Event] | None:
-        """Put an event by, and take the expected events if all are there."""
+        """Put an event into a buffer; take the expected events once the buffer has all of these."""
         attempt = self._under_way("collect_events")
         return attempt.collect(event, expected, buffer) if expected else []
 
@@ -107,18 +107,23 @@ class BehindStep(Behind):
         requirements: Mapping[str, Any],
         timeout: float | None,
     ) -> Event:
-        """Wait for an event that fits."""
+        """Wait for an event of a type, with the required fields."""
         attempt = self._under_way("wait_for_event")
         return await attempt.wait(kind, question, waiter, requirements, timeout)
 
     def show(self, event: Event) -> None:
-        """Show the event, at once."""
+        """Show the event to the watchers of the run, at once."""
         self._under_way("write_event_to_stream").show(event)
 
-    def _under_way(self, what: str) -> Executing:
+    def _under_way(self, used: str) -> Executing:
+        """The attempt, if the step has not ended.
+
+        Raises:
+            ContextStateError: the step has ended.
+        """
         if self.attempt.is_over:
             raise ContextStateError(
-                f"Step {self.attempt.delivery.step!r} has returned: {what} of its context can only "
+                f"Step {self.attempt.delivery.step!r} has returned: {used} of its context can only "
                 "be used while it is under way."
             )
         return self.attempt

@@ -9,7 +9,12 @@ Queued = tuple[int, int, Go]
 
 
 class StepWorkers:
-    """The workers of a run's steps, and the queues before them."""
+    """The step workers of a run, and a queue of deliveries for each step.
+
+    Attributes:
+        working: the number of workers taken, of all steps.
+        queued: the number of deliveries that wait for a worker, of all steps.
+    """
 
     def __init__(self, num_workers: Mapping[str, int]) -> None:
         # The free workers of each step, by number; the lowest is taken first.
@@ -17,18 +22,18 @@ class StepWorkers:
         self._limits = dict(num_workers)
         self._extra: Counter[str] = Counter()
         self._queues: defaultdict[str, list[Queued]] = defaultdict(list)
-        self._count = 0  # tells equal entries of a queue apart
+        self._count = 0  # makes each entry of a queue unique, so that no callbacks are compared
         self._closed = False
         self.working = 0
         self.queued = 0
 
     @property
     def idle(self) -> bool:
-        """True if no step works, and none is about to."""
+        """True if no worker is taken, and no delivery is queued."""
         return not self.working and not self.queued
 
     def take(self, step: str) -> int | None:
-        """Have a worker of the step, if one is free: its number."""
+        """Take a worker of the step, and return its number; `None` if none is free."""
         free = self._free[step]
         if not free or self._closed:
             return None
@@ -36,7 +41,7 @@ class StepWorkers:
         return heapq.heappop(free)
 
     def take_another(self, step: str) -> int:
-        """Have a worker of the step, one more than there are if none is free: its number."""
+        """Take a worker of the step, an extra one if none is free, and return its number."""
         worker = self.take(step)
         if worker is not None:
             return worker
@@ -45,7 +50,13 @@ class StepWorkers:
         return self._limits[step] + self._extra[step] - 1
 
     def ask(self, step: str, delivery: int, go: Go) -> None:
-        """Call `go` with the number of a worker of the step, once one is free."""
+        """Take a worker of the step once one is free, and call `go` with the worker's number.
+
+        Args:
+            step: the name of the step.
+            delivery: the id of the delivery: the oldest delivery is the first in the queue.
+            go: called at once if a worker is free.
+        """
         worker = self.take(step)
         if worker is not None:
             go(worker)
@@ -55,7 +66,7 @@ class StepWorkers:
         heapq.heappush(self._queues[step], (delivery, self._count, go))
 
     def leave(self, step: str, worker: int) -> None:
-        """Give a worker back, to the next delivery in the queue."""
+        """Give a worker back: to the oldest delivery in the queue, if there is one."""
         if worker >= self._limits[step]:
             self._extra[step] -= 1
             self.working -= 1
@@ -69,5 +80,5 @@ class StepWorkers:
             heapq.heappush(self._free[step], worker)
 
     def close(self) -> None:
-        """Start no further delivery."""
+        """Hand out no further workers; `take_another` still gives extra ones."""
         self._closed = True

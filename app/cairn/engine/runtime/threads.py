@@ -1,4 +1,4 @@
-"""Steps that are not coroutines, each in a thread of its own; and their calls on the loop."""
+"""Threads for steps that are not coroutines, and the calls from these to the event loop."""
 
 import asyncio
 import contextvars
@@ -12,8 +12,8 @@ T = TypeVar("T")
 async def in_thread(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
     """Call a function in a new thread, and wait for the result in the event loop.
 
-    The thread is a daemon: one that does not end must not keep the process from ending, and its
-    step is still pending and is executed again. The threads of a pool would be waited for.
+    The thread is a daemon: a process can end before the thread, and its step is pending still and
+    is executed again. A process would wait for the threads of a pool.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
@@ -31,14 +31,14 @@ async def in_thread(function: Callable[..., Any], arguments: Mapping[str, Any]) 
         error: BaseException | None = None
         try:
             result = function(**arguments)
-        except StopIteration as stop:  # a future does not take this one
+        except StopIteration as stop:  # a future refuses StopIteration
             error = RuntimeError("The step raised StopIteration.")
             error.__cause__ = stop
-        except BaseException as raised:  # handed on, to whoever awaits
+        except BaseException as raised:  # raised again by the await below
             error = raised
         try:
             loop.call_soon_threadsafe(settle, result, error)
-        except RuntimeError:  # the loop is gone: nobody waits any more
+        except RuntimeError:  # the loop is closed, and the await below with it
             return
 
     context = contextvars.copy_context()
@@ -47,14 +47,14 @@ async def in_thread(function: Callable[..., Any], arguments: Mapping[str, Any]) 
 
 
 class RunLoop:
-    """The event loop that a run is on, for calls from the threads of its steps."""
+    """The event loop of a run, for calls from the threads of steps."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.current_thread()
 
     def call(self, function: Callable[[], T]) -> T:
-        """Call the function on the loop, from whichever thread, and wait for its result."""
+        """Call the function in the loop's thread, from any thread, and return the result."""
         if threading.current_thread() is self._thread:
             return function()
         return asyncio.run_coroutine_threadsafe(_as_coroutine(function), self._loop).result()

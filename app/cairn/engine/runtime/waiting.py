@@ -13,7 +13,7 @@ from cairn.engine.values.sealed import SealedEvent
 
 
 class Waiter(Protocol):
-    """An attempt whose step waits.
+    """An attempt at a delivery, with a step that waits.
 
     Attributes:
         delivery: the delivery for which the step was started.
@@ -26,7 +26,7 @@ class Waiter(Protocol):
     is_over: bool
 
     def goes_on(self) -> None:
-        """Take note that the step goes on."""
+        """Have the run's status set to running: the step goes on."""
 
     async def give_up(self, wait: Wait) -> None:
         """Report that the time of the wait is up, and return once that is committed."""
@@ -38,7 +38,7 @@ def _settle(future: asyncio.Future[None]) -> None:
 
 
 class WaitingSteps:
-    """The steps of a run that stand and wait for an event."""
+    """The steps of a run that wait for an event, each in the middle of a delivery."""
 
     def __init__(self, workers: StepWorkers) -> None:
         self._workers = workers
@@ -48,7 +48,8 @@ class WaitingSteps:
         """Wait for the answer, and then for a free step worker.
 
         Raises:
-            TimeoutError: the time is up; a worker is free then, too.
+            TimeoutError: the time is up. The attempt has a step worker, and the end of the wait is
+                committed.
         """
         self._answers[wait.key] = asyncio.get_running_loop().create_future()
         try:
@@ -58,12 +59,12 @@ class WaitingSteps:
             del self._answers[wait.key]
             if attempt.worker is None:
                 has_worker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                self._ask(attempt, partial(_settle, has_worker))
+                self._request_worker(attempt, partial(_settle, has_worker))
                 await has_worker
             await attempt.give_up(wait)
             raise
         except asyncio.CancelledError:
-            # The step has given up by itself, and works on: it cannot be made to queue now.
+            # The step has cancelled the wait by itself, and goes on at once: it cannot queue now.
             if attempt.worker is None:
                 attempt.worker = self._workers.take_another(attempt.delivery.step)
                 attempt.goes_on()
@@ -72,31 +73,31 @@ class WaitingSteps:
             self._answers.pop(wait.key, None)
 
     def begin(self, attempt: Waiter, wait: Wait) -> None:
-        """The wait is committed: the worker is free, unless the step's time is up already."""
+        """Give the step worker back, once the wait is committed and unless the wait is over."""
         if wait.key in self._answers:
             self.rest(attempt)
 
     def wake(self, attempt: Waiter, wait: Wait) -> None:
         """Let the step of an answered wait go on, once a worker is free.
 
-        A step that has not come as far finds the answer when it does.
+        A step that has not reached the wait yet will read the answer in the snapshot.
         """
         if wait.key not in self._answers:
             return
         if attempt.worker is not None:
-            self._hand_over(wait)
+            self._resolve(wait)
         else:
-            self._ask(attempt, partial(self._hand_over, wait))
+            self._request_worker(attempt, partial(self._resolve, wait))
 
     def rest(self, attempt: Waiter) -> None:
-        """The step has ended, or waits: its worker is free."""
+        """Give the step worker back, if the attempt has one: the step has ended, or waits."""
         worker, attempt.worker = attempt.worker, None
         if worker is not None:
             self._workers.leave(attempt.delivery.step, worker)
 
-    def _ask(self, attempt: Waiter, go: Callable[[], None]) -> None:
+    def _request_worker(self, attempt: Waiter, go: Callable[[], None]) -> None:
         def with_worker(worker: int) -> None:
-            if attempt.worker is not None or attempt.is_over:  # it did not come to need this one
+            if attempt.worker is not None or attempt.is_over:  # a worker is not needed any more
                 self._workers.leave(attempt.delivery.step, worker)
             else:
                 attempt.worker = worker
@@ -104,7 +105,7 @@ class WaitingSteps:
 
         self._workers.ask(attempt.delivery.step, attempt.delivery.id, with_worker)
 
-    def _hand_over(self, wait: Wait) -> None:
+    def _resolve(self, wait: Wait) -> None:
         answer = self._answers.get(wait.key)
         if answer is not None and wait.answer is not None and not answer.done():
             answer.set_result(wait.answer)

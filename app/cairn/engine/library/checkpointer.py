@@ -1,4 +1,4 @@
-"""WorkflowCheckpointer: the checkpoints of the runs started through it, by run."""
+"""WorkflowCheckpointer: starts runs, and lists the checkpoints of each."""
 
 from collections.abc import Collection
 from typing import Any
@@ -11,61 +11,67 @@ from cairn.engine.library.workflow import Workflow
 
 
 class WorkflowCheckpointer:
-    """A view, by run, on the checkpoints that completed steps have left.
+    """The checkpoints that completed steps have left, by run.
 
         checkpointer = WorkflowCheckpointer(workflow=workflow)
         handler = checkpointer.run(topic="math")
         await handler
         checkpointer.checkpoints[handler.run_id]
 
-    Every run leaves all its checkpoints in its context; here those of single steps can be left out.
+    Every run leaves all checkpoints in its context. A checkpointer can leave out those of single
+    steps. Name and methods are those of earlier versions of LlamaIndex Workflows.
+
+    Attributes:
+        workflow: the workflow.
+        enabled_checkpoints: the names of the steps whose checkpoints are listed.
     """
 
     def __init__(self, workflow: Workflow, disabled_steps: Collection[str] = ()) -> None:
-        """View the runs of a workflow.
+        """Make a checkpointer without runs.
 
         Args:
-            workflow: the workflow.
-            disabled_steps: the names of steps whose checkpoints are left out.
+            workflow: the workflow to run.
+            disabled_steps: the names of steps without listed checkpoints.
 
         Raises:
             WorkflowStepDoesNotExistError: the workflow has no such step.
         """
         self.workflow = workflow
         self.enabled_checkpoints = set(workflow.graph.steps)
+        # Each run, with the steps enabled at its start.
         self._runs: list[tuple[Handler, frozenset[str]]] = []
         for name in disabled_steps:
             self.disable_checkpoint(name)
 
     def enable_checkpoint(self, step: str) -> None:
-        """Show the step's checkpoints, of runs started from now on.
+        """List the step's checkpoints, for runs started from now on.
 
         Raises:
-            WorkflowStepDoesNotExistError: there is no such step.
+            WorkflowStepDoesNotExistError: the workflow has no such step.
         """
-        self._check(step)
+        self._check_step(step)
         self.enabled_checkpoints.add(step)
 
     def disable_checkpoint(self, step: str) -> None:
-        """Leave the step's checkpoints out, of runs started from now on.
+        """Leave out the step's checkpoints, for runs started from now on.
 
         Raises:
-            WorkflowStepDoesNotExistError: there is no such step.
+            WorkflowStepDoesNotExistError: the workflow has no such step.
         """
-        self._check(step)
+        self._check_step(step)
         self.enabled_checkpoints.discard(step)
 
     def run(self, **kwargs: Any) -> Handler:
-        """As `Workflow.run`."""
-        return self._note(self.workflow.run(**kwargs))
+        """Start a run, as `Workflow.run` does with the same arguments."""
+        return self._remember(self.workflow.run(**kwargs))
 
     def run_from(self, checkpoint: Checkpoint, **kwargs: Any) -> Handler:
-        """As `Workflow.run_from`."""
-        return self._note(self.workflow.run_from(checkpoint, **kwargs))
+        """Start a run at a checkpoint, as `Workflow.run_from` does with the same arguments."""
+        return self._remember(self.workflow.run_from(checkpoint, **kwargs))
 
     @property
     def checkpoints(self) -> dict[str, list[Checkpoint]]:
-        """The checkpoints by run id, oldest first, of the runs that have left any."""
+        """The checkpoints by run id, oldest first. Runs without checkpoints are left out."""
         found: dict[str, list[Checkpoint]] = {}
         for handler, enabled in self._runs:
             own = [
@@ -84,7 +90,13 @@ class WorkflowCheckpointer:
         input_event_type: type[Event] | str | None = None,
         output_event_type: type[Event] | str | None = None,
     ) -> list[Checkpoint]:
-        """The checkpoints that match all the filters given; see `Context.filter_checkpoints`.
+        """Return the checkpoints that match all the given filters.
+
+        Args:
+            run_id: the id of the run.
+            last_completed_step: as in `Context.filter_checkpoints`, like the two below.
+            input_event_type: the exact type of the event that the step took, or the type's name.
+            output_event_type: the exact type of the event that the step gave, or the type's name.
 
         Raises:
             ValueError: no filter is given.
@@ -99,11 +111,11 @@ class WorkflowCheckpointer:
             return candidates
         return filtered(candidates, *filters)
 
-    def _note(self, handler: Handler) -> Handler:
+    def _remember(self, handler: Handler) -> Handler:
         self._runs.append((handler, frozenset(self.enabled_checkpoints)))
         return handler
 
-    def _check(self, step: str) -> None:
+    def _check_step(self, step: str) -> None:
         names = self.workflow.graph.steps
         if step not in names:
             raise WorkflowStepDoesNotExistError(

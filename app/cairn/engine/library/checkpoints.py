@@ -17,11 +17,11 @@ class HasGraph(Protocol):
 
     @property
     def graph(self) -> Graph:
-        """Its steps, and where events go."""
+        """The steps, and the way of each event."""
 
 
 def checkpoints_of(workflow: HasGraph, journal: MemoryJournal) -> list[Checkpoint]:
-    """The records of a journal, as checkpoints."""
+    """The checkpoints of the journal's records, oldest first."""
     trails: dict[UUID, _Trail] = {}
     checkpoints = []
     for record in journal.records:
@@ -34,13 +34,17 @@ def checkpoints_of(workflow: HasGraph, journal: MemoryJournal) -> list[Checkpoin
 
 
 class _Trail(Sequence[tuple[str | None, str | None, Delta]]):
-    """The way to a checkpoint, found by going back from parent to parent only when asked for."""
+    """The steps, events and deltas that led to a checkpoint, oldest first.
+
+    Reading goes back from parent to parent, over `TRAIL` checkpoints at most. Until then, a trail
+    costs one reference.
+    """
 
     def __init__(self, before: "_Trail | None", record: Record) -> None:
         self._before = before
         self._record = record
 
-    def _way(self) -> list[tuple[str | None, str | None, Delta]]:
+    def _steps(self) -> list[tuple[str | None, str | None, Delta]]:
         way: list[tuple[str | None, str | None, Delta]] = []
         here: _Trail | None = self
         while here is not None and len(way) < TRAIL:
@@ -51,13 +55,13 @@ class _Trail(Sequence[tuple[str | None, str | None, Delta]]):
         return way[::-1]
 
     def __iter__(self) -> Iterator[tuple[str | None, str | None, Delta]]:
-        return iter(self._way())
+        return iter(self._steps())
 
     def __len__(self) -> int:
-        return len(self._way())
+        return len(self._steps())
 
     def __getitem__(self, index: Any) -> Any:
-        return self._way()[index]
+        return self._steps()[index]
 
 
 def _checkpoint(workflow: HasGraph, record: Record, trail: Trail) -> Checkpoint:

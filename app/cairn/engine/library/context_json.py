@@ -15,7 +15,14 @@ VERSION = 1
 def write_context(
     snapshot: Snapshot, is_running: bool, serializer: BaseSerializer | None, include_state: bool
 ) -> dict[str, Any]:
-    """A context that stands there as a dict."""
+    """A context as a dict of JSON's types.
+
+    Args:
+        snapshot: the snapshot of the context.
+        is_running: whether a run is under way.
+        serializer: writes the state and the rest of the snapshot as text, if given.
+        include_state: whether to write the state.
+    """
     state: Any = copied(dict(snapshot.state)) if include_state else {}
     pending: Any = copied(to_json(whole(snapshot.with_state({}))))
     if serializer is not None:
@@ -26,10 +33,14 @@ def write_context(
 def read_context(
     data: Mapping[str, Any], serializer: BaseSerializer | None
 ) -> tuple[Snapshot, bool]:
-    """The snapshot of a context, and whether a run was under way there.
+    """The snapshot of a context, and true if a run was under way.
+
+    Args:
+        data: a dict made by `write_context`.
+        serializer: reads text; by default as JSON.
 
     Raises:
-        ContextSerdeError: the dict is not one that `Context.to_dict` has made.
+        ContextSerdeError: `Context.to_dict` has not made the dict, or not with this serializer.
     """
     try:
         version, is_running = data["version"], data["is_running"]

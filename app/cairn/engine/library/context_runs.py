@@ -14,7 +14,7 @@ from cairn.engine.values.extended_json import Json
 
 
 class UnderWay(Protocol):
-    """A run under way, as its context needs it."""
+    """A run's handler, reduced to the needs of a context."""
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -22,7 +22,7 @@ class UnderWay(Protocol):
 
     @property
     def live(self) -> LiveState | None:
-        """The state as the run's steps see it; `None` before the run has begun."""
+        """The run's state, with uncommitted writes; `None` before the run has begun."""
 
     def cancelled(self) -> bool:
         """True if the run was cancelled, and has ended."""
@@ -32,16 +32,16 @@ H = TypeVar("H", bound=UnderWay)
 
 
 class ContextRuns(Generic[H]):
-    """The runs in one context, and the state that they have left there.
+    """The runs in one context, and the state that the last run has left.
 
     Attributes:
         journal: the checkpoints of the runs.
-        state: the state that the run that ended last has left.
+        state: the state at the end of the last run, with later changes from outside of steps.
         under_way: the handlers of the runs that have not ended.
         newest: the handler of the run that was started last.
-        unfinished: the snapshot of the run that was under way when the context was written as a
-            dict, until a run goes on from there.
-        editing: held by one edit of the whole state at a time, outside of steps.
+        unfinished: the snapshot of a run that was under way when the context was written as a dict;
+            `None` without such a run, and once a run has gone on from there.
+        editing: a lock for edits of the whole state outside of steps.
     """
 
     def __init__(self, routes: Callable[[], Routes]) -> None:
@@ -53,12 +53,12 @@ class ContextRuns(Generic[H]):
         self.editing = asyncio.Lock()
 
     def begin(self, handler: H) -> None:
-        """A run begins."""
+        """Add a run, which is under way from now on."""
         self.under_way.append(handler)
         self.newest = handler
 
     def end(self, handler: H) -> None:
-        """The run has ended."""
+        """Remove a run, which has ended, from those under way; a no-op the second time."""
         if handler in self.under_way:
             self.under_way.remove(handler)
 
@@ -69,11 +69,14 @@ class ContextRuns(Generic[H]):
 
     @property
     def live(self) -> LiveState | None:
-        """The state as the steps of the run under way see it; `None` without such a run."""
+        """The state of the newest run under way, with uncommitted writes; `None` without a run."""
         return self.under_way[-1].live if self.under_way else None
 
     def stand(self) -> tuple[Snapshot, bool]:
-        """The context's snapshot, and whether a run is under way there."""
+        """The context's snapshot, and true if a run is under way, or was cancelled last.
+
+        A cancelled run can go on from its snapshot, once the context is read back from a dict.
+        """
         if self.under_way:
             snapshot = self.under_way[-1].snapshot
             return (Snapshot(state=self.state) if snapshot is None else snapshot), True

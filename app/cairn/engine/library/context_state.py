@@ -17,8 +17,8 @@ MISSING: Any = ...
 class ContextStateView:
     """The state of a context, for the program that holds the context.
 
-    While a run is under way, the state is the one that its steps see, and can only be read.
-    Otherwise it is the state that the last run has left, with the program's own changes.
+    While a run is under way, the view shows the state that the run's steps see, to read only.
+    Otherwise, the view shows the state of the last run's end, with the program's own changes.
     """
 
     def __init__(self, runs: ContextRuns[Any], serializer: Serializer) -> None:
@@ -26,12 +26,16 @@ class ContextStateView:
         self._serializer = serializer
 
     def keys(self) -> list[str]:
-        """The keys there are."""
+        """The keys that have a value."""
         live = self._runs.live
         return list(self._runs.state) if live is None else live.keys()
 
     def get(self, key: str, default: Any = MISSING, *, follow: bool = True) -> Any:  # noqa: ARG002
-        """A copy of the value, or `default`; KeyError where there is neither."""
+        """A copy of the value, or `default`.
+
+        Raises:
+            KeyError: the key has no value, and no default is given.
+        """
         live = self._runs.live
         found = self._runs.state.get(key, ABSENT) if live is None else live.read(key)
         if found is not ABSENT:
@@ -41,29 +45,38 @@ class ContextStateView:
         return default
 
     def set(self, key: str, value: Any) -> None:
-        """Write the value as it is in this moment."""
+        """Write a copy of the value.
+
+        Raises:
+            WorkflowRuntimeError: a run is under way.
+            SerializationError: the value cannot be stored; the message names the key and the type.
+        """
         self._check()
         encoded = self._serializer.encode(value, f"state[{key!r}]")
         self._runs.state = self._runs.state.set(key, encoded)
 
     def last(self, key: str) -> Any:
-        """As `get`: outside of steps no other writer is in between."""
+        """A copy of the value, as `get` returns. Outside of steps, no other writer is between."""
         return self.get(key)
 
     def known(self) -> Mapping[str, Any]:
-        """All that there is."""
+        """The values by key, as JSON. Outside of steps, no other writer is between."""
         return self._runs.state
 
     def update(self, key: str, value: Any, known: Mapping[str, Any]) -> None:  # noqa: ARG002
-        """Write the value: outside of steps no other writer is in between."""
+        """Write the value, as `set` does. Outside of steps, no other writer is between."""
         self.set(key, value)
 
     def editing(self) -> asyncio.Lock:
-        """Held by one edit of the whole state at a time."""
+        """The lock for edits of the whole state."""
         return self._runs.editing
 
     def delete(self, key: str) -> None:
-        """Take the key away."""
+        """Delete the key.
+
+        Raises:
+            WorkflowRuntimeError: a run is under way.
+        """
         self._check()
         self._runs.state = self._runs.state.delete(key)
 

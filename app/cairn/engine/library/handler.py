@@ -1,4 +1,4 @@
-"""Handler: the result of `run`, by which a program awaits, watches and steers the run."""
+"""Handler: awaits, watches and steers one run."""
 
 from __future__ import annotations
 
@@ -9,23 +9,19 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from cairn.engine.core.facts import Fact, Received, Sent
-from cairn.engine.core.records import End, Head
+from cairn.engine.core.records import Head
 from cairn.engine.core.snapshot import Snapshot
-from cairn.engine.errors import (
-    WorkflowCancelledByUser,
-    WorkflowRuntimeError,
-)
+from cairn.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError
 from cairn.engine.language.context import Context
 from cairn.engine.language.events import (
     Event,
     InternalDispatchEvent,
     StopEvent,
     WorkflowCancelledEvent,
-    WorkflowFailedEvent,
-    WorkflowTimedOutEvent,
     outcome,
 )
 from cairn.engine.library.context_runs import ContextRuns
+from cairn.engine.library.last_event import last_event
 from cairn.engine.library.rerun import recorded
 from cairn.engine.library.stepwise import Stepping
 from cairn.engine.library.stream import Stream
@@ -36,25 +32,31 @@ from cairn.engine.runtime.runner import Runner
 
 
 class Runnable(Program, Protocol):
-    """The part of a workflow that its handlers need."""
+    """A workflow, reduced to the needs of handlers."""
 
     @property
     def verbose(self) -> bool:
         """True if the begin and the end of each step are printed."""
 
     def place(self) -> AbstractAsyncContextManager[object]:
-        """Held by each run while it is under way: a bound on runs at once."""
+        """Return the bound on runs at once, which each run enters before its first step."""
 
 
 class Handler:
-    """A run under way. `await handler` gives the result in the StopEvent.
+    """A run under way, or ended; `Workflow.run` returns one.
 
-    Awaiting raises the exception of the step that failed, `WorkflowTimeoutError` or
-    `WorkflowCancelledByUser`. Cancelling the task that awaits does not end the run; `cancel_run`
-    does.
+        handler = workflow.run(topic="math")
+        async for event in handler.stream_events():
+            print(event)
+        result = await handler
+
+    Awaiting returns the `result` of the run's StopEvent; a StopEvent of a subclass is returned
+    whole, as in LlamaIndex Workflows. Awaiting raises the exception of the step that failed,
+    `WorkflowTimeoutError` or `WorkflowCancelledByUser`. Cancelling the task that awaits does not
+    end the run; `cancel_run` does.
 
     Attributes:
-        run_id: the run's id.
+        run_id: the run's id, a UUID as text.
         ctx: the context of the run.
     """
 
@@ -69,6 +71,19 @@ class Handler:
         facts: list[Fact],
         stepwise: bool = False,
     ) -> None:
+        """Begin a run in a task of the running event loop.
+
+        Args:
+            workflow: the workflow.
+            ctx: the context of the run.
+            runs: the runs in the context.
+            run: the run's id.
+            snapshot: the snapshot to begin with. `None` begins with the context's state, once all
+                runs that are under way there have ended.
+            head: the checkpoint of the snapshot.
+            facts: the facts to record before the first step, such as the start event.
+            stepwise: whether no step starts before `run_step` is called.
+        """
         self.run_id = str(run)
         self.ctx = ctx
         self._runs = runs
@@ -80,10 +95,10 @@ class Handler:
         self._is_streamed = self._was_cancelled = False
         self._runner: Runner | None = None
         self._facts = facts
-        self._untold: list[Received] = []
+        self._early_events: list[Received] = []
         self._stepping = Stepping() if stepwise else None
         self._begun, self._cancelled = asyncio.Event(), asyncio.Event()
-        # A rerun begins with its checkpoint's state: it has nobody to wait for.
+        # A run that begins with a snapshot does not need the state that other runs will leave.
         before = [] if snapshot is not None else [handler._task for handler in runs.under_way]
         self._task: asyncio.Task[StopEvent] = asyncio.create_task(self._drive(before))
         runs.begin(self)
@@ -105,10 +120,10 @@ class Handler:
 
     @property
     def live(self) -> LiveState | None:
-        """The state as the run's steps see it; `None` before the run has begun."""
+        """The run's state, with uncommitted writes; `None` before the run has begun."""
         return None if self._runner is None else self._runner.state
 
-    # How it ended
+    # Outcome
 
     def is_done(self) -> bool:
         """True if the run has ended."""
@@ -117,7 +132,7 @@ class Handler:
     done = is_done
 
     def result(self) -> Any:
-        """The result of the run.
+        """Return the result of the run, as awaiting does.
 
         Raises:
             asyncio.InvalidStateError: the run has not ended.
@@ -126,7 +141,7 @@ class Handler:
         return outcome(self._task.result())
 
     def exception(self) -> BaseException | None:
-        """The reason of the run's end; `None` if the run has completed.
+        """Return the exception that ended the run; `None` if the run has completed.
 
         Raises:
             asyncio.InvalidStateError: the run has not ended.
@@ -138,23 +153,32 @@ class Handler:
         return self.is_done() and self._was_cancelled
 
     def get_stop_event(self) -> StopEvent | None:
-        """The run's StopEvent; `None` before the end, and if a step failed."""
+        """Return the run's StopEvent; `None` before the end, and if the run has not completed."""
         return self._task.result() if self.is_done() and self.exception() is None else None
 
     async def stop_event_result(self) -> StopEvent:
-        """Wait for the run's StopEvent. Raises the exception that awaiting the handler raises."""
+        """Wait for the run's StopEvent, and return the event whole.
+
+        Raises:
+            Exception: the exception that awaiting the handler raises.
+        """
         return await asyncio.shield(self._task)
 
     # Watching
 
     async def stream_events(self, expose_internal: bool = False) -> AsyncIterator[Event]:
-        """Yield the events that the run shows, as they come.
+        """Iterate over the events that the run shows, until the run ends.
 
-        The last event is a StopEvent: the run's own, or one with the reason of the end.
+            async for event in handler.stream_events():
+                print(event)
+
+        The last event is the run's StopEvent. A run that has not completed ends with a
+        `WorkflowFailedEvent`, `WorkflowTimedOutEvent` or `WorkflowCancelledEvent`; an error of a
+        retry policy has no event of its own. Each event is yielded once, to one reader.
 
         Args:
-            expose_internal: whether to yield the begin and the end of each step, too
-                (`InternalDispatchEvent`).
+            expose_internal: whether to yield the `InternalDispatchEvent`s, too: the begin and the
+                end of each step, events that no step takes, and a run that only waits.
 
         Raises:
             WorkflowRuntimeError: all events have been read already.
@@ -173,12 +197,15 @@ class Handler:
     # Steering
 
     def send_event(self, message: Event, step: str | None = None) -> Awaitable[None]:
-        """Send an event to the run: an answer to a question, or an event for its steps.
+        """Send an event to the run: the answer that a step waits for, or an event for steps.
 
-        The event is on its way when the call returns; the result need not be awaited.
+            handler.send_event(HumanResponseEvent(response="yes"))
+
+        The event is queued when the call returns. Awaiting the result has no further effect.
 
         Args:
-            event: the event.
+            message: the event. An event that the last `run_step` returned is pending already, and
+                is not sent again.
             step: the name of the step to start; by default, all steps that take the event.
 
         Raises:
@@ -186,7 +213,7 @@ class Handler:
             SerializationError: a field cannot be stored; the message names the field.
         """
         if self.has_given(message):
-            return _nothing_more()  # it is on its way already
+            return _done()
         if self.is_done():
             raise WorkflowRuntimeError("The run has ended: nobody is there to take the event.")
         graph = self._workflow.graph
@@ -196,13 +223,13 @@ class Handler:
             graph.check_step(step, sealed.type)
         received = Received(Sent(sealed, step))
         if self._runner is None:
-            self._untold.append(received)
+            self._early_events.append(received)
         else:
             self._runner.tell(received)
-        return _nothing_more()
+        return _done()
 
     def has_given(self, event: Event) -> bool:
-        """True if the last `run_step` has returned this very event."""
+        """True if the last `run_step` returned this object."""
         return self._stepping is not None and self._stepping.has_given(event)
 
     async def run_step(self) -> list[Event] | None:
@@ -214,12 +241,12 @@ class Handler:
 
         Returns:
             The events that the steps have sent and returned, which are pending now; `None` once the
-            run has ended. `ctx.send_event` may send these on by hand: an event that is pending
-            already is not pending twice.
+            run has ended. `ctx.send_event` may be called with these events: the call has no effect
+            on an event that is pending.
 
         Raises:
             WorkflowRuntimeError: the run was not started with `stepwise=True`.
-            Exception: the exception of a step that failed.
+            Exception: the exception that awaiting the handler raises.
         """
         if self._stepping is None:
             raise WorkflowRuntimeError("Start the run with run(stepwise=True) to go step by step.")
@@ -230,40 +257,45 @@ class Handler:
         return await self._stepping.step(self._runner, self._runs.journal, self._task)
 
     async def running_steps(self) -> list[str]:
-        """The names of the steps under way; those that wait for an event are left out."""
+        """Return the names of the steps under way, without those that wait for an event."""
         return [] if self._runner is None or self.is_done() else self._runner.running_steps()
 
     async def cancel_run(self, *, timeout: float | None = None) -> None:
         """End the run, and wait for the end. Steps under way stay pending.
 
         Args:
-            timeout: the longest wait, in seconds.
+            timeout: the longest wait, in seconds; `None` is without end.
         """
         self.cancel()
         await asyncio.wait([self._task], timeout=timeout)
         if self._task.done() and not self._task.cancelled():
-            self._task.exception()  # asked for, so that nobody complains that nobody did
+            self._task.exception()  # asyncio logs an exception that is never read
 
     def cancel(self) -> None:
-        """End the run, soon."""
+        """End the run, without waiting for the end. Steps under way stay pending."""
         self._cancelled.set()
         if self._runner is not None:
             self._runner.cancel()
 
-    # The run itself
+    # Driving
 
     async def _drive(self, before: list[asyncio.Task[StopEvent]]) -> StopEvent:
+        """Carry the run to its end, and return the run's StopEvent.
+
+        Args:
+            before: the tasks of runs that must end first.
+        """
         try:
             if before:
                 await self._unless_cancelled(asyncio.wait(before))
             async with AsyncExitStack() as stack:
-                limit = self._workflow.place()
-                await self._unless_cancelled(stack.enter_async_context(limit))
-                return await self._carry()
+                place = self._workflow.place()
+                await self._unless_cancelled(stack.enter_async_context(place))
+                return await self._run_to_end()
         except WorkflowCancelledByUser:
             end = None if self._runner is None else self._runner.end
             self._was_cancelled = end is None or end.status == "cancelled"
-            if self._was_cancelled:  # and not a run that a step of this one has started
+            if self._was_cancelled:  # else a step has awaited another run, which was cancelled
                 self.show(WorkflowCancelledEvent())
             raise
         finally:
@@ -272,10 +304,13 @@ class Handler:
             self._stream.close()
 
     async def _unless_cancelled(self, wait: Coroutine[Any, Any, object]) -> None:
-        waiting, cancelled = (
-            asyncio.ensure_future(wait),
-            asyncio.ensure_future(self._cancelled.wait()),
-        )
+        """Wait before the run begins.
+
+        Raises:
+            WorkflowCancelledByUser: `cancel` was called meanwhile.
+        """
+        waiting = asyncio.ensure_future(wait)
+        cancelled = asyncio.ensure_future(self._cancelled.wait())
         try:
             await asyncio.wait([waiting, cancelled], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -284,7 +319,7 @@ class Handler:
         if not waiting.done():
             raise WorkflowCancelledByUser("The run was cancelled before it began.")
 
-    async def _carry(self) -> StopEvent:
+    async def _run_to_end(self) -> StopEvent:
         graph, journal = self._workflow.graph, self._runs.journal
         snapshot, head = self._snapshot or Snapshot(state=self._runs.state), self._head
         records = recorded(graph, self._run, head, snapshot, self._facts)
@@ -297,7 +332,7 @@ class Handler:
             runner.held = {}
         for record in records:
             publisher.publish(record.fact)
-        for received in self._untold:
+        for received in self._early_events:
             runner.tell(received)
         if self._cancelled.is_set():
             runner.cancel()
@@ -310,7 +345,9 @@ class Handler:
             self._runs.state = runner.snapshot.state
         if runner.end is not None:
             with suppress(Exception):  # an error that cannot be shown is still raised
-                self._show_end(runner.end, runner.snapshot)
+                event = last_event(runner.end, runner.snapshot, self._workflow.timeout)
+                if event is not None:
+                    self.show(event)
             raise runner.end.error
         assert runner.snapshot.stopped is not None
         stop = self._workflow.graph.serializer.open(runner.snapshot.stopped)
@@ -321,23 +358,8 @@ class Handler:
         """Put an event into the stream."""
         self._stream.put(event)
 
-    def _show_end(self, end: End, snapshot: Snapshot) -> None:
-        timeout = self._workflow.timeout
-        if end.step is None and timeout is not None and end.status == "failed":
-            active = list(dict.fromkeys(delivery.step for delivery in snapshot.pending()))
-            self.show(WorkflowTimedOutEvent(timeout=timeout, active_steps=active))
-        elif end.step is not None and isinstance(end.error, Exception):
-            self.show(
-                WorkflowFailedEvent(
-                    step_name=end.step,
-                    exception=end.error,
-                    attempts=end.attempts,
-                    elapsed_seconds=end.elapsed_seconds,
-                )
-            )
 
-
-def _nothing_more() -> Awaitable[None]:
+def _done() -> Awaitable[None]:
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     done.set_result(None)
     return done

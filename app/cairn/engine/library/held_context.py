@@ -1,4 +1,4 @@
-"""HeldContext: a context in the hands of a program, with the runs in it."""
+"""HeldContext: a context outside of steps, with the runs that share the context."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cairn.engine.library.handler import Handler
 
 
 class HeldContext(Behind):
-    """The part behind a context that belongs to no step.
+    """The implementation of a context outside of steps.
 
     Attributes:
         workflow: the workflow that the context was made for.
@@ -35,10 +35,15 @@ class HeldContext(Behind):
         previous: Mapping[str, Any] | None,
         serializer: BaseSerializer | None,
     ) -> None:
-        """Begin where the previous context stood, if there was one; see `Context`.
+        """Make the implementation of a new context.
+
+        Args:
+            workflow: the workflow that the context is made for.
+            previous: a dict that `to_dict` has made, with the state and the run to go on with.
+            serializer: the serializer that `to_dict` was given, if any.
 
         Raises:
-            ContextSerdeError: `previous` is not a dict that `to_dict` has made.
+            ContextSerdeError: `to_dict` has not made `previous`, or not with this serializer.
         """
         self.workflow = workflow
         self.runs: ContextRuns[Handler] = ContextRuns(lambda: workflow.graph.routes)
@@ -49,7 +54,7 @@ class HeldContext(Behind):
 
     @property
     def state_type(self) -> type[BaseModel]:
-        """The type of the state that the steps' annotations name."""
+        """The type of the state as a whole, from the annotations of the steps."""
         return self.workflow.graph.state_type
 
     @property
@@ -58,7 +63,7 @@ class HeldContext(Behind):
         return self.runs.is_running
 
     def cells(self) -> Cells:
-        """The state that the run which ended last has left; while one is under way, to read."""
+        """The state, key by key; see `ContextStateView`."""
         return ContextStateView(self.runs, self.workflow.graph.serializer)
 
     def checkpoints(self) -> list[Checkpoint]:
@@ -66,29 +71,49 @@ class HeldContext(Behind):
         return checkpoints_of(self.workflow, self.runs.journal)
 
     async def running_steps(self) -> list[str]:
-        """The names of the steps under way in all the runs."""
+        """The names of the steps under way in all the runs, without those that wait for an event.
+
+        Raises:
+            ContextStateError: no run has been started.
+        """
         handlers = self.runs.under_way or [self._newest("running_steps")]
         names = [name for handler in handlers for name in await handler.running_steps()]
         return list(dict.fromkeys(names))
 
     def stream_events(self, expose_internal: bool) -> AsyncIterator[Event]:
-        """Yield the events that the newest run shows."""
+        """Iterate over the events that the newest run shows.
+
+        Raises:
+            ContextStateError: no run has been started.
+        """
         return self._newest("stream_events").stream_events(expose_internal)
 
     def result(self) -> Any:
-        """Wait for the result of the newest run."""
+        """The result of the newest run.
+
+        Raises:
+            ContextStateError: no run has been started.
+            asyncio.InvalidStateError: the run has not ended.
+            Exception: the reason of the end, if the run has not completed.
+        """
         return self._newest("get_result").result()
 
     def to_dict(self, serializer: BaseSerializer | None, include_state: bool) -> dict[str, Any]:
-        """The context as a dict of JSON's types."""
+        """The context as a dict of JSON's types; see `write_context`."""
         return write_context(*self.runs.stand(), serializer, include_state)
 
     def send(self, event: Event, step: str | None) -> None:
-        """Send an event to the run under way."""
+        """Send an event to the newest run under way.
+
+        Raises:
+            ContextStateError: no run is under way.
+            WorkflowRuntimeError: the step does not take the event.
+            SerializationError: a field cannot be stored; the message names the field.
+        """
         newest = self.runs.newest
         if self.runs.under_way:
             self.runs.under_way[-1].send_event(event, step)
-        # The last event of a run that went step by step, and has ended, is on its way already.
+        # A stepwise run that has ended has its last event already: sending that is a no-op.
         elif newest is None or not newest.has_given(event):
             raise ContextStateError(
                 "No run is under way in this context: nobody is there to take the event. "
@@ -96,7 +121,7 @@ class HeldContext(Behind):
             )
 
     def check(self, workflow: object) -> None:
-        """Check that a workflow is of the context's class.
+        """Check that a workflow has the class that the context was made for.
 
         Raises:
             WorkflowConfigurationError: the workflow is of a different class.
@@ -107,16 +132,16 @@ class HeldContext(Behind):
                 f"with {type(workflow).__name__}: make a Context(workflow=...) for it."
             )
 
-    def _newest(self, what: str) -> Handler:
+    def _newest(self, method: str) -> Handler:
         if self.runs.newest is None:
             raise ContextStateError(
-                f"{what} needs a run: start one in this context first, workflow.run(ctx=ctx)."
+                f"{method} needs a run: start one in this context first, workflow.run(ctx=ctx)."
             )
         return self.runs.newest
 
 
 def held(ctx: Context[Any]) -> HeldContext:
-    """The part behind a context that belongs to no step.
+    """The implementation of a context outside of steps.
 
     Raises:
         ContextStateError: the context is a step's, in which no run can be started.

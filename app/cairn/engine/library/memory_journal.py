@@ -1,4 +1,4 @@
-"""MemoryJournal: the checkpoints of a context in this process's memory, for use as a library."""
+"""MemoryJournal: the checkpoints of a context, in the memory of this process."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,38 +13,37 @@ from cairn.engine.runtime.journal import committed
 
 
 class MemoryJournal:
-    """Keeps the facts of all the runs in one context.
+    """A journal of all the runs in one context.
 
-    The change of a fact follows from the fact, and is computed when a caller reads the records.
-    Most checkpoints are never read, and every object kept slows Python's garbage collector down.
+    The journal keeps facts alone. `records` computes deltas and snapshots from these. Most
+    checkpoints are never read, and every object in memory slows Python's garbage collector down.
     """
 
     def __init__(self, routes: Callable[[], Routes]) -> None:
         self._find_routes = routes
-        self._routes: dict[UUID, Routes] = {}  # as they were when the run began
-        self._facts: list[
-            tuple[Any, ...]
-        ] = []  # records without what follows, of which nobody asked
-        self._made: list[Record] = []
-        self._stands: dict[UUID, Snapshot] = {}  # how each run stands after what is made
+        self._routes: dict[UUID, Routes] = {}  # of each run, at its begin
+        # A run's first record, then the later ones without delta and snapshot.
+        self._facts: list[tuple[Any, ...]] = []
+        self._records: list[Record] = []  # complete
+        self._snapshots: dict[UUID, Snapshot] = {}  # after the newest complete record of each run
         self._committed: asyncio.Future[None] | None = None  # one for all commits
 
     @property
     def commits_at_once(self) -> bool:
-        """True: `append` has kept the records when it returns."""
+        """True: the future that `append` returns is done."""
         return True
 
     def append(
         self,
         records: Sequence[Record],
-        status: Status,  # noqa: ARG002  # a handler knows how its run stands
+        status: Status,  # noqa: ARG002  # a handler has the status of its run
         failure: Failure | None = None,  # noqa: ARG002
     ) -> asyncio.Future[None]:
-        """Keep the records; the future is done."""
+        """Keep the records, and return a future that is done."""
         for record in records:
             if record.run in self._routes:
                 self._facts.append(record[:-2])
-            else:  # from its first one on, the others follow
+            else:  # whole: the later ones are computed from this one
                 self._routes[record.run] = self._find_routes()
                 self._facts.append(record)
         if self._committed is None:
@@ -56,14 +55,15 @@ class MemoryJournal:
         """The checkpoints of all the runs, oldest first."""
         facts, self._facts = self._facts, []
         for kept in facts:
-            record = kept if isinstance(kept, Record) else self._whole(*kept)
-            self._stands[record.run] = record.snapshot
-            self._made.append(record)
-        return self._made
+            record = kept if isinstance(kept, Record) else self._completed(*kept)
+            self._snapshots[record.run] = record.snapshot
+            self._records.append(record)
+        return self._records
 
-    def _whole(self, *kept: Any) -> Record:
+    def _completed(self, *kept: Any) -> Record:
+        """A record, completed by its delta and its snapshot."""
         run, fact = kept[RUN], kept[FACT]
-        before = self._stands[run]
+        before = self._snapshots[run]
         delta = advance(self._routes[run], before, fact)
         return Record._make((*kept, delta, before.after(delta)))
 

@@ -1,4 +1,4 @@
-"""Step by step: a run in which nothing is started before its caller says so."""
+"""Stepwise runs, in which deliveries start when the caller asks for the next step."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from cairn.engine.runtime.runner import Runner
 
 
 class Stepping:
-    """The events that the caller of a stepwise run has been given."""
+    """A stepwise run: the progress by one step, and the events of the last step."""
 
     def __init__(self) -> None:
         self._given: list[Event] = []
 
     def has_given(self, event: Event) -> bool:
-        """True if the last step gave this very event, which is pending already."""
+        """True if the last `step` returned this object: the event is pending already."""
         return any(given is event for given in self._given)
 
     async def step(
         self, runner: Runner, journal: MemoryJournal, run: asyncio.Task[StopEvent]
     ) -> list[Event]:
-        """Execute the pending steps, and return the events that they have sent and returned.
+        """Execute the pending steps, and return the events that these have sent and returned.
 
         Args:
+            runner: the runner of the run.
             journal: the journal of the run.
+            run: the task of the run, which is awaited if the run ends with this step.
 
         Raises:
-            Exception: the exception of a step that failed.
+            Exception: the reason of the end, if the run has ended without completing.
         """
-        await runner.rest()  # what has been said to the run by hand is pending then, too
+        await runner.rest()  # events sent by hand are committed then, and pending
         start, self._given = len(journal.records), []
         runner.release()
         await runner.rest()

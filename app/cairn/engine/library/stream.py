@@ -1,4 +1,4 @@
-"""Stream: the events that a run has shown and no reader has read yet."""
+"""Stream: the events that a run has shown, until a reader takes each."""
 
 import asyncio
 from collections import deque
@@ -23,12 +23,12 @@ class Stream(Generic[T]):
             self._wake()
 
     def close(self) -> None:
-        """Nothing comes any more."""
+        """End the stream: `read` ends after the items that are left."""
         self._is_closed = True
         self._wake()
 
     async def read(self) -> AsyncIterator[T]:
-        """Yield the items, as they come, to the end."""
+        """Yield the items in order, and wait for further items until the end."""
         while self._items or not self._is_closed:
             if self._items:
                 yield self._items.popleft()

@@ -1,4 +1,4 @@
-"""Workflow: steps that take events and give events, from start to stop."""
+"""Workflow: steps, joined by events from a start event to a stop event."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from cairn.engine.library.rerun import InFlight, beginning
 
 
 class Workflow(AnyWorkflow):
-    """Steps, and the events between them.
+    """A class of steps, joined by the events that these take and return.
 
         class JokeFlow(Workflow):
             @step
@@ -53,20 +53,31 @@ class Workflow(AnyWorkflow):
             @step
             async def critique_joke(self, ev: JokeEvent) -> StopEvent: ...
 
-    Each event starts the steps that take its type. The events that a step returns and sends, and
-    its writes to the context, take effect together when the step completes; a checkpoint is left
-    then.
+        result = await JokeFlow().run(topic="pirates")
+
+    An event starts each step that takes the event's type. When a step completes, all its results
+    take effect together: the events that it has returned and sent, and its writes to the context.
+    Each completed step leaves a checkpoint. Arguments and methods are those of `Workflow` in
+    LlamaIndex Workflows, with checkpoints and reruns added.
 
     Attributes:
         name: the name in a service; by default the class's name in snake_case, without `Flow` or
-            `Workflow` at its end.
+            `Workflow` at the end.
         types: further pydantic models, dataclasses and enums that events and state may hold. Types
             named in annotations, and types that the module of the class defines or imports, are
             known already.
-        max_steps: the most checkpoints of a run in a service; the service's setting if `None`.
-        max_pending: the most events of a run on their way to steps at once; likewise.
-        max_seconds: the longest time from a run's begin to its end, also after a crash; likewise.
-        max_active: the most runs that a process of a service carries forward at once.
+        max_steps: the most checkpoints of a run in a service; `None` takes the service's setting.
+        max_pending: the most deliveries (an event on the way to a step) of a run that are pending
+            at once, in a service; `None` takes the service's setting.
+        max_seconds: the longest time from the begin of a run to its end in a service, in seconds,
+            crashes included; `None` takes the service's setting.
+        max_active: the most runs of the workflow that a process of a service carries forward at
+            once; `None` leaves some of the process's slots to other workflows.
+        timeout: as in `Workflow(timeout=)`, like the three below.
+        verbose: true if the begin and the end of each step are printed.
+        num_concurrent_runs: the most runs at once.
+        serializer: writes values; `None` writes JSON.
+        workflow_name: the name for programs; by default the class's full name.
     """
 
     name: ClassVar[str]
@@ -76,7 +87,7 @@ class Workflow(AnyWorkflow):
     max_seconds: ClassVar[float | None] = None
     max_active: ClassVar[int | None] = None
 
-    # As without arguments, for a class whose own `__init__` does not call this one.
+    # Defaults, for a subclass with an `__init__` that does not call this one.
     timeout: float | None = None
     verbose: bool = False
     num_concurrent_runs: int | None = None
@@ -84,7 +95,7 @@ class Workflow(AnyWorkflow):
     _skipped: frozenset[str] = frozenset()
     _graph: ClassVar[Graph | None] = None
     _own_graph: Graph | None = None
-    _recent: Context[Any] | None = None  # of the run started last, for who draws it
+    _recent: Context[Any] | None = None  # of the run started last: for drawings
     _resources: ResourceManager | None = None
     _workflows: Mapping[str, Workflow] = {}
 
@@ -102,23 +113,24 @@ class Workflow(AnyWorkflow):
         """Make a workflow; one object serves any number of runs.
 
         Args:
-            timeout: the seconds that a run may take; `None` is without end. A service counts anew
-                when it takes the run up again, after a crash or because an event came.
-            disable_validation: whether to leave unchecked how steps and events fit together.
+            timeout: the longest time of a run, in seconds; `None` is without end. A service counts
+                anew when a process takes the run up again, after a crash or a wait.
+            disable_validation: whether to skip all checks of steps and events.
             verbose: whether to print the begin and the end of each step.
-            resource_manager: keeps the resources that the factories of the steps have made; by
-                default, one of the workflow's own.
+            resource_manager: keeps the resources that factories have made for the steps; by
+                default, a manager of this object alone.
             num_concurrent_runs: the most runs of this object that `run` and `run_from` carry
                 forward at once; further runs wait. `None` is without limit.
-            workflow_name: the name instead of the class's full name.
+            workflow_name: the name for programs; by default the class's full name.
             skip_graph_checks: the checks that `validate` leaves out: "reachability",
                 "terminal_event" (an event that no step takes) or "dead_end".
-            serializer: writes values; by default as JSON. A `PickleSerializer` stores anything, and
-                never runs in a service.
+            serializer: writes values; by default as JSON. A `PickleSerializer` writes any object,
+                and is refused in a service.
 
         Raises:
-            WorkflowConfigurationError: an argument is not of its type or range, or the workflow can
-                neither begin nor end.
+            WorkflowConfigurationError: `timeout` is not more than 0.
+            WorkflowValidationError: a different argument is out of range; or no run could begin,
+                or end. The message lists all problems of steps and events then.
         """
         if timeout is not None and timeout <= 0:
             raise WorkflowConfigurationError(f"timeout must be more than 0 seconds, not {timeout}.")
@@ -152,14 +164,15 @@ class Workflow(AnyWorkflow):
             cls.name = _snake_case(cls.__name__)
         WORKFLOWS[qualified(cls)] = cls
 
-    # What it is made of
+    # Steps and events
 
     @classmethod
     def graph_of_class(cls) -> Graph:
-        """The steps and events, put together once for the class.
+        """Return the steps and events, put together once for the class.
 
         Raises:
-            WorkflowValidationError: steps and events do not fit together; the message lists why.
+            WorkflowValidationError: steps and events do not fit together; the message lists all
+                problems.
         """
         graph = cls.__dict__.get("_graph")
         if graph is None:
@@ -170,11 +183,17 @@ class Workflow(AnyWorkflow):
 
     @classmethod
     def add_step(cls, function: Callable[..., Any]) -> None:
-        """Make a function, marked with `step`, a step of all workflows of this class.
+        """Add a function, marked with `step`, to all workflows of this class.
+
+            @step(workflow=JokeFlow)
+            async def critique_joke(ev: JokeEvent) -> StopEvent: ...
+
+        Args:
+            function: the function, which takes no `self`. `step(workflow=)` calls this method.
 
         Raises:
-            WorkflowValidationError: the function is not marked, or the class has a step of its
-                name.
+            WorkflowValidationError: the function is not marked with `step`, or the class has a step
+                of that name.
         """
         config = step_of(function)
         if config is None:
@@ -191,7 +210,8 @@ class Workflow(AnyWorkflow):
         """The steps, the events between them, and the way of each event.
 
         Raises:
-            WorkflowValidationError: steps and events do not fit together; the message lists why.
+            WorkflowValidationError: steps and events do not fit together; the message lists all
+                problems.
         """
         if not self._skipped and self.serializer is None:
             return self.graph_of_class()
@@ -205,40 +225,43 @@ class Workflow(AnyWorkflow):
 
     @property
     def description(self) -> str:
-        """The docstring of the class."""
+        """The docstring of the class, without indentation; empty if there is none."""
         return inspect.cleandoc(type(self).__doc__ or "")
 
     @property
     def start_event_class(self) -> type[StartEvent]:
-        """The type of event that a run begins with."""
+        """The type of the event that a run begins with."""
         return self.graph.start
 
     @property
     def stop_event_class(self) -> type[StopEvent]:
-        """The type of event that a run ends with; the first that a step names, of several."""
+        """The type of the event that ends a run; of several, the first that a step returns."""
         return self.graph.stops[0]
 
     @property
     def events(self) -> list[type[Event]]:
-        """The types of event that its steps take and give."""
+        """The types of the events that steps take and give, each once."""
         graph = self.graph
         return list(dict.fromkeys(e for s in graph.steps.values() for e in (*s.takes, *s.gives)))
 
     def validate(
         self, *, validate_resource_configs: bool = True, validate_resources: bool = False
     ) -> bool:
-        """Check that steps and events fit together, as the first run does.
+        """Check that steps, events and resources fit together.
+
+        The first run checks steps and events, too.
 
         Args:
-            validate_resource_configs: whether to read the files of `ResourceConfig`s, and to look
-                at the factories of resources; no factory is called.
+            validate_resource_configs: whether to read the files of `ResourceConfig`s, and to check
+                the parameters of factories; no factory is called.
             validate_resources: whether to call the factories, too.
 
         Returns:
-            True if a person takes part: a step asks for an event from outside, or takes one.
+            True if a person takes part: a step takes or gives an `InputRequiredEvent` or a
+            `HumanResponseEvent`.
 
         Raises:
-            WorkflowValidationError: steps and events do not fit together; the message lists why.
+            WorkflowValidationError: the workflow cannot run; the message lists all problems.
         """
         wrong: list[str] = []
         for step in self.graph.steps.values():
@@ -254,39 +277,51 @@ class Workflow(AnyWorkflow):
         people = (InputRequiredEvent, HumanResponseEvent)
         return any(issubclass(event, people) for event in self.events)
 
-    # What its steps are given
+    # Arguments of steps
 
     @property
     def resources(self) -> ResourceManager:
-        """The resources that the factories of the steps have made."""
+        """The manager of the resources that factories have made for the steps."""
         if self._resources is None:
             self._resources = ResourceManager()
         return self._resources
 
     def add_workflows(self, **workflows: Workflow) -> None:
-        """Make other workflows known to the steps.
+        """Give other workflows to the steps.
 
-        A step with a parameter of such a name, annotated with the workflow's class, is given the
-        workflow.
+            workflow.add_workflows(critic=CriticFlow())
+
+        A step receives a workflow by a parameter of the same name, annotated with the workflow's
+        class: `async def critique(self, ev: JokeEvent, critic: CriticFlow) -> StopEvent`.
+
+        Args:
+            workflows: the workflows, by the names of parameters. A later call replaces those of
+                the same names.
         """
         self._workflows = {**self._workflows, **workflows}
 
     def context_behind(
         self, previous: Mapping[str, Any] | None, serializer: BaseSerializer | None
     ) -> HeldContext:
-        """The part behind a context of this workflow; see `Context`."""
+        """Return the implementation of a new context of this workflow; see `Context`.
+
+        Raises:
+            ContextSerdeError: `previous` was not made by `to_dict` with this serializer.
+        """
         return HeldContext(self, previous, serializer)
 
     def function(self, step: Step) -> Callable[..., Any]:
-        """The function that executes the step."""
+        """Return the function that executes the step."""
         function: Callable[..., Any] = getattr(self, step.name)
         return function
 
     async def provide(self, step: Step) -> dict[str, Any]:
-        """The resources and the other workflows that a step is given, by parameter.
+        """Return the resources and the workflows for a step, by the names of its parameters.
 
         Raises:
-            WorkflowValidationError: one of these workflows has not been added.
+            WorkflowValidationError: a workflow without a default has not been added.
+            ResourceError: a resource cannot be made.
+            Exception: the exception of a resource's factory.
         """
         provided = await self.resources.all_for(step.signature.resources)
         for name, parameter in step.signature.workflows.items():
@@ -299,7 +334,7 @@ class Workflow(AnyWorkflow):
                 )
         return provided
 
-    # Running it
+    # Runs
 
     def run(
         self,
@@ -309,22 +344,31 @@ class Workflow(AnyWorkflow):
         stepwise: bool = False,
         **fields: Any,
     ) -> Handler:
-        """Start a run, with a start event or with its fields.
+        """Start a run, with a start event or with the fields of one.
+
+            result = await workflow.run(topic="pirates")
+            result = await workflow.run(start_event=JokeRequest(topic="pirates"))
 
         A context takes one run at a time: a second run waits for the first. A context that
-        `Context.from_dict` has made in the middle of a run goes on with that run, once; the start
-        event has no effect then.
+        `Context.from_dict` has read, written in the middle of a run, goes on with that run, once;
+        the start event has no effect then.
 
         Args:
             ctx: the context of the run; a new one by default.
-            start_event: the start event, instead of its fields.
+            start_event: the start event, instead of fields.
             stepwise: whether no step starts before `handler.run_step()` is called.
-            kwargs: the fields of the start event.
+            fields: the fields of the start event.
+
+        Returns:
+            The handler of the run, which has not begun: steps start in later turns of the event
+            loop.
 
         Raises:
-            WorkflowValidationError: the workflow cannot run.
+            WorkflowValidationError: steps and events do not fit together.
             WorkflowRuntimeError: the fields do not make a start event, or no event loop runs.
             WorkflowConfigurationError: the context was made for a different workflow.
+            ContextStateError: the context is that of a step.
+            SerializationError: a field cannot be stored; the message names the field.
         """
         ctx = Context(self) if ctx is None else ctx
         runs = held(ctx).runs
@@ -351,27 +395,32 @@ class Workflow(AnyWorkflow):
         state: Mapping[str, Any] | None = None,
         stepwise: bool = False,
     ) -> Handler:
-        """Start a run at a checkpoint: with the deliveries that were pending there.
+        """Start a run at a checkpoint, with the deliveries that were pending there.
 
-        The run begins with the checkpoint's state, not with the present state of the context.
+            handler = workflow.run_from(ctx.checkpoints[1], output_event=JokeEvent(joke="..."))
+
+        The run begins with the checkpoint's state, not with the present state of the context. The
+        original run and its checkpoints stay as they are.
 
         Args:
             checkpoint: the checkpoint.
             ctx: the context of the run; a new one by default.
             in_flight: the treatment of steps that were under way, or queued, while the checkpoint's
-                own
-                step completed: "rerun" executes them again; "adopt" takes the results that they had
-                in the run itself, and executes those without a result; "drop" leaves them out, and
-                the run waits for an event if nothing else is pending.
-            output_event: replaces the event that the checkpoint's step gave: other data, or another
-                type that the step's annotation names.
-            state: values that replace the checkpoint's, by key.
+                own step completed. "rerun" executes these steps again. "adopt" takes the results
+                from the original run, and executes the steps without a result; the checkpoint must
+                come from `ctx.checkpoints`, not from JSON. "drop" leaves the steps out; the run
+                waits for an event if nothing else is pending.
+            output_event: replaces the event that the checkpoint's step gave: with different data,
+                or of a different type that the step's annotation names.
+            state: replaces values of the checkpoint's state, by key.
             stepwise: whether no step starts before `handler.run_step()` is called.
 
         Raises:
+            WorkflowValidationError: steps and events do not fit together.
             WorkflowRuntimeError: nothing is left to run from there, a change does not fit, or no
                 event loop runs.
             WorkflowConfigurationError: the checkpoint or the context is of a different workflow.
+            ContextStateError: the context is that of a step.
             SerializationError: a change cannot be stored.
         """
         if checkpoint.workflow != qualified(type(self)):
@@ -382,18 +431,21 @@ class Workflow(AnyWorkflow):
         ctx = Context(self) if ctx is None else ctx
         head, facts = Head(UUID(checkpoint.id_)), list(begins.facts)
         handler = self._handler(ctx, begins.snapshot, head, facts, stepwise)
-        asked = output_event or checkpoint.output_event
-        # Whoever watches this run is asked, too; a step that waits in its middle asks by itself.
-        if isinstance(asked, InputRequiredEvent) and checkpoint.last_completed_step is not None:
-            handler.show(asked)
+        # Watchers of the new run see the question, too. A step that waits shows its own once more.
+        question = output_event or checkpoint.output_event
+        if isinstance(question, InputRequiredEvent) and checkpoint.last_completed_step is not None:
+            handler.show(question)
         return handler
 
     def is_done(self) -> bool:
-        """True if the run started last has ended, or no run was started; a handler knows more."""
+        """True if no run is under way in the context of the run started last.
+
+        See `Handler.is_done` for one run.
+        """
         return self._recent is None or not self._recent.is_running
 
     def stream_events(self) -> AsyncIterator[Event]:
-        """Yield the events of the run started last; see `Handler.stream_events`.
+        """Iterate over the events of the run started last; see `Handler.stream_events`.
 
         Raises:
             ContextStateError: no run has been started.
@@ -431,7 +483,7 @@ class Workflow(AnyWorkflow):
             ) from error
 
     def place(self) -> AbstractAsyncContextManager[object]:
-        """Held by each run while it is under way: a bound on runs at once."""
+        """Return the bound on runs at once, one for each event loop."""
         if self.num_concurrent_runs is None:
             return nullcontext()
         loop = asyncio.get_running_loop()
@@ -439,14 +491,14 @@ class Workflow(AnyWorkflow):
 
 
 def _steps(cls: type[Workflow]) -> dict[str, Step]:
-    """The steps of the class and of its bases, in the order of definition."""
+    """The steps of the class and of its bases, by name, in the order of definition."""
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
     found = ((name, step_of(getattr(cls, name))) for name in names)
     return {name: config for name, config in found if config is not None}
 
 
 def _forget_graphs(cls: type[Workflow]) -> None:
-    """Have the graphs of the class and of its subclasses made anew, since a step was added."""
+    """Drop the graphs of the class and of its subclasses, since a step was added."""
     cls._graph = None
     for derived in cls.__subclasses__():
         _forget_graphs(derived)

@@ -1,4 +1,4 @@
-"""The service: everything that a client can ask of Cairn, one method each."""
+"""The service: one method for each request that Cairn serves."""
 
 import contextlib
 import json
@@ -40,7 +40,10 @@ from cairn.store.tables import Context
 
 
 class Service:
-    """Answers every request. A refusal is a `Refusal`; a request that is accepted is committed."""
+    """The requests that Cairn serves.
+
+    A refused request raises a `Refusal`. An accepted request is committed when its method returns.
+    """
 
     def __init__(
         self, database: Database, catalog: Catalog, worker: Worker, watcher: Watcher
@@ -51,10 +54,10 @@ class Service:
         self._watcher = watcher
 
     def workflow(self, name: str) -> Workflow:
-        """The workflow.
+        """The workflow of a name.
 
         Raises:
-            NotFound: there is none of that name.
+            NotFound: no workflow of that name is loaded.
         """
         found = self.catalog.workflows.get(name)
         if found is None:
@@ -70,13 +73,17 @@ class Service:
 
         Raises:
             NotFound: there is no such workflow.
-            Conflict: the request is repeated with another body.
+            Conflict: the idempotency key was used with a different body.
         """
         self.workflow(workflow)
         return await self._database.write(contexts.create, workflow, request)
 
     async def context(self, context_id: UUID) -> Context:
-        """The context; NotFound if there is none."""
+        """The context.
+
+        Raises:
+            NotFound: there is no such context.
+        """
         return await self._database.read(contexts.find, context_id)
 
     async def start_run(
@@ -87,7 +94,7 @@ class Service:
         may_wait: bool,
         request: Repeatable | None,
     ) -> UUID:
-        """Accept a run; a worker carries it forward in the background.
+        """Accept a run, which a worker carries forward in the background.
 
         Args:
             workflow: the name of the workflow.
@@ -102,7 +109,9 @@ class Service:
         Raises:
             NotFound: there is no such workflow or context.
             Invalid: the fields do not make a start event.
-            Conflict: the context is another workflow's, or is busy and the run may not wait.
+            Conflict: the context was made for a different workflow; or a run of the context is
+                under way, and this one may not wait; or the key was used for a different request.
+            Unavailable: the run could not be stored.
         """
         found = self.workflow(workflow)
         where = ("body", "start_event")
@@ -112,11 +121,15 @@ class Service:
         return await self._worker.start(workflow, event, context_id, may_wait, request)
 
     async def rerun(self, checkpoint_id: UUID, request: Repeatable | None) -> UUID:
-        """Accept a run that begins where a checkpoint stands.
+        """Accept a run that begins at a checkpoint.
+
+        Returns:
+            The id of the new run.
 
         Raises:
             NotFound: there is no such checkpoint, or its workflow is not loaded.
-            Conflict: nothing is left to run from there, or a step is gone that is pending there.
+            Conflict: nothing is left to run from there, or the workflow has lost a pending step, or
+                the key was used for a different request.
             Damaged: the checkpoint cannot be read back.
         """
         origin = await self._database.read(runs.origin, checkpoint_id)
@@ -136,22 +149,22 @@ class Service:
         if not found:
             return
         earlier = await self._database.read(
-            snapshots.last_that, origin.run.id, origin.seq, lambda it: not lost(it)
+            snapshots.last_that, origin.run.id, origin.seq, lambda snapshot: not lost(snapshot)
         )
         instead = "" if earlier is None else f" Or rerun from an earlier checkpoint: {earlier}."
         raise StepGone(graph.lost(found[0]) + instead)
 
     def patience(self, wait_seconds: float) -> float:
-        """Seconds for which one more request may wait for a run: 0 if too many requests wait."""
+        """The seconds that one more request may wait for a run: 0 if too many requests wait."""
         return wait_seconds if self._watcher.has_room else 0
 
     async def run(self, run_id: UUID, wait_seconds: float = 0, *, is_new: bool = False) -> RunView:
-        """The run as it stands, or once it ends or begins to wait for an event from outside.
+        """The view of a run: now, or at its end or when the run begins to wait for an event.
 
         Args:
             run_id: the run's id.
-            wait_seconds: the longest wait for that.
-            is_new: whether a run that waits already has begun to wait only now.
+            wait_seconds: the longest wait for that; 0 returns the present view.
+            is_new: whether to return at once if the run waits already: true for a new run.
 
         Raises:
             NotFound: there is no such run.
@@ -161,13 +174,13 @@ class Service:
         return self._shown(await self._watcher.find(run_id))
 
     def _shown(self, run: RunView) -> RunView:
-        """The run with the types of the answers that it waits for, if its workflow is loaded."""
+        """The run, with the types of the awaited answers if the workflow is loaded."""
         workflow = self.catalog.workflows.get(run.workflow)
         if workflow is None or not run.waiting_for:
             return run
         kind_of = workflow.graph.event_type
-        asked = [replace(it, answer_type=kind_of(it.event_type)) for it in run.waiting_for]
-        return replace(run, waiting_for=asked)
+        questions = [replace(each, answer_type=kind_of(each.event_type)) for each in run.waiting_for]
+        return replace(run, waiting_for=questions)
 
     async def runs(
         self,
@@ -177,7 +190,15 @@ class Service:
         limit: int,
         before: str | None,
     ) -> Page[RunView]:
-        """A page of runs, newest first."""
+        """A page of runs, newest first.
+
+        Args:
+            workflow: the name of the runs' workflow; `None` selects all.
+            status: the status of the runs; `None` selects all.
+            context_id: the context of the runs; `None` selects all.
+            limit: the most runs of the page.
+            before: the `next_position` of the page before; `None` begins with the newest run.
+        """
         page = await self._database.read(
             run_views.listed, workflow, status, context_id, limit, before
         )
@@ -186,12 +207,19 @@ class Service:
     async def send_event(
         self, run_id: UUID, type_: str, data: Mapping[str, Json], request: Repeatable | None
     ) -> None:
-        """Say something to a run: an answer it waits for, or an event for its steps.
+        """Send an event to a run: the answer that a step waits for, or an event for steps.
+
+        Args:
+            run_id: the run's id.
+            type_: the name of the event's type.
+            data: the fields of the event.
+            request: the request, if it has an idempotency key.
 
         Raises:
             NotFound: there is no such run, or its workflow is not loaded.
-            Invalid: it is no event of the workflow's, or its fields do not fit.
-            Conflict: the run has ended; or no step takes the event, and the run waits for others.
+            Invalid: the workflow takes no event of the type, or the fields do not fit.
+            Conflict: the run has ended; or no step takes the event, and the run waits for events of
+                other types; or the key was used for a different request.
         """
         run = await self._watcher.find(run_id)
         workflow = self.workflow(run.workflow)
@@ -202,15 +230,16 @@ class Service:
                 [Problem(("body", "type"), "Name an event that GET /workflows/{name} lists.")],
             )
         event = await apart.if_large(data, _event, workflow, kind, data, ("body", "data"))
-        said = await self._database.write(runs.tell, run_id, event, request, workflow.graph)
-        if said is not None:
-            self._worker.tell(run_id, run.workflow, [said])
+        message = await self._database.write(runs.tell, run_id, event, request, workflow.graph)
+        if message is not None:
+            self._worker.tell(run_id, run.workflow, [message])
 
     async def cancel(self, run_id: UUID) -> None:
-        """End a run; one that has ended stays as it is.
+        """End a run. A run that has ended stays unchanged.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is no such run.
+            Unavailable: the end could not be stored. The run goes on.
         """
         await self._worker.cancel(run_id)
 
@@ -219,7 +248,7 @@ class Service:
 
         Raises:
             NotFound: there is no such run.
-            Conflict: it has not ended, or a checkpoint of it is tagged.
+            Conflict: the run has not ended, or has a tagged checkpoint.
         """
         await self._database.write(deleting.run, run_id)
         await self._sweep()
@@ -229,7 +258,7 @@ class Service:
 
         Raises:
             NotFound: there is no such context.
-            Conflict: one of its runs has not ended, or a checkpoint in it is tagged.
+            Conflict: a run of the context has not ended, or has a tagged checkpoint.
         """
         await self._database.write(deleting.context, context_id)
         await self._sweep()
@@ -244,11 +273,15 @@ class Service:
             await upkeep.sweep(self._database)
 
     async def checkpoint(self, checkpoint_id: UUID) -> CheckpointDetail:
-        """One checkpoint, with its events and its snapshot; NotFound if there is none."""
+        """One checkpoint, with its events and its snapshot.
+
+        Raises:
+            NotFound: there is no such checkpoint.
+        """
         return await self._database.read(checkpoints.read, checkpoint_id)
 
     async def tag(self, checkpoint_id: UUID, words: Sequence[str]) -> CheckpointSummary:
-        """Give a checkpoint these tags, and no others; as long as it has any, its run is kept.
+        """Replace the tags of a checkpoint. The run of a tagged checkpoint is kept.
 
         Raises:
             NotFound: there is no such checkpoint.
@@ -259,19 +292,32 @@ class Service:
     async def run_checkpoints(
         self, run_id: UUID, filters: Filters, events: bool, limit: int, after: str | None
     ) -> Page[CheckpointSummary]:
-        """A page of a run's checkpoints, oldest first; NotFound if there is no such run."""
+        """A page of a run's checkpoints, oldest first.
+
+        Raises:
+            NotFound: there is no such run.
+        """
         return await self._database.read(checkpoints.of_run, run_id, filters, events, limit, after)
 
     async def context_checkpoints(
         self, context_id: UUID, filters: Filters, events: bool, limit: int, after: str | None
     ) -> Page[CheckpointSummary]:
-        """A page of a context's checkpoints, oldest first; NotFound if there is no such context."""
+        """A page of a context's checkpoints, oldest first.
+
+        Raises:
+            NotFound: there is no such context.
+        """
         return await self._database.read(
             checkpoints.of_context, context_id, filters, events, limit, after
         )
 
     async def ping(self) -> None:
-        """Raise whatever keeps Cairn from working."""
+        """Check that the database and its writer work.
+
+        Raises:
+            Unavailable: the database is out of reach.
+            RuntimeError: the writer has ended.
+        """
         await self._database.ping()
 
 
@@ -280,9 +326,11 @@ def _event(
 ) -> SealedEvent:
     """The event that these fields make.
 
-    Pydantic reads the fields as JSON text, in which text can be a date and a list a set. Given the
-    fields as Python objects, it would refuse those in a strict model, and would choose other
-    members of a union.
+    Pydantic reads the fields as JSON text: text can be a date there, and a list a set. From Python
+    objects, a strict model would refuse these, and a union would take different members.
+
+    Raises:
+        InvalidEvent: the fields do not make an event, or cannot be stored.
     """
     unknown = undeclared(kind, data)
     if unknown:

@@ -1,4 +1,4 @@
-"""DrivenRun: one run in the hands of this process, until it ends, waits or is let go."""
+"""DrivenRun: one run that this process drives to its end, to a wait, or until the process stops."""
 
 import asyncio
 import contextlib
@@ -33,13 +33,16 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The things that all the runs of a worker share.
+    """The objects and settings that all the runs of a worker share.
 
     Attributes:
-        workflows: by name.
+        database: the database of the runs.
+        workflows: the workflows by name.
+        notifier: wakes the clients that wait for a run.
+        slots: bounds the runs that are carried forward at once.
         max_recoveries: the number of workers that may die with a run.
-        limits: the bounds of a run whose workflow sets none.
-        wake: drives a run, by id and workflow: the next one that waits in a context.
+        limits: the bounds of a run, where its workflow sets none.
+        wake: drives a run, given its id and its workflow's name; for the next run of a context.
     """
 
     database: Database
@@ -52,11 +55,11 @@ class Shared:
 
 
 class DrivenRun:
-    """One run in the hands of this process.
+    """One run that this process drives.
 
-    `start` drives the run in a task: take a slot, claim the run, carry it forward until it ends
-    or waits, and again if `wake` was called meanwhile. Trouble with the database, or in Cairn
-    itself, only delays: the run stands at its head, and is claimed again from there.
+    `start` drives the run in a task: take a slot, claim the run, carry the run forward to its end
+    or to a wait. A `wake` meanwhile repeats these. An error of the database, or in Cairn, only
+    delays the run, which is claimed again at its head.
 
     Attributes:
         id: the run's id.
@@ -71,15 +74,15 @@ class DrivenRun:
         claimed: Claimed | None = None,
         slot: Slot | None = None,
     ) -> None:
-        """Prepare the run; `start` drives it.
+        """Prepare the run; `start` drives the run.
 
         Args:
-            shared: the things that all the runs of the worker share.
+            shared: the objects and settings that all the runs of the worker share.
             run_id: the run's id.
             workflow: the name of the run's workflow.
-            claimed: the run's claim, if the run is claimed already. A run that is not stored yet
+            claimed: the claim of the run, if there is one already. A run that is not stored yet
                 is stored with its first fact.
-            slot: the run's slot, if it has one already.
+            slot: the slot of the run, if there is one already.
         """
         self.id = run_id
         self.workflow = workflow
@@ -128,19 +131,19 @@ class DrivenRun:
                 "tells. With an Idempotency-Key it is safe to ask again."
             ) from None
 
-    # What happens to it meanwhile
+    # Messages
 
     def wake(self) -> None:
-        """Claim the run once more after this drive: something has happened to it."""
+        """Claim the run once more after the present drive: its row has changed."""
         self._is_woken = True
 
     def tell(self, messages: Sequence[InboxMessage]) -> None:
-        """Give the run messages that are committed; each is heard once."""
+        """Give committed messages to the run, each once; a no-op before the claim."""
         if self._under_way is not None:
-            self._under_way.hear(messages)
+            self._under_way.tell(messages)
 
     async def cancel(self) -> None:
-        """Stop the run where it stands; a step under way stays pending."""
+        """Stop the run at its head; a step under way stays pending."""
         self._cancelled.set()
         if self._under_way is not None and self._task is not None:
             self._under_way.runner.cancel()
@@ -151,26 +154,27 @@ class DrivenRun:
         self._cancelled.clear()
 
     def drain(self) -> None:
-        """Start no step any more, and let the run go once its running steps have completed."""
+        """Start no further step, and let go of the run once the steps under way have completed."""
         self._is_draining = True
         if self._under_way is not None:
             self._under_way.runner.drain()
         elif self._task is not None:
             self._task.cancel()
 
-    # How it stands
+    # View
 
     def unread(self, messages: Sequence[UUID]) -> list[UUID]:
-        """The messages, of these, that the run has not heard; none if it is not under way."""
+        """The ids, of these, of messages that the run has not got; empty before the claim."""
         if self._under_way is None:
             return []
-        return [message for message in messages if message not in self._under_way.heard]
+        return [message for message in messages if message not in self._under_way.delivered]
 
     def view(self) -> RunView | None:
-        """The run as it stands.
+        """The present view of the run; `None` if only the database has one.
 
-        `None` if this process does not know it: the run had begun before its claim, is being
-        cancelled, or was claimed under a worker's number that is no longer this process's.
+        That is so while the run is not claimed or is being cancelled; while a run that began
+        before its claim is not under way yet; and after a claim under a worker's number that this
+        process has lost.
         """
         own = self._shared.database.worker
         if self._cancelled.is_set():
@@ -219,7 +223,7 @@ class DrivenRun:
             workflow = shared.workflows[claimed.run.workflow]
             run = under_way(shared.database, workflow, claimed, shared.limits, committed)
             self._under_way = run
-            run.hear(claimed.unread)
+            run.tell(claimed.unread)
             status = await run.runner.drive(stay=False)
         finally:
             self._under_way = None
@@ -228,7 +232,7 @@ class DrivenRun:
             self._end(run, status)
 
     async def _claim(self) -> Claimed | None:
-        """The run's claim; `None` if nobody can carry the run forward now."""
+        """The claim of the run; `None` if the run cannot be carried forward here now."""
         claimed, self._claimed = self._claimed, None
         if claimed is not None:
             return claimed
@@ -239,7 +243,7 @@ class DrivenRun:
         return claimed
 
     def _committed(self, status: Status, slot: Slot) -> None:
-        """Follow the run's status after a commit."""
+        """Fit the slot to the status after a commit, and wake the clients of a waiting run."""
         slot.follow(status)
         if status == "waiting" and self._under_way is not None:
             self._shared.notifier.notify(self.id, self._under_way.journal.view)
@@ -247,7 +251,7 @@ class DrivenRun:
             self._stored.set_result(None)
 
     def _end(self, run: UnderWay, status: Status) -> None:
-        """Tell the log and the waiting clients that the run has ended, and drive the next one."""
+        """Log the end of the run, wake the waiting clients, and drive the context's next run."""
         end, journal = run.runner.end, run.journal
         if end is not None:
             log.warning(
@@ -264,7 +268,7 @@ class DrivenRun:
 
 
 def _refusal(error: Exception) -> Exception:
-    """The error of a client whose new run could not be stored."""
+    """The error for a client: the new run could not be stored."""
     if isinstance(error, HeadMoved):
         return Unavailable("This process was taken for dead meanwhile. Try again.", 1)
     return error

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from functools import partial
 from uuid import UUID
 
 from cairn.store.run_views import RunView
@@ -13,7 +14,7 @@ class Notifier:
     """The waiting clients, by run: a notification wakes those of one run alone.
 
     Attributes:
-        closed: whether the service is stopping, so that a wait is over at once.
+        closed: true while the service stops: each `subscribe` returns a future that is done.
     """
 
     def __init__(self, max_waiters: int) -> None:
@@ -29,11 +30,11 @@ class Notifier:
 
     @property
     def expected(self) -> list[UUID]:
-        """The runs that a client waits for."""
+        """The ids of the runs that a client waits for."""
         return list(self._waiting)
 
     def subscribe(self, run_id: UUID) -> Notified:
-        """A future that the next `notify` of the run resolves, to the run as it stands if known.
+        """A future that the next `notify(run_id)` resolves, to the run's view if the view is given.
 
         Subscribe before reading the run: a notification in between would be lost.
         """
@@ -43,7 +44,7 @@ class Notifier:
         else:
             self._waiting[run_id].add(waiting)
             self._waiters += 1
-            waiting.add_done_callback(lambda it: self._forget(run_id, it))
+            waiting.add_done_callback(partial(self._forget, run_id))
         return waiting
 
     def notify(self, run_id: UUID, view: RunView | None = None) -> None:
@@ -51,7 +52,7 @@ class Notifier:
 
         Args:
             run_id: the run's id.
-            view: the run as it stands, if that is known; the clients read it otherwise.
+            view: the present view of the run; without one, the clients read the database.
         """
         for waiting in list(self._waiting.get(run_id, ())):
             if not waiting.done():

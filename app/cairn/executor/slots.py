@@ -8,7 +8,7 @@ from cairn.engine import Workflow
 from cairn.engine.core.records import Status
 
 KEPT_FREE = 10
-"""One slot in so many is not for a workflow that has all the others."""
+"""One slot in so many is kept from a workflow that has taken all the rest."""
 
 
 class Slots:
@@ -38,7 +38,7 @@ class Slots:
             raise
 
     def take_at_once(self) -> None:
-        """Take a slot, even if none is free: for a run that goes on after a wait."""
+        """Take a slot, even if none is free, for a run that goes on after a wait."""
         self._free -= 1
 
     def give_back(self) -> None:
@@ -55,12 +55,12 @@ class Slot:
     """The slot of one run: given back while the run waits."""
 
     def __init__(self, *slots: Slots) -> None:
-        """Hold one slot of each of these, which are taken already."""
+        """Hold one slot of each of these `Slots`, taken before this call."""
         self._slots = slots
         self._held = True
 
     def follow(self, status: Status) -> None:
-        """Give the slot back if the run waits now, and take it again if the run goes on."""
+        """Give the slot back when the run begins to wait, and take one when the run goes on."""
         if status == "waiting":
             self.leave()
         elif status == "running" and not self._held:
@@ -69,7 +69,7 @@ class Slot:
                 slots.take_at_once()
 
     def leave(self) -> None:
-        """Give the slot back, if it is held."""
+        """Give the slot back; a no-op without a slot."""
         if self._held:
             self._held = False
             for slots in self._slots:
@@ -77,15 +77,15 @@ class Slot:
 
 
 class RunSlots:
-    """The slots of all the runs of a process, of which each workflow may have a part."""
+    """The slots of a process, with a bound for each workflow."""
 
     def __init__(self, number: int, workflows: Mapping[str, Workflow]) -> None:
         """Divide the slots.
 
         Args:
             number: the runs that are carried forward at once.
-            workflows: by name. Each may have its own `max_active` of the slots, and never all:
-                the runs of other workflows go on.
+            workflows: the workflows by name. Each may take its `max_active` slots, and never all:
+                the runs of the other workflows go on.
         """
         most = number - number // KEPT_FREE
         self._of_all = Slots(number)

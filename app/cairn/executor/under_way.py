@@ -1,4 +1,4 @@
-"""UnderWay: a claimed run, and all that carries it forward."""
+"""UnderWay: a claimed run, with its journal and its runner."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,23 +19,23 @@ from cairn.store.runs import Claimed, InboxMessage
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A claimed run, and all that carries it forward.
+    """A claimed run, with its journal and its runner.
 
     Attributes:
         journal: the run's journal.
         runner: carries the run forward.
-        heard: the ids of the messages that the runner has been given.
+        delivered: the ids of the messages that the runner has got.
     """
 
     journal: RunJournal
     runner: Runner
-    heard: set[UUID] = field(default_factory=set)
+    delivered: set[UUID] = field(default_factory=set)
 
-    def hear(self, messages: Sequence[InboxMessage]) -> None:
-        """Give the runner messages, each once."""
+    def tell(self, messages: Sequence[InboxMessage]) -> None:
+        """Give messages to the runner, each once."""
         for message in messages:
-            if message.id not in self.heard:
-                self.heard.add(message.id)
+            if message.id not in self.delivered:
+                self.delivered.add(message.id)
                 self.runner.tell(Received(Sent(message.event)), message.id)
 
 
@@ -52,7 +52,7 @@ def under_way(
         database: the database of the run's journal.
         workflow: the run's workflow.
         claimed: the run's claim.
-        limits: the bounds of a run whose workflow sets none.
+        limits: the bounds of the run, where the workflow sets none.
         committed: called with the run's status after each commit.
     """
     start = claimed.resume_point.renamed(workflow.graph.renamed)
@@ -68,7 +68,7 @@ def under_way(
 
 
 def _latest_end(run: RunView, limits: Limits) -> datetime | None:
-    """The moment by which the run must have ended; `None` if it has no bound."""
+    """The moment by which the run must have ended; `None` without a bound."""
     if limits.seconds is None:
         return None
     return (run.started_at or now()) + timedelta(seconds=limits.seconds)

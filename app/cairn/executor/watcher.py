@@ -1,4 +1,4 @@
-"""Watcher: answers how a run stands, at once or when that has changed."""
+"""Watcher: reads the present view of a run, or waits for a later one."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from cairn.store.run_views import RunView
 
 
 class Watcher:
-    """The one answerer of how a run stands: this process's memory, or else the database."""
+    """The reader of run views: from the memory of this process, or else from the database."""
 
     def __init__(self, database: Database, worker: Worker, notifier: Notifier) -> None:
         self._database = database
@@ -21,7 +21,7 @@ class Watcher:
         self._notifier = notifier
 
     async def find(self, run_id: UUID) -> RunView:
-        """The run as it stands.
+        """The present view of the run.
 
         Raises:
             NotFound: there is no such run.
@@ -35,12 +35,12 @@ class Watcher:
         return self._notifier.has_room
 
     async def wait(self, run_id: UUID, seconds: float, *, is_new: bool = False) -> RunView:
-        """The run as it stands once it ends, or begins to wait for an event from outside.
+        """The view of the run at its end, or when the run begins to wait for an event from outside.
 
         Args:
             run_id: the run's id.
-            seconds: the longest wait; the run as it stands then is returned.
-            is_new: whether a run that waits already has begun to wait only now.
+            seconds: the longest wait, after which the present view is returned.
+            is_new: whether to return at once if the run waits already: true for a new run.
 
         Raises:
             NotFound: there is no such run.
@@ -50,20 +50,20 @@ class Watcher:
         try:
             run = await self.find(run_id)
             waits_before = -1 if is_new or run.status != "waiting" else run.checkpoint_count
-            while not _has_come_to(run, waits_before) and (left := end - time.monotonic()) > 0:
+            while not _is_due(run, waits_before) and (left := end - time.monotonic()) > 0:
                 await asyncio.wait([notified], timeout=left)
                 if self._notifier.closed or not notified.done():
                     return await self.find(run_id)
-                told = notified.result()
-                if told is not None and _has_come_to(told, waits_before):
-                    return told
-                notified = self._notifier.subscribe(run_id)  # before the run is looked at
-                run = self._worker.view(run_id) or told or await self.find(run_id)
+                view = notified.result()
+                if view is not None and _is_due(view, waits_before):
+                    return view
+                notified = self._notifier.subscribe(run_id)  # before the run is read
+                run = self._worker.view(run_id) or view or await self.find(run_id)
             return run
         finally:
             notified.cancel()
 
 
-def _has_come_to(run: RunView, waits_before: int) -> bool:
-    """True if the run has ended, or waits for an event that it did not wait for before."""
+def _is_due(run: RunView, waits_before: int) -> bool:
+    """True if the run has ended, or waits after more checkpoints than `waits_before`."""
     return run.status in ENDED or (run.status == "waiting" and run.checkpoint_count > waits_before)

@@ -27,12 +27,12 @@ log = structlog.get_logger(__name__)
 class Worker:
     """The runs that this process drives, each once.
 
-    `start` accepts a new run. `wake` drives any other run from wherever that stands: one that was
-    rerun, has got a message, or has lost its process. There is no other way to begin, to continue
-    or to recover a run.
+    `start` accepts a new run. `wake` drives any other run from its head: a rerun, a run with a new
+    message, or a run that a dead process has left. There is no other way to begin, to continue or
+    to recover a run.
 
     Attributes:
-        workflows: by name.
+        workflows: the workflows by name.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class Worker:
         may_wait: bool,
         request: Repeatable | None,
     ) -> UUID:
-        """Accept a run, and drive it.
+        """Accept a run, and drive the run in the background.
 
-        The run is stored `queued`, then claimed. A run with a context of its own and without an
-        idempotency key depends on nothing that is stored: if a slot is free, it is driven at once,
-        and stored with its first fact, in one transaction instead of three.
+        The run is stored `queued`, then claimed. A run with a new context and without an
+        idempotency key depends on no stored row. If a slot is free, such a run is driven at once,
+        and is stored with its first fact: one transaction instead of three.
 
         Args:
             workflow: the name of the run's workflow.
@@ -81,8 +81,8 @@ class Worker:
 
         Raises:
             NotFound: there is no such context.
-            Conflict: the context is another workflow's, or is busy and the run may not wait; or
-                the key was used for another request.
+            Conflict: the context was made for a different workflow; or a run of the context is
+                under way, and this one may not wait; or the key was used for a different request.
             Unavailable: the run could not be stored.
         """
         if context_id is None and request is None:
@@ -97,7 +97,7 @@ class Worker:
         return run_id
 
     def _begin(self, workflow: str, event: SealedEvent) -> DrivenRun | None:
-        """Drive a new run that is not stored; `None` if no slot is free."""
+        """Drive a new run before it is stored; `None` if no slot is free, or while stopping."""
         worker = self._database.worker
         if self._is_draining or worker is None:
             return None
@@ -108,15 +108,17 @@ class Worker:
         return self._take_up(DrivenRun(self._shared, claimed.run.id, workflow, claimed, slot))
 
     def wake(self, run_id: UUID, workflow: str, claimed: Claimed | None = None) -> None:
-        """Drive a run from wherever it stands; a run under way is claimed again after this drive.
+        """Drive a run from its head; a run under way is claimed again after the present drive.
+
+        A worker that stops drives no run any more.
 
         Args:
             run_id: the run's id.
             workflow: the name of the run's workflow.
-            claimed: the run's claim, if the run is claimed already.
+            claimed: the claim of the run, if there is one already.
         """
         if self._is_draining:
-            return  # the next start of this process takes it up, or another process
+            return  # a later start of this process, or a different one, takes the run up
         run = self._runs.get(run_id)
         if run is None:
             self._take_up(DrivenRun(self._shared, run_id, workflow, claimed))
@@ -133,14 +135,16 @@ class Worker:
             del self._runs[run.id], self._tasks[run.id]
 
     def tell(self, run_id: UUID, workflow: str, messages: Sequence[InboxMessage]) -> None:
-        """Give a run messages that are committed, and drive it."""
+        """Give committed messages to a run, and drive the run."""
         run = self._runs.get(run_id)
         if run is not None:
             run.tell(messages)
         self.wake(run_id, workflow)
 
     async def cancel(self, run_id: UUID) -> None:
-        """End a run, wherever it stands; a run of another process is ended there.
+        """End a run; the process that drives the run ends the run there.
+
+        A run that has ended stays as it is.
 
         Raises:
             NotFound: there is no such run.
@@ -159,24 +163,24 @@ class Worker:
         if status in ENDED:
             self._notifier.notify(run_id)
 
-    # How the runs stand
+    # Runs under way
 
     def drives(self, run_id: UUID) -> bool:
         """True if the run is under way here, or about to be."""
         return run_id in self._runs
 
     def view(self, run_id: UUID) -> RunView | None:
-        """The run as it stands, if this process knows: as `DrivenRun.view`."""
+        """The present view of the run; `None` if only the database has one (`DrivenRun.view`)."""
         run = self._runs.get(run_id)
         return None if run is None else run.view()
 
     def unread(self, run_id: UUID, messages: Sequence[UUID]) -> list[UUID]:
-        """The messages, of these, that the run has not heard; none if it is not under way here."""
+        """The ids, of these, of messages that the run has not got; empty if not driven here."""
         run = self._runs.get(run_id)
         return [] if run is None else run.unread(messages)
 
     def who_is(self, task: "asyncio.Task[object]") -> dict[str, str]:
-        """The run, the workflow and the step that the task executes; empty if it executes none."""
+        """The run, the workflow and the step that a task executes; empty if there is none."""
         for run in list(self._runs.values()):
             step = run.step_of(task)
             if step is not None:
@@ -186,7 +190,7 @@ class Worker:
     # Ending
 
     def stop(self) -> None:
-        """Start no step and no run any more, and answer the clients that wait for a run."""
+        """Start no further step and no further run, and wake the clients that wait for a run."""
         self._is_draining = True
         self._notifier.close()
         for run in self._runs.values():
@@ -195,7 +199,7 @@ class Worker:
     async def drain(self, seconds: float) -> None:
         """Stop, and let go of all runs.
 
-        The next start of this process goes on with them, or another process.
+        A later start of this process, or a different one, goes on with these runs.
 
         Args:
             seconds: the time that running steps have to complete.

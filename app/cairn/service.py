@@ -179,7 +179,9 @@ class Service:
         if workflow is None or not run.waiting_for:
             return run
         kind_of = workflow.graph.event_type
-        questions = [replace(each, answer_type=kind_of(each.event_type)) for each in run.waiting_for]
+        questions = [
+            replace(each, answer_type=kind_of(each.event_type)) for each in run.waiting_for
+        ]
         return replace(run, waiting_for=questions)
 
     async def runs(

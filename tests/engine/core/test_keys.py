@@ -1,41 +1,74 @@
 """Keys of a snapshot's parts are read as they were made, whatever the names in them."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from immutables import Map
 
 from cairn.engine.core.keys import (
+    CallKey,
     GatheredKey,
     Place,
     call_key,
-    delivery_of,
     gathered_key,
-    with_step_renamed,
+    place_key,
+    wait_key,
 )
+from cairn.engine.core.snapshot import Gathered, Queue, Snapshot
+from cairn.engine.values.sealed import SealedEvent
 
 NUMBERS = st.integers(0, 10**12)
-STEPS = st.text(st.characters(exclude_characters=":"), min_size=1)  # the name of a function
-SLOTS = st.text(st.characters(exclude_characters=":"))  # that of a parameter, or none
+NAMES = st.text(st.sampled_from(":0 1a\n")) | st.text()
+SLOTS = st.from_regex(r"[a-zé_][a-z0-9_]*", fullmatch=True) | st.just("")
 
 
-@given(NUMBERS, STEPS, SLOTS, NUMBERS)
-def test_a_gathered_event_is_found_by_its_key(batch: int, step: str, slot: str, n: int) -> None:
-    place = Place(batch, step, slot)
-    assert GatheredKey.of(gathered_key(place.key, n)) == (place, n)
-
-
-@given(NUMBERS, STEPS, SLOTS, NUMBERS, STEPS)
-def test_a_renamed_step_is_renamed_in_its_keys(
-    batch: int, step: str, slot: str, n: int, name: str
-) -> None:
-    before, after = Place(batch, step, slot).key, Place(batch, name, slot).key
-    assert with_step_renamed(before, {step: name}) == after
-    renamed = with_step_renamed(gathered_key(before, n), {step: name})
-    assert renamed == gathered_key(after, n)
-    assert with_step_renamed(before, {}) == before
-
-
-@given(NUMBERS, NUMBERS, st.text())
-def test_a_call_is_one_of_its_delivery_whatever_its_buffer_is_called(
+@given(NUMBERS, NUMBERS, NAMES)
+def test_the_key_of_a_call_tells_its_delivery_its_number_and_its_buffer(
     delivery: int, call: int, buffer: str
 ) -> None:
-    assert delivery_of(call_key(delivery, call, buffer)) == delivery
+    assert CallKey.of(call_key(delivery, call, buffer)) == (delivery, call, buffer)
+
+
+@given(NUMBERS, NAMES, SLOTS)
+@example(0, "jo:in", "")
+def test_the_key_of_a_place_tells_its_batch_its_step_and_its_slot(
+    batch: int, step: str, slot: str
+) -> None:
+    key = place_key(batch, step, slot)
+    assert Place.of(key) == (batch, step, slot)
+    assert Place.of(key).key == key
+
+
+@given(NUMBERS, NAMES, SLOTS, NUMBERS)
+@example(0, "jo:in", "left", 7)
+def test_the_key_of_a_gathered_event_tells_its_place_and_its_number(
+    batch: int, step: str, slot: str, number: int
+) -> None:
+    key = gathered_key(place_key(batch, step, slot), number)
+    assert GatheredKey.of(key) == (Place(batch, step, slot), number)
+    assert GatheredKey.of(key).key == key
+
+
+@given(st.tuples(NUMBERS, NAMES), st.tuples(NUMBERS, NAMES))
+@example((1, "1:a"), (11, "a"))
+def test_two_waits_have_two_keys(one: tuple[int, str], other: tuple[int, str]) -> None:
+    assert (wait_key(*one) == wait_key(*other)) == (one == other)
+
+
+@given(NUMBERS, NAMES, SLOTS, NUMBERS, NAMES)
+def test_a_renamed_step_gathers_under_its_new_name(
+    batch: int, step: str, slot: str, number: int, name: str
+) -> None:
+    def gathering(step: str) -> Snapshot:
+        place, event = place_key(batch, step, slot), Gathered(SealedEvent("Part", {}), 0, {})
+        key = gathered_key(place, number)
+        return Snapshot(queues=Map({place: Queue(next=1)}), gathered=Map({key: event}))
+
+    assert gathering(step).renamed({step: name}) == gathering(name)
+    assert gathering(step).renamed({f"{step}.": name}) == gathering(step)
+
+
+def test_the_forms_of_keys_are_those_of_stored_snapshots() -> None:
+    assert wait_key(3, "answer") == "3:answer"
+    assert call_key(3, 1, "default") == "3:1:default"
+    assert place_key(4, "join", "left") == "4:join:left"
+    assert gathered_key(place_key(0, "collect", ""), 2) == "0:collect::2"

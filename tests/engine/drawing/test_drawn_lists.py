@@ -185,6 +185,27 @@ async def test_a_list_is_drawn_as_branches_that_are_joined_and_collected() -> No
     ]
 
 
+async def test_steps_with_colons_in_their_names_are_drawn_as_any_others() -> None:
+    class Named(Workflow):
+        @step
+        async def split(self, ev: Number) -> list[Left | Right]:
+            return [Left(n=1), Right(n=1)]
+
+    async def join(one: Left, other: Right) -> Done:
+        return Done(n=one.n)
+
+    async def gather(ev: list[Done]) -> StopEvent:
+        return StopEvent(result=len(ev))
+
+    for function in (join, gather):
+        function.__name__ = f"steps:{function.__name__}:"
+        step(workflow=Named)(function)
+    handler = Named().run(n=1)
+    assert await handler == 1
+    numbered = shown_in(most_recent_execution(handler)).numbers
+    assert numbered == [(1, "split"), (2, "steps:join:"), (3, "steps:gather:")]
+
+
 async def test_of_a_list_only_what_was_wanted_leads_to_the_step_that_takes_it() -> None:
     handler = Direct().run()
     assert await ended(handler) == [0, 1]

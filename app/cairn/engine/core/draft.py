@@ -5,7 +5,7 @@ from functools import reduce
 from operator import itemgetter
 
 from cairn.engine.core.facts import Sent
-from cairn.engine.core.keys import Place, gathered_key, wait_key
+from cairn.engine.core.keys import gathered_key, place_key, wait_key
 from cairn.engine.core.routes import Routes
 from cairn.engine.core.snapshot import (
     NOTHING,
@@ -240,7 +240,7 @@ class Draft:
         self, step: str, slots: tuple[str, ...], event: SealedEvent, source: Delivery
     ) -> None:
         """Put the event by for one parameter; once there is one for each, the step starts."""
-        places = {name: Place(source.batch, step, name).key for name in self.routes.joins[step]}
+        places = {name: place_key(source.batch, step, name) for name in self.routes.joins[step]}
         slot = min(slots, key=lambda name: self._waiting_in(places[name]))
         self._put_by(places[slot], event, source)
         if all(map(self._waiting_in, places.values())):
@@ -249,7 +249,7 @@ class Draft:
 
     def _collect(self, step: str, event: SealedEvent, source: Delivery) -> None:
         """Put the event by, for when its batch has ended, or enough are there."""
-        place = Place(source.batch, step, LIST).key
+        place = place_key(source.batch, step, LIST)
         if self._queue(place).closed:
             return
         self._put_by(place, event, source)
@@ -268,13 +268,13 @@ class Draft:
             if batch.pending:
                 return
             for step in self.routes.bound.get(batch.step, ()):
-                place = Place(id_, step, LIST).key
+                place = place_key(id_, step, LIST)
                 if not self._queue(place).closed:
                     self._release(step, place, batch)
                 self._drop(place)
             for step, slots in self.routes.joins.items():
                 for slot in slots:  # events without a partner
-                    self._drop(Place(id_, step, slot).key)
+                    self._drop(place_key(id_, step, slot))
             self.batches[id_] = None
             id_ = batch.within
 
@@ -317,14 +317,14 @@ class Draft:
         self.gathered[gathered_key(place, queue.next)] = Gathered(
             event, source.member, source.caught
         )
-        self.queues[place] = queue._replace(next=queue.next + 1)
+        self.queues[place] = Queue(queue.first, queue.next + 1, queue.closed)
 
     def _take_first(self, place: str) -> Gathered:
         queue = self._queue(place)
         key = gathered_key(place, queue.first)
         entry = self.gathered.get(key) or self.before.gathered[key]
         self.gathered[key] = None
-        self.queues[place] = queue._replace(first=queue.first + 1)
+        self.queues[place] = Queue(queue.first + 1, queue.next, queue.closed)
         return entry
 
     def _drop(self, place: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from immutables import Map
 
-from cairn.engine.core.keys import call_key, wait_key, with_step_renamed
+from cairn.engine.core.keys import GatheredKey, Place, call_key, wait_key
 from cairn.engine.values.extended_json import Json
 from cairn.engine.values.merging import ABSENT, same
 from cairn.engine.values.sealed import SealedEvent
@@ -257,9 +257,12 @@ class Snapshot(NamedTuple):
             ),
             buffers=Map({k: _called(b, names) for k, b in self.buffers.items()}),
             batches=Map({k: _called(b, names) for k, b in self.batches.items()}),
-            queues=Map({with_step_renamed(k, names): q for k, q in self.queues.items()}),
+            queues=Map({Place.of(k).renamed(names).key: q for k, q in self.queues.items()}),
             gathered=Map(
-                {with_step_renamed(k, names): _caught(g, names) for k, g in self.gathered.items()}
+                {
+                    GatheredKey.of(k).renamed(names).key: _caught(g, names)
+                    for k, g in self.gathered.items()
+                }
             ),
         )
         return self if changed == self else changed

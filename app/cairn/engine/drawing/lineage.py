@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from cairn.engine.core.facts import Caught, Completed, Fact, Received, Sent, TimedOut, Waiting
-from cairn.engine.core.keys import delivery_of
+from cairn.engine.core.keys import CallKey
 from cairn.engine.core.records import Record
 from cairn.engine.core.snapshot import Delivery, Delta
 from cairn.engine.drawing.gathering import DrawnEvent, Gathering
@@ -127,7 +127,7 @@ class _Lineage:
                 return self._outside(record.delta, sent.event)
             case Completed(delivery, buffers=buffers):
                 box = self._box(delivery, "step")
-                self._collected += [(delivery_of(key), box) for key in buffers.drop]
+                self._collected += [(CallKey.of(key).delivery, box) for key in buffers.drop]
             case Caught(delivery):
                 box = self._box(delivery, "failed", "failed")
             case Waiting(wait):

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from cairn.engine.core.facts import Caught, Completed, Fact, Received, TimedOut, Waiting
-from cairn.engine.core.keys import delivery_of
+from cairn.engine.core.keys import CallKey
 from cairn.engine.core.records import Record
 from cairn.engine.core.snapshot import Buffered, Edit, Snapshot
 
@@ -46,12 +46,13 @@ class _Story:
         for id_ in self.ends:
             for key in self._taken(id_):
                 if key not in self._entries:
-                    self._takers[delivery_of(key)].add(id_)
+                    self._takers[CallKey.of(key).delivery].add(id_)
 
     def stands_alone(self, id_: int, chosen: set[int]) -> bool:
         """True if the delivery depends on the snapshot, the world outside, and these alone."""
         collected = [key for key in self._taken(id_) if key not in self._snapshot.buffers]
-        others = {*map(delivery_of, collected), *self._takers[id_], *self._answered_by(id_)} - {id_}
+        owners = {CallKey.of(key).delivery for key in collected}
+        others = {*owners, *self._takers[id_], *self._answered_by(id_)} - {id_}
         return others <= chosen
 
     def of(self, chosen: Collection[int]) -> Iterator[Fact]:
@@ -64,7 +65,7 @@ class _Story:
                 case TimedOut(delivery=id_) as timed_out if id_ in chosen:
                     yield timed_out
                 case Completed(delivery=id_) | Caught(delivery=id_) as end if id_ in chosen:
-                    calls = [key for key in self._snapshot.calls if delivery_of(key) == id_]
+                    calls = [key for key in self._snapshot.calls if CallKey.of(key).delivery == id_]
                     buffers = self._buffers(id_, end, gone)
                     yield end._replace(buffers=buffers, calls=Edit(drop=tuple(calls)))
 
@@ -83,7 +84,9 @@ class _Story:
         back = {
             key: entry._replace(taken_by="")
             for key, entry in self._snapshot.buffers.items()
-            if entry.taken_by and delivery_of(entry.taken_by) == id_ and entry.delivery != id_
+            if entry.taken_by
+            and CallKey.of(entry.taken_by).delivery == id_
+            and entry.delivery != id_
         }
         return Edit(back, tuple(key for key in own if key in self._snapshot.buffers))
 

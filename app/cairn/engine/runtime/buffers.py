@@ -9,7 +9,7 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from cairn.engine.core.keys import delivery_of
+from cairn.engine.core.keys import CallKey
 from cairn.engine.core.snapshot import NOTHING, Buffered, Edit, Snapshot
 from cairn.engine.language.events import Event
 from cairn.engine.values.sealed import SealedEvent
@@ -35,7 +35,7 @@ class LiveBuffers:
             if not entry.taken_by:
                 self._queue(key, entry)
         for key in self._calls:
-            self._calls_of[delivery_of(key)].append(key)
+            self._calls_of[CallKey.of(key).delivery].append(key)
 
     def collect(
         self, entry: Buffered, expected: Sequence[type[Event]]

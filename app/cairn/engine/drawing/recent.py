@@ -29,7 +29,7 @@ def picture_of_recent(subject: Handler | Context[Any] | Sequence[Checkpoint] | W
     """
     match subject:
         case Handler():
-            start = subject._snapshot
+            start = subject.start_snapshot
             known = None if start is None else start.deliveries
             return _of_context(subject.ctx, subject.run_id, known)
         case Context():

@@ -18,7 +18,7 @@ class UnderWay(Protocol):
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """The run's snapshot; `None` before the run has begun."""
+        """The run's snapshot; `None` before the begin of a run that begins without one."""
 
     @property
     def live(self) -> LiveState | None:

@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Generator
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from cairn.engine.core.facts import Fact, Received, Sent
 from cairn.engine.core.records import Head
 from cairn.engine.core.snapshot import Snapshot
-from cairn.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError
+from cairn.engine.errors import WorkflowRuntimeError
 from cairn.engine.language.context import Context
-from cairn.engine.language.events import (
-    Event,
-    InternalDispatchEvent,
-    StopEvent,
-    WorkflowCancelledEvent,
-    outcome,
-)
+from cairn.engine.language.events import Event, InternalDispatchEvent, StopEvent, outcome
 from cairn.engine.library.context_runs import ContextRuns
-from cairn.engine.library.last_event import last_event
-from cairn.engine.library.rerun import recorded
+from cairn.engine.library.run_task import Runnable, RunTask
 from cairn.engine.library.stepwise import Stepping
-from cairn.engine.library.stream import Stream
 from cairn.engine.runtime.live_state import LiveState
-from cairn.engine.runtime.program import Program
-from cairn.engine.runtime.publisher import Publisher, StepChange, as_event
-from cairn.engine.runtime.runner import Runner
-
-
-class Runnable(Program, Protocol):
-    """A workflow, reduced to the needs of handlers."""
-
-    @property
-    def verbose(self) -> bool:
-        """True if the begin and the end of each step are printed."""
-
-    def place(self) -> AbstractAsyncContextManager[object]:
-        """Return the bound on runs at once, which each run enters before its first step."""
+from cairn.engine.runtime.publisher import as_event
 
 
 class Handler:
@@ -88,21 +67,13 @@ class Handler:
         self.ctx = ctx
         self._runs = runs
         self._workflow = workflow
-        self._run = run
-        self._snapshot = snapshot
-        self._head = head
-        self._stream: Stream[Event | StepChange] = Stream()
-        self._is_streamed = self._was_cancelled = False
-        self._runner: Runner | None = None
-        self._facts = facts
-        self._early_events: list[Received] = []
+        self._is_streamed = False
         self._stepping = Stepping() if stepwise else None
-        self._begun, self._cancelled = asyncio.Event(), asyncio.Event()
+        self._run = RunTask(workflow, runs, run, snapshot, head, facts, stepwise)
         # A run that begins with a snapshot does not need the state that other runs will leave.
-        before = [] if snapshot is not None else [handler._task for handler in runs.under_way]
-        self._task: asyncio.Task[StopEvent] = asyncio.create_task(self._drive(before))
+        before = [] if snapshot is not None else [each._run.task for each in runs.under_way]
+        self._run.start(before, partial(runs.end, self))
         runs.begin(self)
-        self._task.add_done_callback(lambda _: runs.end(self))
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._outcome().__await__()
@@ -115,19 +86,24 @@ class Handler:
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """The run's snapshot; `None` before the run has begun."""
-        return self._snapshot if self._runner is None else self._runner.snapshot
+        """The run's snapshot; before the begin, the snapshot to begin with, or `None`."""
+        return self._run.snapshot
+
+    @property
+    def start_snapshot(self) -> Snapshot | None:
+        """The snapshot to begin with; `None` for a run that begins with the context's state."""
+        return self._run.start_snapshot
 
     @property
     def live(self) -> LiveState | None:
         """The run's state, with uncommitted writes; `None` before the run has begun."""
-        return None if self._runner is None else self._runner.state
+        return None if self._run.runner is None else self._run.runner.state
 
     # Outcome
 
     def is_done(self) -> bool:
         """True if the run has ended."""
-        return self._task.done()
+        return self._run.task.done()
 
     done = is_done
 
@@ -138,7 +114,7 @@ class Handler:
             asyncio.InvalidStateError: the run has not ended.
             Exception: the reason of the end, if the run has not completed.
         """
-        return outcome(self._task.result())
+        return outcome(self._run.task.result())
 
     def exception(self) -> BaseException | None:
         """Return the exception that ended the run; `None` if the run has completed.
@@ -146,15 +122,15 @@ class Handler:
         Raises:
             asyncio.InvalidStateError: the run has not ended.
         """
-        return self._task.exception()
+        return self._run.task.exception()
 
     def cancelled(self) -> bool:
         """True if the run was cancelled, and has ended."""
-        return self.is_done() and self._was_cancelled
+        return self.is_done() and self._run.was_cancelled
 
     def get_stop_event(self) -> StopEvent | None:
         """Return the run's StopEvent; `None` before the end, and if the run has not completed."""
-        return self._task.result() if self.is_done() and self.exception() is None else None
+        return self._run.task.result() if self.is_done() and self.exception() is None else None
 
     async def stop_event_result(self) -> StopEvent:
         """Wait for the run's StopEvent, and return the event whole.
@@ -162,7 +138,7 @@ class Handler:
         Raises:
             Exception: the exception that awaiting the handler raises.
         """
-        return await asyncio.shield(self._task)
+        return await asyncio.shield(self._run.task)
 
     # Watching
 
@@ -188,7 +164,7 @@ class Handler:
                 "The stream of this run has been read to its end, and is not kept. What the run "
                 "did is in its checkpoints: handler.ctx.checkpoints."
             )
-        async for item in self._stream.read():
+        async for item in self._run.stream.read():
             event = item if isinstance(item, Event) else as_event(item)
             if expose_internal or not isinstance(event, InternalDispatchEvent):
                 yield event
@@ -222,10 +198,7 @@ class Handler:
         if step is not None:
             graph.check_step(step, sealed.type)
         received = Received(Sent(sealed, step))
-        if self._runner is None:
-            self._early_events.append(received)
-        else:
-            self._runner.tell(received)
+        self._run.tell(received)
         return _done()
 
     def has_given(self, event: Event) -> bool:
@@ -250,15 +223,16 @@ class Handler:
         """
         if self._stepping is None:
             raise WorkflowRuntimeError("Start the run with run(stepwise=True) to go step by step.")
-        await self._begun.wait()
-        if self._runner is None or self.is_done():
-            self._task.result()
+        await self._run.begun.wait()
+        if self._run.runner is None or self.is_done():
+            self._run.task.result()
             return None
-        return await self._stepping.step(self._runner, self._runs.journal, self._task)
+        return await self._stepping.step(self._run.runner, self._runs.journal, self._run.task)
 
     async def running_steps(self) -> list[str]:
         """Return the names of the steps under way, without those that wait for an event."""
-        return [] if self._runner is None or self.is_done() else self._runner.running_steps()
+        runner = self._run.runner
+        return [] if runner is None or self.is_done() else runner.running_steps()
 
     async def cancel_run(self, *, timeout: float | None = None) -> None:
         """End the run, and wait for the end. Steps under way stay pending.
@@ -267,96 +241,17 @@ class Handler:
             timeout: the longest wait, in seconds; `None` is without end.
         """
         self.cancel()
-        await asyncio.wait([self._task], timeout=timeout)
-        if self._task.done() and not self._task.cancelled():
-            self._task.exception()  # asyncio logs an exception that is never read
+        await asyncio.wait([self._run.task], timeout=timeout)
+        if self._run.task.done() and not self._run.task.cancelled():
+            self._run.task.exception()  # asyncio logs an exception that is never read
 
     def cancel(self) -> None:
         """End the run, without waiting for the end. Steps under way stay pending."""
-        self._cancelled.set()
-        if self._runner is not None:
-            self._runner.cancel()
-
-    # Driving
-
-    async def _drive(self, before: list[asyncio.Task[StopEvent]]) -> StopEvent:
-        """Carry the run to its end, and return the run's StopEvent.
-
-        Args:
-            before: the tasks of runs that must end first.
-        """
-        try:
-            if before:
-                await self._unless_cancelled(asyncio.wait(before))
-            async with AsyncExitStack() as stack:
-                place = self._workflow.place()
-                await self._unless_cancelled(stack.enter_async_context(place))
-                return await self._run_to_end()
-        except WorkflowCancelledByUser:
-            end = None if self._runner is None else self._runner.end
-            self._was_cancelled = end is None or end.status == "cancelled"
-            if self._was_cancelled:  # else a step has awaited another run, which was cancelled
-                self.show(WorkflowCancelledEvent())
-            raise
-        finally:
-            self._runs.end(self)
-            self._begun.set()
-            self._stream.close()
-
-    async def _unless_cancelled(self, wait: Coroutine[Any, Any, object]) -> None:
-        """Wait before the run begins.
-
-        Raises:
-            WorkflowCancelledByUser: `cancel` was called meanwhile.
-        """
-        waiting = asyncio.ensure_future(wait)
-        cancelled = asyncio.ensure_future(self._cancelled.wait())
-        try:
-            await asyncio.wait([waiting, cancelled], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            cancelled.cancel()
-            waiting.cancel()
-        if not waiting.done():
-            raise WorkflowCancelledByUser("The run was cancelled before it began.")
-
-    async def _run_to_end(self) -> StopEvent:
-        graph, journal = self._workflow.graph, self._runs.journal
-        snapshot, head = self._snapshot or Snapshot(state=self._runs.state), self._head
-        records = recorded(graph, self._run, head, snapshot, self._facts)
-        if records:
-            journal.append(records, "running")
-            snapshot, head = records[-1].snapshot, Head(records[-1].id, records[-1].seq)
-        publisher = Publisher(graph, self.show, self._stream.put, self._workflow.verbose)
-        runner = Runner(self._workflow, journal, self._run, snapshot, head, publisher)
-        if self._stepping is not None:
-            runner.held = {}
-        for record in records:
-            publisher.publish(record.fact)
-        for received in self._early_events:
-            runner.tell(received)
-        if self._cancelled.is_set():
-            runner.cancel()
-        self._runner = runner
-        self._begun.set()
-        try:
-            if snapshot.stopped is None:
-                await runner.drive(stay=True)
-        finally:
-            self._runs.state = runner.snapshot.state
-        if runner.end is not None:
-            with suppress(Exception):  # an error that cannot be shown is still raised
-                event = last_event(runner.end, runner.snapshot, self._workflow.timeout)
-                if event is not None:
-                    self.show(event)
-            raise runner.end.error
-        assert runner.snapshot.stopped is not None
-        stop = self._workflow.graph.serializer.open(runner.snapshot.stopped)
-        assert isinstance(stop, StopEvent)
-        return stop
+        self._run.cancel()
 
     def show(self, event: Event) -> None:
         """Put an event into the stream."""
-        self._stream.put(event)
+        self._run.stream.put(event)
 
 
 def _done() -> Awaitable[None]:

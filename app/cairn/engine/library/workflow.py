@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, ClassVar
@@ -34,10 +33,15 @@ from cairn.engine.language.events import (
 from cairn.engine.language.graph import Graph, graph_of
 from cairn.engine.language.markers import AnyWorkflow
 from cairn.engine.language.resources.manager import ResourceManager
-from cairn.engine.language.resources.resource import problems as resource_problems
 from cairn.engine.language.serializers import BaseSerializer, JsonSerializer
 from cairn.engine.language.steps import Step, step_of
-from cairn.engine.language.validation import ALL_CHECKS, CHECKS, no_way, problems, refused
+from cairn.engine.language.validation import ALL_CHECKS, no_way, problems, refused
+from cairn.engine.library.definition import (
+    check_options,
+    resource_problems,
+    service_name,
+    steps_of,
+)
 from cairn.engine.library.handler import Handler
 from cairn.engine.library.held_context import HeldContext, held
 from cairn.engine.library.rerun import InFlight, beginning
@@ -132,20 +136,7 @@ class Workflow(AnyWorkflow):
             WorkflowValidationError: a different argument is out of range; or no run could begin,
                 or end. The message lists all problems of steps and events then.
         """
-        if timeout is not None and timeout <= 0:
-            raise WorkflowConfigurationError(f"timeout must be more than 0 seconds, not {timeout}.")
-        if num_concurrent_runs is not None and (
-            isinstance(num_concurrent_runs, bool)
-            or not isinstance(num_concurrent_runs, int)
-            or num_concurrent_runs < 1
-        ):
-            raise WorkflowValidationError(
-                f"num_concurrent_runs must be 1 or more, or None, not {num_concurrent_runs!r}."
-            )
-        if unknown := set(skip_graph_checks) - set(CHECKS):
-            raise WorkflowValidationError(
-                f"skip_graph_checks knows {', '.join(CHECKS)}; not {', '.join(sorted(unknown))}."
-            )
+        check_options(timeout, num_concurrent_runs, skip_graph_checks)
         self.timeout = timeout
         self.verbose = verbose
         self.num_concurrent_runs = num_concurrent_runs
@@ -153,7 +144,7 @@ class Workflow(AnyWorkflow):
         self.workflow_name = workflow_name or qualified(type(self))
         self._resources = resource_manager
         self._skipped = frozenset(ALL_CHECKS if disable_validation else skip_graph_checks)
-        steps = _steps(type(self))
+        steps = steps_of(type(self))
         if not disable_validation and any(no_way(steps)):
             raise refused(type(self).__name__, problems(steps, self._skipped))
         self._limits: WeakKeyDictionary[Any, asyncio.Semaphore] = WeakKeyDictionary()
@@ -161,7 +152,7 @@ class Workflow(AnyWorkflow):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "name" not in cls.__dict__:
-            cls.name = _snake_case(cls.__name__)
+            cls.name = service_name(cls.__name__)
         WORKFLOWS[qualified(cls)] = cls
 
     # Steps and events
@@ -176,7 +167,7 @@ class Workflow(AnyWorkflow):
         """
         graph = cls.__dict__.get("_graph")
         if graph is None:
-            graph = graph_of(cls.__name__, cls.__module__, _steps(cls), cls.types)
+            graph = graph_of(cls.__name__, cls.__module__, steps_of(cls), cls.types)
             cls._graph = graph
         assert isinstance(graph, Graph)
         return graph
@@ -198,7 +189,7 @@ class Workflow(AnyWorkflow):
         config = step_of(function)
         if config is None:
             raise WorkflowValidationError(f"{function!r} is no step: mark it with @step.")
-        if config.name in _steps(cls):
+        if config.name in steps_of(cls):
             raise WorkflowValidationError(
                 f"{cls.__name__} has a step {config.name!r} already: choose another name."
             )
@@ -215,11 +206,11 @@ class Workflow(AnyWorkflow):
         """
         if not self._skipped and self.serializer is None:
             return self.graph_of_class()
-        if self._own_graph is None or self._own_graph.steps != _steps(type(self)):
+        if self._own_graph is None or self._own_graph.steps != steps_of(type(self)):
             cls = type(self)
             bind = (self.serializer or JsonSerializer()).bind
             self._own_graph = graph_of(
-                cls.__name__, cls.__module__, _steps(cls), cls.types, self._skipped, bind
+                cls.__name__, cls.__module__, steps_of(cls), cls.types, self._skipped, bind
             )
         return self._own_graph
 
@@ -263,15 +254,11 @@ class Workflow(AnyWorkflow):
         Raises:
             WorkflowValidationError: the workflow cannot run; the message lists all problems.
         """
-        wrong: list[str] = []
-        for step in self.graph.steps.values():
-            for name, resource in step.signature.resources.items():
-                found: list[str] = []
-                if validate_resource_configs:
-                    found = resource_problems(resource, self.resources)
-                if validate_resources and not found:
-                    found = self.resources.try_to_make(resource)
-                wrong += [f"step {step.name!r}, parameter {name!r}: {problem}" for problem in found]
+        wrong = list(
+            resource_problems(
+                self.graph.steps, self.resources, validate_resource_configs, validate_resources
+            )
+        )
         if wrong:
             raise refused(type(self).__name__, wrong)
         people = (InputRequiredEvent, HumanResponseEvent)
@@ -490,20 +477,8 @@ class Workflow(AnyWorkflow):
         return self._limits.setdefault(loop, asyncio.Semaphore(self.num_concurrent_runs))
 
 
-def _steps(cls: type[Workflow]) -> dict[str, Step]:
-    """The steps of the class and of its bases, by name, in the order of definition."""
-    names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
-    found = ((name, step_of(getattr(cls, name))) for name in names)
-    return {name: config for name, config in found if config is not None}
-
-
 def _forget_graphs(cls: type[Workflow]) -> None:
     """Drop the graphs of the class and of its subclasses, since a step was added."""
     cls._graph = None
     for derived in cls.__subclasses__():
         _forget_graphs(derived)
-
-
-def _snake_case(name: str) -> str:
-    short = re.sub(r"(Workflow|Flow)$", "", name) or name
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", short).lower()

@@ -7,23 +7,8 @@ from cairn.engine.core.routes import Routes
 from cairn.engine.core.snapshot import Delta, Snapshot
 
 
-def advance(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
-    """The change that a fact makes to a run: `snapshot.after(delta)` is the run after the fact.
-
-    The result is a delta rather than the next snapshot, since storage writes the delta: its size
-    depends on the fact, and not on all that is pending.
-
-    Args:
-        routes: the routes of the run's workflow.
-        snapshot: the run before the fact.
-        fact: the fact.
-    """
-    delta = plain.delta(routes, snapshot, fact) if type(fact) is Completed else None
-    return drafted(routes, snapshot, fact) if delta is None else delta
-
-
 def drafted(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
-    """The general way: the change that any fact makes, drafted part by part."""
+    """The general way of `advance`: the change that any fact makes, drafted part by part."""
     draft = Draft(routes, snapshot)
     match fact:
         case Completed():
@@ -53,3 +38,20 @@ def drafted(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
             draft.hand_over(failure, handler, done)
             draft.leave(done.batch)
     return draft.delta()
+
+
+def advance(routes: Routes, snapshot: Snapshot, fact: Fact) -> Delta:
+    """The change that a fact makes to a run: `snapshot.after(delta)` is the run after the fact.
+
+    The result is a delta rather than the next snapshot, since storage writes the delta: its size
+    depends on the fact, and not on all that is pending.
+
+    The change is `drafted`. For the most frequent fact, `plain` comes to the same change sooner.
+
+    Args:
+        routes: the routes of the run's workflow.
+        snapshot: the run before the fact.
+        fact: the fact.
+    """
+    delta = plain.delta(routes, snapshot, fact) if type(fact) is Completed else None
+    return drafted(routes, snapshot, fact) if delta is None else delta

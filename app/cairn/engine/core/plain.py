@@ -8,9 +8,9 @@ from cairn.engine.values.sealed import BATCH
 
 
 def delta(routes: Routes, snapshot: Snapshot, fact: Completed) -> Delta | None:
-    """The delta that a draft comes to, in two thirds of the time.
+    """The delta of the general way, with which `advance` is 1.3 times as fast for one event.
 
-    `None` unless the step has returned one event, which other steps take: then the draft tells.
+    `None` if more follows than deliveries of one returned event: then the general way is taken.
     """
     delivery, sent, output, changes, buffers, calls = fact
     done = snapshot.deliveries[delivery]

@@ -24,10 +24,10 @@ from cairn.store.run_views import Error, RunView
 from cairn.store.runs import Claimed
 
 WHOLE_EVERY = 200
-"""The number of checkpoints from one whole snapshot to the next, at least.
+"""A later whole snapshot is written at a multiple of this `seq`.
 
-The next one is written only once the deltas since the last come to twice its bytes. This bounds the
-bytes to read for a snapshot, and the bytes to write for all of them.
+The deltas since the last whole snapshot must come to twice the bytes of a new one by then. This
+bounds the bytes to read for a snapshot, and the bytes to write for all whole snapshots.
 """
 
 

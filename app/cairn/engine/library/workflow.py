@@ -61,8 +61,8 @@ class Workflow(AnyWorkflow):
 
     An event starts each step that takes the event's type. When a step completes, all its results
     take effect together: the events that it has returned and sent, and its writes to the context.
-    Each completed step leaves a checkpoint. Arguments and methods are those of `Workflow` in
-    LlamaIndex Workflows, with checkpoints and reruns added.
+    Each completed step leaves a checkpoint. The names are those of LlamaIndex Workflows, with
+    checkpoints and reruns added.
 
     Attributes:
         name: the name in a service; by default the class's name in snake_case, without `Flow` or

@@ -96,7 +96,7 @@ class Progress(Generic[S]):
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._rested: list[asyncio.Future[None]] = []
-        self.context = copy_context()  # for what follows from a commit; each step has a copy
+        self.context = copy_context()  # for callbacks of commits; each step has a copy
 
     async def rest(self) -> None:
         """Wait until nothing is under way, or the run is over."""

@@ -38,7 +38,7 @@ async def in_thread(function: Callable[..., Any], arguments: Mapping[str, Any]) 
             error = raised
         try:
             loop.call_soon_threadsafe(settle, result, error)
-        except RuntimeError:  # the loop is closed, and the await below with it
+        except RuntimeError:  # the loop is closed: the await below has ended
             return
 
     context = contextvars.copy_context()

@@ -64,7 +64,7 @@ class WaitingSteps:
             await attempt.give_up(wait)
             raise
         except asyncio.CancelledError:
-            # The step has cancelled the wait by itself, and goes on at once: it cannot queue now.
+            # The step has cancelled its own wait, and goes on at once, without queueing.
             if attempt.worker is None:
                 attempt.worker = self._workers.take_another(attempt.delivery.step)
                 attempt.goes_on()

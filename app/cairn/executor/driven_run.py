@@ -64,6 +64,7 @@ class DrivenRun:
     Attributes:
         id: the run's id.
         workflow: the name of the run's workflow.
+        task: drives the run; there from `start` on.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class DrivenRun:
         """
         self.id = run_id
         self.workflow = workflow
+        self.task: asyncio.Task[None]
         self._shared = shared
         self._claimed = claimed
         self._slot = slot
@@ -96,9 +98,8 @@ class DrivenRun:
         self._stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if claimed is None or claimed.is_stored:
             self._stored.set_result(None)
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self, dropped: Callable[[], None]) -> asyncio.Task[None]:
+    def start(self, dropped: Callable[[], None]) -> None:
         """Drive the run in a task of its own.
 
         Args:
@@ -112,9 +113,8 @@ class DrivenRun:
                 self._stored.set_exception(Unavailable("The service is stopping. Try again soon."))
             dropped()
 
-        self._task = asyncio.create_task(self._drive(drop))
-        self._task.add_done_callback(drop)
-        return self._task
+        self.task = asyncio.create_task(self._drive(drop))
+        self.task.add_done_callback(drop)
 
     async def stored(self) -> None:
         """Wait until a new run is stored, with its first fact.
@@ -145,9 +145,9 @@ class DrivenRun:
     async def cancel(self) -> None:
         """Stop the run at its head; a step under way stays pending."""
         self._cancelled.set()
-        if self._under_way is not None and self._task is not None:
+        if self._under_way is not None:
             self._under_way.runner.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.wait([self.task])
 
     def undo_cancel(self) -> None:
         """Let the run go on: its end could not be stored."""
@@ -158,8 +158,8 @@ class DrivenRun:
         self._is_draining = True
         if self._under_way is not None:
             self._under_way.runner.drain()
-        elif self._task is not None:
-            self._task.cancel()
+        else:
+            self.task.cancel()
 
     # View
 

@@ -52,7 +52,6 @@ class Worker:
             database, workflows, notifier, self._slots, max_recoveries, limits, self.wake
         )
         self._runs: dict[UUID, DrivenRun] = {}
-        self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._is_draining = False
 
     async def start(
@@ -127,12 +126,12 @@ class Worker:
 
     def _take_up(self, run: DrivenRun) -> DrivenRun:
         self._runs[run.id] = run
-        self._tasks[run.id] = run.start(partial(self._drop, run))
+        run.start(partial(self._drop, run))
         return run
 
     def _drop(self, run: DrivenRun) -> None:
         if self._runs.get(run.id) is run:
-            del self._runs[run.id], self._tasks[run.id]
+            del self._runs[run.id]
 
     def tell(self, run_id: UUID, workflow: str, messages: Sequence[InboxMessage]) -> None:
         """Give committed messages to a run, and drive the run."""
@@ -205,7 +204,7 @@ class Worker:
             seconds: the time that running steps have to complete.
         """
         self.stop()
-        tasks = list(self._tasks.values())
+        tasks = [run.task for run in self._runs.values()]
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=seconds)

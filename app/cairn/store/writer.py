@@ -84,6 +84,7 @@ class Writer:
     ) -> None:
         self.worker: UUID | None = None
         self._trouble: str | None = None
+        self._logged: str | None = None
         self._busy_since: float | None = None
         self._engine = engine
         self._is_stuck = is_stuck
@@ -309,9 +310,12 @@ class Writer:
     def _report(self, error: DBAPIError | None) -> None:
         if error is not None and self._trouble is None:
             self._since = time.monotonic()
-            log.error("the database is out of reach", trouble=described(error))
         elif error is None and self._trouble is not None:
             log.info("the database is back")
+        told = None if error is None else described(error)
+        if told is not None and told != self._logged:  # the first trouble rarely tells the reason
+            log.error("the database is out of reach", trouble=told)
+        self._logged = told
         self._trouble = None if error is None else described_for_clients(error)
 
 

@@ -14,11 +14,14 @@ from cairn import (
     StopEvent,
     UnhandledEvent,
     Workflow,
+    WorkflowFailedEvent,
     WorkflowIdleEvent,
     WorkflowRuntimeError,
     WorkflowTimedOutEvent,
+    retry_policy,
     step,
 )
+from cairn.engine.language.retry import retry_if_exception
 from tests.engine.flows.asking import Answer, Approving
 from tests.engine.flows.raising_or_standing import Standing
 from tests.engine.flows.sending import Chain, Part
@@ -94,6 +97,21 @@ async def test_a_run_that_takes_too_long_ends_with_the_steps_that_were_under_way
     last = (await told(handler, inside=False))[-1]
     assert last == WorkflowTimedOutEvent(timeout=0.01, active_steps=["stand"])
     assert handler.get_stop_event() is None
+
+
+@pytest.mark.parametrize("timeout", [None, 3600.0])
+async def test_a_run_whose_retry_policy_raises_ends_as_a_failure_of_the_step(
+    timeout: float | None,
+) -> None:
+    class Failing(Workflow):
+        @step(retry_policy=retry_policy(retry=retry_if_exception(lambda error: error.missing)))  # type: ignore[attr-defined]
+        async def work(self, ev: StartEvent) -> StopEvent:
+            raise ConnectionError
+
+    last = (await told(Failing(timeout=timeout).run(), inside=False))[-1]
+    assert isinstance(last, WorkflowFailedEvent)
+    assert (last.step_name, last.attempts) == ("work", 1)
+    assert "retry policy of step 'work'" in str(last.exception)
 
 
 async def test_a_stream_is_read_once() -> None:

@@ -149,8 +149,8 @@ class Handler:
                 print(event)
 
         The last event is the run's StopEvent. A run that has not completed ends with a
-        `WorkflowFailedEvent`, `WorkflowTimedOutEvent` or `WorkflowCancelledEvent`; an error of a
-        retry policy has no event of its own. Each event is yielded once, to one reader.
+        `WorkflowFailedEvent`, `WorkflowTimedOutEvent` or `WorkflowCancelledEvent`.
+        Each event is yielded once, to one reader.
 
         Args:
             expose_internal: whether to yield the `InternalDispatchEvent`s, too: the begin and the

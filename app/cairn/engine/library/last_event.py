@@ -2,6 +2,7 @@
 
 from cairn.engine.core.records import End
 from cairn.engine.core.snapshot import Snapshot
+from cairn.engine.errors import WorkflowTimeoutError
 from cairn.engine.language.events import StopEvent, WorkflowFailedEvent, WorkflowTimedOutEvent
 
 
@@ -14,12 +15,12 @@ def last_event(end: End, snapshot: Snapshot, timeout: float | None) -> StopEvent
         timeout: the timeout of the run's workflow, in seconds.
 
     Returns:
-        The event; `None` for a cancelled run, and for a failure without a step or a timeout.
+        The event; `None` for a cancelled run.
 
     Raises:
         Exception: the exception of the step does not fit into an event.
     """
-    if end.step is None and timeout is not None and end.status == "failed":
+    if end.step is None and timeout is not None and isinstance(end.error, WorkflowTimeoutError):
         active = list(dict.fromkeys(delivery.step for delivery in snapshot.pending()))
         return WorkflowTimedOutEvent(timeout=timeout, active_steps=active)
     if end.step is not None and isinstance(end.error, Exception):

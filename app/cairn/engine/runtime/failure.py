@@ -61,7 +61,8 @@ def after_failure(
     try:
         seconds = retry.delay(graph.steps[delivery.step].retry_policy)
     except Exception as raised:
-        return End("failed", _policy_failed(delivery.step, error, raised))
+        failed = _policy_failed(delivery.step, error, raised)
+        return End("failed", failed, delivery.step, retry.retry_number, retry.elapsed_seconds)
     if seconds is not None:
         return TryAgain(max(seconds, FLOOR_SECONDS) if retry.retry_number >= MANY else seconds)
     handler = graph.handlers.get(delivery.step)

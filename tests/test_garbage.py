@@ -36,8 +36,8 @@ async def test_a_run_that_has_completed_leaves_no_cycles(tmp_path: Path) -> None
     async with running(settings) as service:
 
         async def run() -> None:
-            run_id = await service.start_run("scatter", {"width": 3}, None, True, None)
-            assert (await service.run(run_id, 20)).status == "completed"
+            run_id = await service.runs.start("scatter", {"width": 3}, None, True, None)
+            assert (await service.runs.find(run_id, 20)).status == "completed"
 
         await run()  # whatever is made once for all
         await asyncio.sleep(0)

@@ -15,6 +15,7 @@ from cairn.alarm import StillRunning, alarm
 from cairn.engine import PickleSerializer, Workflow
 from cairn.engine.language.steps import step_of
 from cairn.engine.values.exception_json import message_of
+from cairn.errors import WorkflowNotLoaded
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,21 @@ class Catalog:
 
     workflows: dict[str, Workflow] = field(default_factory=dict)
     broken: list[Broken] = field(default_factory=list)
+
+    def find(self, name: str) -> Workflow:
+        """The workflow of a name.
+
+        Raises:
+            WorkflowNotLoaded: no workflow of that name is loaded.
+        """
+        found = self.workflows.get(name)
+        if found is None:
+            names = ", ".join(sorted(self.workflows)) or "none"
+            raise WorkflowNotLoaded(
+                f"There is no workflow {name[:100]!r}. There are: {names}. "
+                "GET /workflows also tells which files could not be loaded."
+            )
+        return found
 
     def add(self, file: str, kind: type[Workflow]) -> None:
         """Make and validate a workflow of the class, and list the workflow under its name.

@@ -74,17 +74,17 @@ def main(rounds: Annotated[int, typer.Option(help="Rounds of each pair.")] = 15)
 
 async def works(service: Service) -> list[tuple[GeneralWay, Work, str]]:
     """The general ways of the service, each with work in which its fast path is taken."""
-    first = await service.start_run("counting", {"steps": 2}, None, True, None)
-    await service.run(first, 60)
-    origin = (await service.run_checkpoints(first, Filters(), False, 1, None)).items[0].id
+    first = await service.runs.start("counting", {"steps": 2}, None, True, None)
+    await service.runs.find(first, 60)
+    origin = (await service.checkpoints.of_run(first, Filters(), False, 1, None)).items[0].id
 
     async def start() -> None:
-        run_id = await service.start_run("counting", {"steps": 2}, None, True, None)
-        assert (await service.run(run_id, 60)).status == "completed"
+        run_id = await service.runs.start("counting", {"steps": 2}, None, True, None)
+        assert (await service.runs.find(run_id, 60)).status == "completed"
 
     async def rerun() -> None:
-        run_id = await service.rerun(origin, None)
-        assert (await service.run(run_id, 60)).status == "completed"
+        run_id = await service.reruns.start(origin, None)
+        assert (await service.runs.find(run_id, 60)).status == "completed"
 
     async def runs() -> None:
         await asyncio.gather(*(start() for _ in range(AT_ONCE)))

@@ -28,7 +28,7 @@ router = APIRouter(tags=["checkpoints"], route_class=StrictRoute)
 )
 async def get_checkpoint(request: ApiRequest, checkpoint_id: UUID) -> Response:
     """One checkpoint, with its events and what the context held."""
-    found = await request.service.checkpoint(checkpoint_id)
+    found = await request.service.checkpoints.find(checkpoint_id)
     workflow = request.service.catalog.workflows.get(found.listed.workflow)
     steps = () if workflow is None else workflow.graph.steps
     return await json_response(
@@ -40,7 +40,7 @@ async def get_checkpoint(request: ApiRequest, checkpoint_id: UUID) -> Response:
 @router.put("/checkpoints/{checkpoint_id}/tags", responses=refuses("not-found", *WITH_BODY))
 async def put_tags(request: ApiRequest, checkpoint_id: UUID, body: TagsIn) -> CheckpointOut:
     """Give a checkpoint these tags, and no others. While it has any, its run cannot be deleted."""
-    tagged = await request.service.tag(checkpoint_id, sorted(set(body.tags)))
+    tagged = await request.service.checkpoints.tag(checkpoint_id, sorted(set(body.tags)))
     return checkpoint_out(tagged, events=False)
 
 
@@ -71,5 +71,5 @@ async def rerun(
     Completed steps are not executed again. With `Prefer: wait=N` the answer is 200 if the run has
     ended by then.
     """
-    run_id = await request.service.rerun(checkpoint_id, await request.repeatable(key))
+    run_id = await request.service.reruns.start(checkpoint_id, await request.repeatable(key))
     return await accepted_response(request.service, run_id, wait_seconds(prefer))

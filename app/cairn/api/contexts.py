@@ -25,7 +25,7 @@ async def create_context(
     request: ApiRequest, body: ContextIn, response: Response, key: Key = None
 ) -> ContextOut:
     """Make a context: state that the runs started in it share."""
-    context = await request.service.create_context(body.workflow, await request.repeatable(key))
+    context = await request.service.contexts.create(body.workflow, await request.repeatable(key))
     response.headers["Location"] = f"/contexts/{context.id}"
     return ContextOut(id=context.id, workflow=context.workflow, created_at=context.created_at)
 
@@ -33,7 +33,7 @@ async def create_context(
 @router.get("/contexts/{context_id}", responses=refuses("not-found"))
 async def get_context(request: ApiRequest, context_id: UUID) -> ContextOut:
     """One context."""
-    context = await request.service.context(context_id)
+    context = await request.service.contexts.find(context_id)
     return ContextOut(id=context.id, workflow=context.workflow, created_at=context.created_at)
 
 
@@ -47,7 +47,7 @@ async def delete_context(request: ApiRequest, context_id: UUID) -> None:
 
     It is refused while a checkpoint in it is tagged.
     """
-    await request.service.delete_context(context_id)
+    await request.service.contexts.delete(context_id)
 
 
 @router.get(
@@ -59,7 +59,7 @@ async def list_context_checkpoints(
     request: ApiRequest, context_id: UUID, query: Annotated[CheckpointQuery, Query()]
 ) -> Response:
     """The checkpoints of all the runs in a context, newest last."""
-    page = await request.service.context_checkpoints(
+    page = await request.service.checkpoints.of_context(
         context_id, query.filters(), query.events, query.limit, query.position(ID)
     )
     return await checkpoints_response(page, query)

@@ -71,9 +71,9 @@ async def accepted_response(service: Service, run_id: UUID, wait: float) -> Resp
     """
     headers = {"Location": f"/runs/{run_id}"}
     if wait:
-        wait = service.patience(wait)
+        wait = service.runs.patience(wait)
         headers |= preference_applied(wait)
-    run = await service.run(run_id, wait, is_new=True)
+    run = await service.runs.find(run_id, wait, is_new=True)
     return await run_response(run, 200 if wait and run.status in ENDED else 202, headers)
 
 

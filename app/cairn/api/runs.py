@@ -56,7 +56,7 @@ async def start_run(
     With `Prefer: wait=N` the answer is 200 if the run has ended by then. It comes as soon as the
     run begins to wait for an event from outside, which `waiting_for` names.
     """
-    run_id = await request.service.start_run(
+    run_id = await request.service.runs.start(
         body.workflow,
         body.start_event,
         body.context_id,
@@ -69,7 +69,7 @@ async def start_run(
 @router.get("/runs", response_model=RunList, responses=refuses("invalid-cursor"))
 async def list_runs(request: ApiRequest, query: Annotated[RunQuery, Query()]) -> Response:
     """Runs, newest first."""
-    page = await request.service.runs(
+    page = await request.service.runs.listed(
         query.workflow, query.status, query.context_id, query.limit, query.position(ID)
     )
     return await json_response(
@@ -90,8 +90,8 @@ async def get_run(request: ApiRequest, run_id: UUID, prefer: Prefer = None) -> R
     an event from outside.
     """  # noqa: D205  # in the OpenAPI schema as it is
     wanted = wait_seconds(prefer)
-    wait = request.service.patience(wanted)
-    run = await request.service.run(run_id, wait)
+    wait = request.service.runs.patience(wanted)
+    run = await request.service.runs.find(run_id, wait)
     return await run_response(run, headers=preference_applied(wait) if wanted else None)
 
 
@@ -105,14 +105,14 @@ async def delete_run(request: ApiRequest, run_id: UUID) -> None:
 
     It is refused while a checkpoint of it is tagged.
     """
-    await request.service.delete_run(run_id)
+    await request.service.runs.delete(run_id)
 
 
 @router.post("/runs/{run_id}/cancel", response_model=RunOut, responses=refuses("not-found"))
 async def cancel_run(request: ApiRequest, run_id: UUID) -> Response:
     """End a run. Its checkpoints stay, with what was under way still pending: it can be rerun."""
-    await request.service.cancel(run_id)
-    return await run_response(await request.service.run(run_id, CANCEL_SECONDS))
+    await request.service.runs.cancel(run_id)
+    return await run_response(await request.service.runs.find(run_id, CANCEL_SECONDS))
 
 
 @router.post(
@@ -133,8 +133,10 @@ async def cancel_run(request: ApiRequest, run_id: UUID) -> Response:
 )
 async def send_event(request: ApiRequest, run_id: UUID, body: EventIn, key: Key = None) -> Response:
     """Say something to a run: an answer it waits for, or an event for its steps."""
-    await request.service.send_event(run_id, body.type, body.data, await request.repeatable(key))
-    run = await request.service.run(run_id)
+    await request.service.runs.send_event(
+        run_id, body.type, body.data, await request.repeatable(key)
+    )
+    run = await request.service.runs.find(run_id)
     return await run_response(run, 202, {"Location": f"/runs/{run_id}"})
 
 
@@ -147,7 +149,7 @@ async def list_run_checkpoints(
     request: ApiRequest, run_id: UUID, query: Annotated[CheckpointQuery, Query()]
 ) -> Response:
     """The checkpoints of a run, newest last."""
-    page = await request.service.run_checkpoints(
+    page = await request.service.checkpoints.of_run(
         run_id, query.filters(), query.events, query.limit, query.position(NUMBER)
     )
     return await checkpoints_response(page, query)

@@ -25,4 +25,4 @@ async def list_workflows(request: ApiRequest) -> WorkflowList:
 @router.get("/workflows/{name}", responses=refuses("workflow-not-loaded"))
 async def get_workflow(request: ApiRequest, name: str) -> WorkflowOut:
     """One workflow: its schemas, steps and graph."""
-    return WorkflowOut.of(request.service.workflow(name))
+    return WorkflowOut.of(request.service.catalog.find(name))

@@ -1,6 +1,7 @@
 """Upkeep: deletes runs that have been kept long enough, and the remains of deleted runs."""
 
 import asyncio
+import contextlib
 
 import structlog
 
@@ -58,6 +59,15 @@ async def prune(database: Database, retention: Retention) -> Pruned:
     if runs:
         log.info("pruned", runs=runs, contexts=contexts, checkpoints=pruned.checkpoints)
     return pruned
+
+
+async def sweep_soon(database: Database) -> None:
+    """Sweep now; while the database is out of reach, a later sweep does so.
+
+    The request that has deleted a run is served: a repetition would find no run.
+    """
+    with contextlib.suppress(Unavailable):
+        await sweep(database)
 
 
 async def sweep(database: Database) -> int:

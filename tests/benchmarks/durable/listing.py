@@ -74,8 +74,8 @@ async def made(
     url = stack.enter_context(stage.database(kind))
     async with running(Settings(database_url=url, workflows=WORKFLOWS)) as service:
         fields = {"steps": each - 1}
-        first = await service.start_run("counting", fields, None, True, None)
-        seen = await service.run(first, wait_seconds=BOUND)
+        first = await service.runs.start("counting", fields, None, True, None)
+        seen = await service.runs.find(first, wait_seconds=BOUND)
     copies = multiply(url, first, size)
     server = await stack.enter_async_context(serving(OURS.name, stage.pythons[OURS.name], url))
     context = f"/contexts/{seen.context_id}/checkpoints"

@@ -63,8 +63,8 @@ async def grown(
     try:
         async with running(Settings(database_url=url, workflows=WORKFLOWS)) as service:
             fields = {"rounds": rounds, "width": width, "size": MB}
-            started = await service.start_run("wide", fields, None, True, None)
-            ended = await service.run(started, wait_seconds=LIMIT * 5)
+            started = await service.runs.start("wide", fields, None, True, None)
+            ended = await service.runs.find(started, wait_seconds=LIMIT * 5)
             if ended.status != "completed":
                 raise RuntimeError(f"The run is {ended.status}.")
     finally:

@@ -22,24 +22,26 @@ async def opened(url: str) -> AsyncIterator[Opened]:
     async with running(Settings(database_url=url, workflows=WORKFLOWS)) as service:
 
         async def ended(run_id: UUID, load: Load) -> int:
-            seen = await service.run(run_id, wait_seconds=600)
+            seen = await service.runs.find(run_id, wait_seconds=600)
             if seen.status != "completed":
                 raise RuntimeError(f"The run is {seen.status}.")
             return load.steps
 
         async def run(load: Load) -> int:
-            started = await service.start_run("counting", load.fields(), None, True, None)
+            started = await service.runs.start("counting", load.fields(), None, True, None)
             return await ended(started, load)
 
         async def rerun_of(load: Load) -> Rerun:
-            started = await service.start_run("counting", load.fields(), None, True, None)
-            await service.run(started, wait_seconds=600)
+            started = await service.runs.start("counting", load.fields(), None, True, None)
+            await service.runs.find(started, wait_seconds=600)
             # The first checkpoint is that of the start event.
-            page = await service.run_checkpoints(started, Filters(), False, 1, str(load.steps - 1))
+            page = await service.checkpoints.of_run(
+                started, Filters(), False, 1, str(load.steps - 1)
+            )
             origin = page.items[0].id
 
             async def rerun() -> int:
-                return await ended(await service.rerun(origin, None), load)
+                return await ended(await service.reruns.start(origin, None), load)
 
             return rerun
 

@@ -1,0 +1,36 @@
+"""The service: one method for each request that Cairn serves."""
+
+from cairn.catalog import Catalog
+from cairn.executor.watcher import Watcher
+from cairn.executor.worker import Worker
+from cairn.service.checkpoints import CheckpointRequests
+from cairn.service.contexts import ContextRequests
+from cairn.service.reruns import RerunRequests
+from cairn.service.runs import RunRequests
+from cairn.store.database import Database
+
+
+class Service:
+    """The requests that Cairn serves, by what they are about.
+
+    A refused request raises a `Refusal`. An accepted request is committed when its method returns.
+    """
+
+    def __init__(
+        self, database: Database, catalog: Catalog, worker: Worker, watcher: Watcher
+    ) -> None:
+        self.catalog = catalog
+        self.runs = RunRequests(database, catalog, worker, watcher)
+        self.contexts = ContextRequests(database, catalog)
+        self.checkpoints = CheckpointRequests(database)
+        self.reruns = RerunRequests(database, catalog, worker)
+        self._database = database
+
+    async def ping(self) -> None:
+        """Check that the database and its writer work.
+
+        Raises:
+            Unavailable: the database is out of reach.
+            RuntimeError: the writer has ended.
+        """
+        await self._database.ping()

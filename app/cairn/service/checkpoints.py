@@ -1,0 +1,56 @@
+"""Requests about checkpoints."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from cairn.store import checkpoints, tags
+from cairn.store.checkpoints import CheckpointDetail, CheckpointSummary
+from cairn.store.database import Database
+from cairn.store.facets import Filters
+from cairn.store.pages import Page
+
+
+class CheckpointRequests:
+    """The requests about checkpoints."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, checkpoint_id: UUID) -> CheckpointDetail:
+        """One checkpoint, with its events and its snapshot.
+
+        Raises:
+            NotFound: there is no such checkpoint.
+        """
+        return await self._database.read(checkpoints.read, checkpoint_id)
+
+    async def tag(self, checkpoint_id: UUID, words: Sequence[str]) -> CheckpointSummary:
+        """Replace the tags of a checkpoint. The run of a tagged checkpoint is kept.
+
+        Raises:
+            NotFound: there is no such checkpoint.
+        """
+        await self._database.write(tags.put, checkpoint_id, words)
+        return await self._database.read(checkpoints.summary, checkpoint_id)
+
+    async def of_run(
+        self, run_id: UUID, filters: Filters, events: bool, limit: int, after: str | None
+    ) -> Page[CheckpointSummary]:
+        """A page of a run's checkpoints, oldest first.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        return await self._database.read(checkpoints.of_run, run_id, filters, events, limit, after)
+
+    async def of_context(
+        self, context_id: UUID, filters: Filters, events: bool, limit: int, after: str | None
+    ) -> Page[CheckpointSummary]:
+        """A page of a context's checkpoints, oldest first.
+
+        Raises:
+            NotFound: there is no such context.
+        """
+        return await self._database.read(
+            checkpoints.of_context, context_id, filters, events, limit, after
+        )

@@ -87,8 +87,8 @@ async def rerun_all(expected: Expected, source: Life, before: Cut) -> None:
 async def rerun_changed(expected: Expected, checkpoint: Checkpoint, before: Cut) -> None:
     """Rerun in ways that must give the same outcome.
 
-    That is through JSON; with the results of the steps in flight; and with the same event again in
-    place of the output event.
+    That is through JSON; with the results of the steps in flight; with the same event again in
+    place of the output event; and with the checkpoint's own step executed again.
     """
     plan, seq = expected.plan, len(before)
     life = await rerun(plan, through_json(checkpoint), before, seq + 1)
@@ -99,6 +99,12 @@ async def rerun_changed(expected: Expected, checkpoint: Checkpoint, before: Cut)
     if given_ is not None and can_be_given(checkpoint, given_):
         life = await rerun(plan, checkpoint, before, seq + 3, output_event=given_)
         check(expected, life, before, f"rerun from checkpoint {seq}, with its event again")
+    if checkpoint.last_completed_step is not None:
+        rest = before[:-1]
+        life = await rerun(plan, checkpoint, rest, seq + 4, when="before")
+        check(expected, life, rest, f"rerun from before checkpoint {seq}")
+        life = await rerun(plan, checkpoint, rest, seq + 5, in_flight="adopt", when="before")
+        check_outcome(expected, life, rest, f"rerun from before checkpoint {seq}, adopting")
 
 
 def can_be_given(checkpoint: Checkpoint, event: Event) -> bool:

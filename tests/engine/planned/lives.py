@@ -11,7 +11,7 @@ import pytest
 from cairn import Checkpoint, Context, Event, Handler
 from cairn.engine.core.records import Record
 from cairn.engine.library.held_context import held
-from cairn.engine.library.rerun import InFlight
+from cairn.engine.library.rerun import InFlight, When
 from tests.engine.planned.events import Answer, Broken, Execution, recorded
 from tests.engine.planned.expected import Expected, in_order
 from tests.engine.planned.plan import Plan
@@ -114,10 +114,13 @@ async def rerun(
     pace: int,
     in_flight: InFlight = "rerun",
     output_event: Event | None = None,
+    when: When = "after",
 ) -> Life:
     """Rerun the plan from the checkpoint, at another pace."""
     workflow = Planned(plan, pace)
-    handler = workflow.run_from(checkpoint, in_flight=in_flight, output_event=output_event)
+    handler = workflow.run_from(
+        checkpoint, in_flight=in_flight, output_event=output_event, when=when
+    )
     return await _accompanied(workflow, handler, unread(plan, before, pace))
 
 

@@ -61,8 +61,8 @@ class Record(NamedTuple):
         parent_number: the id of the checkpoint before.
         message: the id of the message that the fact consumed, if it consumed one.
         fact: the fact.
-        first_id: the first of the ids that the fact has given to events.
-        delta: the change from the snapshot of the checkpoint before.
+        before: the snapshot that the fact has changed.
+        delta: the change from that snapshot.
     """
 
     number: int
@@ -74,7 +74,7 @@ class Record(NamedTuple):
     output_event: SealedEvent | None
     message: UUID | None
     fact: Fact
-    first_id: int
+    before: Snapshot
     delta: Delta
     snapshot: Snapshot
 
@@ -82,6 +82,16 @@ class Record(NamedTuple):
     def id(self) -> UUID:
         """The checkpoint's id."""
         return UUID(int=self.number)
+
+    @property
+    def first_id(self) -> int:
+        """The first of the ids that the fact has given to events."""
+        return self.before.next_id
+
+    @property
+    def completed(self) -> int | None:
+        """The id of the delivery whose step has completed; `None` after other facts."""
+        return self.fact.delivery if isinstance(self.fact, Completed) else None
 
     @property
     def parent(self) -> UUID | None:
@@ -125,7 +135,7 @@ def record(
         given,
         message,
         fact,
-        before.next_id,
+        before,
         delta,
         before.after(delta),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, Self, cast
+from uuid import UUID
 from weakref import WeakValueDictionary
 
 from pydantic import (
@@ -15,9 +16,9 @@ from pydantic import (
 )
 
 from cairn.engine.core.delta_json import from_json, to_json
-from cairn.engine.core.facts import Received
+from cairn.engine.core.facts import Fact, Received
 from cairn.engine.core.records import Record
-from cairn.engine.core.snapshot import Snapshot, whole
+from cairn.engine.core.snapshot import Delta, Snapshot, whole
 from cairn.engine.errors import SerializationError
 from cairn.engine.language.ctx_state import Trail, ctx_state
 from cairn.engine.language.events import Event
@@ -115,12 +116,34 @@ class Checkpoint(BaseModel):
         """
         return self._first_id
 
-    def later(self) -> list[Record] | None:
-        """Return the records of the run after this checkpoint; `None` if read from JSON."""
+    @property
+    def before(self) -> Snapshot | None:
+        """The snapshot before this checkpoint; `None` if read from JSON."""
+        return None if self._record is None else self._record.before
+
+    @property
+    def completed(self) -> int | None:
+        """The id of the delivery whose step has completed, if any is known."""
+        return None if self._record is None else self._record.completed
+
+    @property
+    def parent(self) -> UUID | None:
+        """The id of the checkpoint before this one, if any is known."""
+        return None if self._record is None else self._record.parent
+
+    def course(self, *, with_own: bool) -> list[tuple[Fact, Delta]] | None:
+        """Return the facts of the run after this checkpoint; `None` if read from JSON.
+
+        Args:
+            with_own: whether the fact of this checkpoint comes first.
+        """
         if self._record is None or self._journal is None:
             return None
-        run, seq = self._record.run, self._record.seq
-        return [later for later in self._journal.records if later.run == run and later.seq > seq]
+        run, first = self._record.run, self._record.seq + (0 if with_own else 1)
+        records = self._journal.records
+        return [
+            (each.fact, each.delta) for each in records if each.run == run and each.seq >= first
+        ]
 
     @property
     def taken(self) -> SealedEvent | None:

@@ -5,11 +5,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from cairn.engine.core.facts import Caught, Completed, Fact, Received, TimedOut, Waiting
 from cairn.engine.core.keys import CallKey
-from cairn.engine.core.records import Record
-from cairn.engine.core.snapshot import Buffered, Edit, Snapshot
+from cairn.engine.core.snapshot import Buffered, Delta, Edit, Snapshot
 
 
-def adopted(snapshot: Snapshot, ids: Iterable[int], later: Sequence[Record]) -> list[Fact]:
+def adopted(
+    snapshot: Snapshot, ids: Iterable[int], later: Sequence[tuple[Fact, Delta]]
+) -> list[Fact]:
     """The facts by which these deliveries ended after the snapshot, reduced to their own part.
 
     Skipped (and executed again): deliveries that never ended, and those that consumed output of a
@@ -18,7 +19,7 @@ def adopted(snapshot: Snapshot, ids: Iterable[int], later: Sequence[Record]) -> 
     Args:
         snapshot: the snapshot of the checkpoint.
         ids: the deliveries pending there.
-        later: the checkpoints of the run after that.
+        later: the facts of the run after that, with their deltas.
     """
     story = _Story(snapshot, later)
     chosen = {id_ for id_ in ids if id_ in story.ends}
@@ -30,13 +31,12 @@ def adopted(snapshot: Snapshot, ids: Iterable[int], later: Sequence[Record]) -> 
 class _Story:
     """The course of a run after a snapshot."""
 
-    def __init__(self, snapshot: Snapshot, later: Sequence[Record]) -> None:
+    def __init__(self, snapshot: Snapshot, later: Sequence[tuple[Fact, Delta]]) -> None:
         self._snapshot = snapshot
         self._later = later
         self._entries: dict[str, Buffered] = dict(snapshot.buffers)
         self.ends: dict[int, Completed | Caught] = {}
-        for record in later:
-            fact = record.fact
+        for fact, _ in later:
             if isinstance(fact, (Completed, Caught)):
                 self.ends[fact.delivery] = fact
             if not isinstance(fact, (Received, TimedOut)):
@@ -58,8 +58,8 @@ class _Story:
     def of(self, chosen: Collection[int]) -> Iterator[Fact]:
         """The facts of these deliveries, in their order."""
         gone = {key for id_ in chosen for key in self._taken(id_)}
-        for record in self._later:
-            match record.fact:
+        for fact, _ in self._later:
+            match fact:
                 case Waiting(wait, sent) if wait.delivery in chosen:
                     yield Waiting(wait, sent)
                 case TimedOut(delivery=id_) as timed_out if id_ in chosen:
@@ -97,16 +97,16 @@ class _Story:
         """
         answered = {key for key, wait in self._snapshot.waits.items() if wait.answer is not None}
         senders: dict[int, int | None] = {}
-        for record in self._later:
-            sender = _sender(record.fact)
-            senders |= dict.fromkeys(record.delta.unclaimed.put, sender)
-            for key, wait in record.delta.waits.put.items():
+        for fact, delta in self._later:
+            sender = _sender(fact)
+            senders |= dict.fromkeys(delta.unclaimed.put, sender)
+            for key, wait in delta.waits.put.items():
                 if wait.delivery != id_ or wait.answer is None or key in answered:
                     continue
                 answered.add(key)
-                if isinstance(record.fact, Waiting) and record.fact.wait.key == key:
+                if isinstance(fact, Waiting) and fact.wait.key == key:
                     sources: Mapping[int, int | None] = senders
-                    found = [sources.get(old) for old in record.delta.unclaimed.drop]
+                    found = [sources.get(old) for old in delta.unclaimed.drop]
                     sender = found[0] if found else sender
                 if sender is not None:
                     yield sender

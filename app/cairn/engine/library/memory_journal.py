@@ -22,7 +22,7 @@ class MemoryJournal:
     def __init__(self, routes: Callable[[], Routes]) -> None:
         self._find_routes = routes
         self._routes: dict[UUID, Routes] = {}  # of each run, at its begin
-        # A run's first record, then the later ones without delta and snapshot.
+        # A run's first record, then the later ones without delta and snapshots.
         self._facts: list[tuple[Any, ...]] = []
         self._records: list[Record] = []  # complete
         self._snapshots: dict[UUID, Snapshot] = {}  # after the newest complete record of each run
@@ -42,7 +42,7 @@ class MemoryJournal:
         """Keep the records, and return a future that is done."""
         for record in records:
             if record.run in self._routes:
-                self._facts.append(record[:-2])
+                self._facts.append(record[:BEFORE])
             else:  # whole: the later ones are computed from this one
                 self._routes[record.run] = self._find_routes()
                 self._facts.append(record)
@@ -61,11 +61,11 @@ class MemoryJournal:
         return self._records
 
     def _completed(self, *kept: Any) -> Record:
-        """A record, completed by its delta and its snapshot."""
+        """A record, completed by its delta and its snapshots."""
         run, fact = kept[RUN], kept[FACT]
         before = self._snapshots[run]
         delta = advance(self._routes[run], before, fact)
-        return Record._make((*kept, delta, before.after(delta)))
+        return Record._make((*kept, before, delta, before.after(delta)))
 
 
-RUN, FACT = Record._fields.index("run"), Record._fields.index("fact")
+RUN, FACT, BEFORE = map(Record._fields.index, ("run", "fact", "before"))

@@ -44,7 +44,8 @@ from cairn.engine.library.definition import (
 )
 from cairn.engine.library.handler import Handler
 from cairn.engine.library.held_context import HeldContext, held
-from cairn.engine.library.rerun import InFlight, beginning
+from cairn.engine.library.rerun import InFlight, When, beginning
+from cairn.engine.library.state_patch import with_values
 
 
 class Workflow(AnyWorkflow):
@@ -380,6 +381,8 @@ class Workflow(AnyWorkflow):
         in_flight: InFlight = "rerun",
         output_event: Event | None = None,
         state: Mapping[str, Any] | None = None,
+        when: When = "after",
+        input_event: Event | None = None,
         stepwise: bool = False,
     ) -> Handler:
         """Start a run at a checkpoint, with the deliveries that were pending there.
@@ -400,6 +403,10 @@ class Workflow(AnyWorkflow):
             output_event: replaces the event that the checkpoint's step gave: with different data,
                 or of a different type that the step's annotation names.
             state: replaces values of the checkpoint's state, by key.
+            when: "after" goes on from the result of the checkpoint's step. "before" executes the
+                step again, with the state that it had found; the checkpoint must come from
+                `ctx.checkpoints`, not from JSON.
+            input_event: with `when="before"`, replaces the event that the step took.
             stepwise: whether no step starts before `handler.run_step()` is called.
 
         Raises:
@@ -414,12 +421,15 @@ class Workflow(AnyWorkflow):
             raise WorkflowConfigurationError(
                 f"This checkpoint is one of {checkpoint.workflow}, not of {type(self).__name__}."
             )
-        begins = beginning(self.graph, checkpoint, in_flight, output_event, state)
+        begins = beginning(self.graph, checkpoint, in_flight, output_event, when, input_event)
+        snapshot = (
+            begins.snapshot if state is None else with_values(self.graph, begins.snapshot, state)
+        )
         ctx = Context(self) if ctx is None else ctx
-        head, facts = Head(UUID(checkpoint.id_)), list(begins.facts)
-        handler = self._handler(ctx, begins.snapshot, head, facts, stepwise)
+        head = Head(UUID(checkpoint.id_) if when == "after" else checkpoint.parent)
+        handler = self._handler(ctx, snapshot, head, list(begins.facts), stepwise)
         # Watchers of the new run see the question, too. A step that waits shows its own once more.
-        question = output_event or checkpoint.output_event
+        question = None if when == "before" else output_event or checkpoint.output_event
         if isinstance(question, InputRequiredEvent) and checkpoint.last_completed_step is not None:
             handler.show(question)
         return handler

@@ -71,7 +71,7 @@ class ContextOfAnotherWorkflow(Conflict):
 
 
 class CheckpointTagged(Conflict):
-    """A tagged checkpoint cannot be deleted, nor its run and context."""
+    """A run with a tag, or with a tagged checkpoint, cannot be deleted, nor its context."""
 
     code = "checkpoint-tagged"
 

@@ -29,6 +29,7 @@ def counts(url: str) -> dict[str, object]:
         "messages",
         "blobs",
         "blob_refs",
+        "labels",
         "tags",
         "deletions",
     )

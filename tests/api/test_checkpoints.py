@@ -22,6 +22,8 @@ CHECKPOINT = {
     "last_completed_step",
     "input_event_type",
     "output_event_type",
+    "name",
+    "note",
     "tags",
     "created_at",
 }

@@ -15,14 +15,18 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from cairn import Checkpoint, Event, WorkflowRuntimeError
+from cairn.engine.core.advance import advance
+from cairn.engine.core.fact_json import from_json, to_json
 from cairn.engine.core.records import Record
 from cairn.engine.library.rerun import beginning
 from cairn.engine.runtime.retrying import log
+from cairn.engine.values.sealed import SealedEvent
 from tests.conftest import SEED_VARIABLE
 from tests.engine.planned.crashes import killed, taken_up
 from tests.engine.planned.expected import Expected
@@ -64,6 +68,7 @@ async def live(plan: Plan, again: int) -> None:
     check(expected, source, [], "the run itself")
     await break_off(expected, again)
     records, checkpoints = source.records, source.checkpoints
+    check_facts(records)
     for seq in range(len(records)):
         cut = records[:seq]
         life = await taken_up(plan, cut, seq)
@@ -75,6 +80,16 @@ async def live(plan: Plan, again: int) -> None:
             await rerun_changed(expected, checkpoint, records[:seq])
         if seq == again:
             await rerun_all(expected, life, records[:seq])
+
+
+def check_facts(records: Cut) -> None:
+    """Check that each fact, written as JSON and read back, comes to the same change."""
+    routes = Planned.graph_of_class().routes
+    for record in records:
+        written = orjson.dumps(to_json(record.fact, lambda value: value, SealedEvent.to_json))
+        fact = from_json(orjson.loads(written), lambda value: value)
+        assert type(fact) is type(record.fact)
+        assert advance(routes, record.before, fact) == record.delta
 
 
 async def rerun_all(expected: Expected, source: Life, before: Cut) -> None:

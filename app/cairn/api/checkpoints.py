@@ -8,6 +8,7 @@ from cairn.api.problems import WITH_BODY, refuses
 from cairn.api.requests import ApiRequest, Key, Prefer, wait_seconds
 from cairn.api.responses import ACCEPTED, accepted_response, json_response
 from cairn.api.schemas import (
+    AnnotationIn,
     CheckpointOut,
     CheckpointWhole,
     RerunIn,
@@ -40,8 +41,17 @@ async def get_checkpoint(request: ApiRequest, checkpoint_id: UUID) -> Response:
 @router.put("/checkpoints/{checkpoint_id}/tags", responses=refuses("not-found", *WITH_BODY))
 async def put_tags(request: ApiRequest, checkpoint_id: UUID, body: TagsIn) -> CheckpointOut:
     """Give a checkpoint these tags, and no others. While it has any, its run cannot be deleted."""
-    tagged = await request.service.checkpoints.tag(checkpoint_id, sorted(set(body.tags)))
+    tagged = await request.service.checkpoints.annotate(checkpoint_id, {"tags": body.tags})
     return checkpoint_out(tagged, events=False)
+
+
+@router.patch("/checkpoints/{checkpoint_id}", responses=refuses("not-found", *WITH_BODY))
+async def annotate_checkpoint(
+    request: ApiRequest, checkpoint_id: UUID, body: AnnotationIn
+) -> CheckpointOut:
+    """Name a checkpoint, note something on it, or tag it. A field left out stays as it is."""
+    annotated = await request.service.checkpoints.annotate(checkpoint_id, body.changes())
+    return checkpoint_out(annotated, events=False)
 
 
 @router.post(

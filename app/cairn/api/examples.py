@@ -24,6 +24,9 @@ COMPLETED: dict[str, Any] = {
     "origin_checkpoint_id": None,
     "checkpoint_count": 3,
     "waiting_for": [],
+    "name": "the short one",
+    "note": None,
+    "tags": [],
     "created_at": "2026-01-31T12:00:00.000000Z",
     "started_at": "2026-01-31T12:00:00.001000Z",
     "finished_at": "2026-01-31T12:00:02.500000Z",
@@ -59,6 +62,8 @@ CHECKPOINT: dict[str, Any] = {
     "last_completed_step": "generate_joke",
     "input_event_type": "StartEvent",
     "output_event_type": "JokeEvent",
+    "name": None,
+    "note": "Its pun is the best so far.",
     "tags": ["good"],
     "created_at": "2026-01-31T12:00:01.200000Z",
 }
@@ -108,6 +113,8 @@ ANSWERS: dict[tuple[str, int], Any] = {
     ("list_run_checkpoints", 200): {"items": [CHECKPOINT], "next_cursor": "Mg=="},
     ("get_checkpoint", 200): WHOLE,
     ("put_tags", 200): CHECKPOINT,
+    ("annotate_checkpoint", 200): CHECKPOINT,
+    ("annotate_run", 200): COMPLETED,
     ("rerun", 202): UNDER_WAY | RERUN_OF_IT,
     ("rerun", 200): COMPLETED | RERUN_OF_IT,
     ("create_context", 201): MADE,
@@ -138,7 +145,7 @@ REFUSED: dict[str, str] = {
     "context-of-another-workflow": f"Context {CONTEXT} is one of workflow 'approval', and cannot "
     "be used with 'joke'. POST /contexts makes another.",
     "checkpoint-tagged": f"Checkpoint {STEP} is tagged, and kept. Take its tags off first: "
-    f'PUT /checkpoints/{STEP}/tags with {{"tags": []}}.',
+    f'PATCH /checkpoints/{STEP} with {{"tags": []}}.',
     "event-not-wanted": f"Run {RUN} does not wait for a HumanResponseEvent, and no step of it "
     "takes one. It waits for: Verdict. Its steps take: Verdict.",
     "step-gone": "Step 'rank', for which a pending Ranked was sent, is not in the workflow any "

@@ -16,7 +16,7 @@ from cairn.api.responses import (
     preference_applied,
     run_response,
 )
-from cairn.api.schemas import EventIn, RunIn, RunList, RunOut
+from cairn.api.schemas import AnnotationIn, EventIn, RunIn, RunList, RunOut
 from cairn.api.strict import StrictRoute
 from cairn.engine.core.records import Status
 
@@ -93,6 +93,15 @@ async def get_run(request: ApiRequest, run_id: UUID, prefer: Prefer = None) -> R
     wait = request.service.runs.patience(wanted)
     run = await request.service.runs.find(run_id, wait)
     return await run_response(run, headers=preference_applied(wait) if wanted else None)
+
+
+@router.patch("/runs/{run_id}", response_model=RunOut, responses=refuses("not-found", *WITH_BODY))
+async def annotate_run(request: ApiRequest, run_id: UUID, body: AnnotationIn) -> Response:
+    """Name a run, note something on it, or tag it: a tagged run is kept.
+
+    A field left out stays as it is.
+    """
+    return await run_response(await request.service.runs.annotate(run_id, body.changes()))
 
 
 @router.delete(

@@ -15,6 +15,7 @@ from cairn.engine.drawing import all_possible_flows, mermaid
 from cairn.engine.language.ctx_state import ctx_state, shown
 from cairn.engine.values.extended_json import plain
 from cairn.engine.values.sealed import SealedEvent
+from cairn.store.annotations import Annotation
 from cairn.store.checkpoints import CheckpointDetail, CheckpointSummary
 from cairn.store.questions import OpenQuestion
 from cairn.store.run_views import RunView
@@ -154,12 +155,28 @@ class EventIn(Body):
 Tag = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
+Tags = Annotated[list[Tag], Field(max_length=20, examples=[["good"]])]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Note = Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00]*$")]
+
+
 class TagsIn(Body):
     """Tags a checkpoint."""
 
-    tags: list[Tag] = Field(
-        max_length=20, description="All its tags; none, if empty.", examples=[["good"]]
-    )
+    tags: Tags = Field(description="All its tags; none, if empty.")
+
+
+class AnnotationIn(Body):
+    """Changes the words about a run or a checkpoint; a field left out stays as it is."""
+
+    name: Name | None = Field(default=None, description="A short name; null takes it off.")
+    note: Note | None = Field(default=None, description="A longer text; null takes it off.")
+    # A factory keeps the default out of the schema: generated clients would send the empty list.
+    tags: Tags = Field(default_factory=list, description="All the tags; none, if empty.")
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that the request has, by name."""
+        return self.model_dump(exclude_unset=True)
 
 
 class ErrorOut(BaseModel):
@@ -223,6 +240,9 @@ class RunOut(BaseModel):
     waiting_for: list[WaitingOut] = Field(
         description="Of a run that waits: each event that it waits for."
     )
+    name: str | None
+    note: str | None
+    tags: list[str]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -250,6 +270,9 @@ class RunOut(BaseModel):
             origin_checkpoint_id=run.origin_checkpoint_id,
             checkpoint_count=run.checkpoint_count,
             waiting_for=[WaitingOut.of(awaited) for awaited in run.waiting_for],
+            name=run.annotation.name,
+            note=run.annotation.note,
+            tags=list(run.annotation.tags),
             created_at=run.created_at,
             started_at=run.started_at,
             finished_at=run.finished_at,
@@ -273,6 +296,8 @@ class CheckpointOut(BaseModel):
     last_completed_step: str | None
     input_event_type: str | None
     output_event_type: str | None
+    name: str | None
+    note: str | None
     tags: list[str]
     created_at: datetime
 
@@ -314,7 +339,8 @@ def checkpoint_whole(found: CheckpointDetail, steps: Iterable[str]) -> Checkpoin
 
 
 def _bare(listed: CheckpointSummary) -> dict[str, Any]:
-    return {name: getattr(listed, name) for name in CheckpointOut.model_fields}
+    fields = CheckpointOut.model_fields.keys() - Annotation._fields
+    return {name: getattr(listed, name) for name in fields} | listed.annotation._asdict()
 
 
 def _with_events(listed: CheckpointSummary) -> dict[str, Any]:

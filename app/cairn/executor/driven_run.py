@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from cairn.executor.notifier import Notifier
 from cairn.executor.slots import RunSlots, Slot
 from cairn.executor.under_way import UnderWay, under_way
 from cairn.store import claims, run_views
+from cairn.store.annotations import Annotation
 from cairn.store.database import Database
 from cairn.store.run_views import RunView
 from cairn.store.runs import Claimed, InboxMessage
@@ -65,6 +66,7 @@ class DrivenRun:
         id: the run's id.
         workflow: the name of the run's workflow.
         task: drives the run; there from `start` on.
+        annotation: the words of clients about the run, if these have changed since the claim.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class DrivenRun:
         self.id = run_id
         self.workflow = workflow
         self.task: asyncio.Task[None]
+        self.annotation: Annotation | None = None
         self._shared = shared
         self._claimed = claimed
         self._slot = slot
@@ -180,10 +183,17 @@ class DrivenRun:
         if self._cancelled.is_set():
             return None
         if self._claimed is not None and self._claimed.worker == own:
-            return self._claimed.run if self._claimed.run.start_event is not None else None
-        if self._under_way is not None and self._under_way.journal.worker == own:
-            return self._under_way.journal.view
-        return None
+            run = self._claimed.run if self._claimed.run.start_event is not None else None
+        elif self._under_way is not None and self._under_way.journal.worker == own:
+            run = self._under_way.journal.view
+        else:
+            return None
+        return self._annotated(run)
+
+    def _annotated(self, run: RunView | None) -> RunView | None:
+        if run is None or self.annotation is None:
+            return run
+        return replace(run, annotation=self.annotation)
 
     def step_of(self, task: "asyncio.Task[object]") -> str | None:
         """The name of the step that the task executes; `None` if the task is not the run's."""
@@ -246,7 +256,7 @@ class DrivenRun:
         """Fit the slot to the status after a commit, and wake the clients of a waiting run."""
         slot.follow(status)
         if status == "waiting" and self._under_way is not None:
-            self._shared.notifier.notify(self.id, self._under_way.journal.view)
+            self._shared.notifier.notify(self.id, self._annotated(self._under_way.journal.view))
         if not self._stored.done():
             self._stored.set_result(None)
 
@@ -262,7 +272,7 @@ class DrivenRun:
                 status=status,
                 exc_info=end.error,
             )
-        self._shared.notifier.notify(self.id, journal.view)
+        self._shared.notifier.notify(self.id, self._annotated(journal.view))
         if journal.following is not None:
             self._shared.wake(journal.following, self.workflow)
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import structlog
@@ -11,7 +11,8 @@ import structlog
 from cairn.errors import Unavailable
 from cairn.executor.notifier import Notifier
 from cairn.executor.worker import Worker
-from cairn.store import claims, run_views, workers
+from cairn.store import annotations, claims, run_views, workers
+from cairn.store.annotations import Annotation
 from cairn.store.claims import Found
 from cairn.store.database import Database
 from cairn.store.run_views import Position
@@ -84,9 +85,17 @@ class Poller:
         await self._take_up(own)
         for found, messages in (await self._database.read(claims.unread_by_run, own)).items():
             await self._tell(found, messages)
+        for run_id, annotation in (await self._annotated_elsewhere(own, others)).items():
+            self._worker.annotate(run_id, annotation)
         for run_id in await self._database.read(claims.to_cancel, own):
             await self._worker.cancel(run_id)
         await self._notify()
+
+    async def _annotated_elsewhere(
+        self, own: UUID, others: Sequence[Row]
+    ) -> dict[UUID, Annotation]:
+        """The annotations of the runs that are driven here; none without another process."""
+        return await self._database.read(annotations.of_worker, own) if others else {}
 
     async def _take_up(self, own: UUID) -> None:
         """Drive the runs without a worker; suspected runs only if there are no others."""

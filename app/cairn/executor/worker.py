@@ -16,6 +16,7 @@ from cairn.executor.driven_run import DrivenRun, Shared
 from cairn.executor.notifier import Notifier
 from cairn.executor.slots import RunSlots
 from cairn.store import runs
+from cairn.store.annotations import Annotation
 from cairn.store.database import Database
 from cairn.store.requests import Repeatable
 from cairn.store.run_views import RunView
@@ -139,6 +140,12 @@ class Worker:
         if run is not None:
             run.tell(messages)
         self.wake(run_id, workflow)
+
+    def annotate(self, run_id: UUID, annotation: Annotation) -> None:
+        """Take note of a run's annotation, if the run is driven here."""
+        run = self._runs.get(run_id)
+        if run is not None:
+            run.annotation = annotation
 
     async def cancel(self, run_id: UUID) -> None:
         """End a run; the process that drives the run ends the run there.

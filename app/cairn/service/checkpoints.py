@@ -1,9 +1,10 @@
 """Requests about checkpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
-from cairn.store import checkpoints, tags
+from cairn.store import annotations, checkpoints
 from cairn.store.checkpoints import CheckpointDetail, CheckpointSummary
 from cairn.store.database import Database
 from cairn.store.facets import Filters
@@ -24,13 +25,17 @@ class CheckpointRequests:
         """
         return await self._database.read(checkpoints.read, checkpoint_id)
 
-    async def tag(self, checkpoint_id: UUID, words: Sequence[str]) -> CheckpointSummary:
-        """Replace the tags of a checkpoint. The run of a tagged checkpoint is kept.
+    async def annotate(self, checkpoint_id: UUID, changes: Mapping[str, Any]) -> CheckpointSummary:
+        """Change the name, the note or the tags. The run of a tagged checkpoint is kept.
+
+        Args:
+            checkpoint_id: the checkpoint's id.
+            changes: the new values by the field's name; fields left out stay as they are.
 
         Raises:
             NotFound: there is no such checkpoint.
         """
-        await self._database.write(tags.put, checkpoint_id, words)
+        await self._database.write(annotations.of_checkpoint, checkpoint_id, changes)
         return await self._database.read(checkpoints.summary, checkpoint_id)
 
     async def of_run(

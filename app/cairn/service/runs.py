@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from cairn import apart
@@ -13,7 +14,7 @@ from cairn.executor import upkeep
 from cairn.executor.watcher import Watcher
 from cairn.executor.worker import Worker
 from cairn.service.events import event_of
-from cairn.store import deleting, run_views, runs
+from cairn.store import annotations, deleting, run_views, runs
 from cairn.store.database import Database
 from cairn.store.pages import Page
 from cairn.store.requests import Repeatable
@@ -144,6 +145,20 @@ class RunRequests:
             Unavailable: the end could not be stored. The run goes on.
         """
         await self._worker.cancel(run_id)
+
+    async def annotate(self, run_id: UUID, changes: Mapping[str, Any]) -> RunView:
+        """Change the name, the note or the tags of a run. A run with a tag is kept.
+
+        Args:
+            run_id: the run's id.
+            changes: the new values by the field's name; fields left out stay as they are.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        annotation = await self._database.write(annotations.of_run, run_id, changes)
+        self._worker.annotate(run_id, annotation)
+        return await self.find(run_id)
 
     async def delete(self, run_id: UUID) -> None:
         """Delete a run and its checkpoints. Reruns made from it stay.

@@ -17,7 +17,9 @@ from sqlalchemy import Connection, Insert, Table, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
+from cairn.engine.core import fact_json
 from cairn.engine.core.delta_json import from_json, to_json
+from cairn.engine.core.facts import Fact
 from cairn.engine.core.snapshot import Delta
 from cairn.engine.values.extended_json import Json
 from cairn.engine.values.sealed import SealedEvent
@@ -68,6 +70,10 @@ class Packer:
         referred to.
         """
         return orjson.dumps(to_json(delta, self._part, self._event))
+
+    def fact(self, fact: Fact) -> bytes:
+        """The fact as a payload, packed as a delta is."""
+        return orjson.dumps(fact_json.to_json(fact, self._part, self._event))
 
     def state(self, state: Mapping[str, Json]) -> bytes:
         """The state, by key, as a payload."""
@@ -162,6 +168,11 @@ class Unpacker:
         """The delta of the payload."""
         with _read_as_written():
             return from_json(orjson.loads(payload), self._part)
+
+    def fact(self, payload: bytes) -> Fact:
+        """The fact of the payload."""
+        with _read_as_written():
+            return fact_json.from_json(orjson.loads(payload), self._part)
 
     def state(self, payload: bytes) -> dict[str, Json]:
         """The state of the payload, by key."""

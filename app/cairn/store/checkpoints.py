@@ -12,7 +12,8 @@ from sqlmodel import Session, col
 
 from cairn.engine.core.snapshot import Delta, Snapshot
 from cairn.engine.values.sealed import SealedEvent
-from cairn.store import contexts, facets, not_found, pages, sizes, snapshots, tags
+from cairn.store import annotations, contexts, facets, not_found, pages, sizes, snapshots
+from cairn.store.annotations import NO_ANNOTATION, Annotation
 from cairn.store.blobs import Unpacker
 from cairn.store.facets import Filters
 from cairn.store.pages import Page
@@ -48,7 +49,7 @@ class CheckpointSummary:
     input_event_type: str | None
     output_event_type: str | None
     created_at: datetime
-    tags: Sequence[str] = ()
+    annotation: Annotation = NO_ANNOTATION
     input_event: SealedEvent | None = None
     output_event: SealedEvent | None = None
 
@@ -212,11 +213,11 @@ def _found(
 
 
 def _listed(session: Session, rows: Sequence[Any]) -> list[CheckpointSummary]:
-    tagged = tags.of(session, [row[0] for row in rows])
+    annotated = annotations.read(session, [row[0] for row in rows])
     payloads = [_events(row) for row in rows]
     unpacker = Unpacker(session, (payload for both in payloads for payload in both))
     return [
-        _made(row, tagged.get(row[0], ()), map(unpacker.shown, both))
+        _made(row, annotated.get(row[0], NO_ANNOTATION), map(unpacker.shown, both))
         for row, both in zip(rows, payloads, strict=True)
     ]
 
@@ -226,7 +227,11 @@ def _events(row: Any) -> Sequence[bytes | None]:
     return tuple(row[len(SUMMARY) :])
 
 
-def _made(row: Any, tags: Sequence[str], events: Iterable[SealedEvent | None]) -> CheckpointSummary:
+def _made(
+    row: Any, annotation: Annotation, events: Iterable[SealedEvent | None]
+) -> CheckpointSummary:
     taken, given = (*events, None, None)[:2]
     named = zip(NAMES, row, strict=False)
-    return CheckpointSummary(**dict(named), tags=tags, input_event=taken, output_event=given)
+    return CheckpointSummary(
+        **dict(named), annotation=annotation, input_event=taken, output_event=given
+    )

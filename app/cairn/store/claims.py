@@ -1,6 +1,7 @@
 """Claims: the runs that a worker carries forward, and the inbox of each."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -12,7 +13,8 @@ from sqlmodel import Session, and_, col, exists, or_, select
 from cairn.engine.core.records import ENDED
 from cairn.engine.core.snapshot import Snapshot
 from cairn.errors import Damaged, WorkflowNotLoaded
-from cairn.store import questions, runs, snapshots, workers
+from cairn.store import annotations, questions, runs, snapshots, workers
+from cairn.store.annotations import NO_ANNOTATION
 from cairn.store.blobs import Unpacker
 from cairn.store.clock import now
 from cairn.store.rows import UNDER_WAY
@@ -90,7 +92,8 @@ def claim(
     # on is counted.
     run.worker_id, run.status, run.started_at = worker, "running", run.started_at or now()
     run.wakes_at = None
-    view = new_view(run, None if has_begun else messages[0].event)
+    annotation = annotations.read(session, [run_id]).get(run_id, NO_ANNOTATION)
+    view = replace(new_view(run, None if has_begun else messages[0].event), annotation=annotation)
     return Claimed(view, worker, resume_point, messages, open_questions, run.recoveries)
 
 

@@ -15,7 +15,7 @@ from cairn.errors import CheckpointTagged, RunUnderWay
 from cairn.store import blobs, contexts, not_found
 from cairn.store.chunks import CHUNK, chunks
 from cairn.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY
-from cairn.store.tables import Deletion, Request, Run, Tag
+from cairn.store.tables import Deletion, Label, Request, Run, Tag
 
 DELETIONS: Table = Deletion.__table__  # type: ignore[attr-defined]
 
@@ -26,7 +26,7 @@ def run(session: Session, run_id: UUID) -> None:
     Raises:
         NotFound: there is no such run.
         RunUnderWay: the run has not ended.
-        CheckpointTagged: a checkpoint of the run has a tag.
+        CheckpointTagged: the run, or a checkpoint of the run, has a tag.
     """
     found = session.get(Run, run_id, with_for_update=True)
     if found is None:
@@ -46,7 +46,7 @@ def context(session: Session, context_id: UUID) -> None:
     Raises:
         NotFound: there is no such context.
         RunUnderWay: a run of the context has not ended.
-        CheckpointTagged: a checkpoint in the context has a tag.
+        CheckpointTagged: a run of the context, or a checkpoint of such a run, has a tag.
     """
     contexts.claim(session, context_id)
     of_context = RUNS.c.context_id == context_id
@@ -68,6 +68,7 @@ def remove(session: Session, run_ids: Sequence[UUID]) -> None:
     """Delete runs that have ended; their checkpoints follow, by `sweep`."""
     for some in chunks(run_ids):
         session.execute(delete(MESSAGES).where(MESSAGES.c.run_id.in_(some)))
+        session.execute(delete(Label).where(col(Label.run_id).in_(some)))
         session.execute(delete(RUNS).where(RUNS.c.id.in_(some)))
         session.execute(insert(DELETIONS), [{"run_id": run_id} for run_id in some])
         _forget(session, some)
@@ -111,9 +112,11 @@ def _forget(session: Session, made: Sequence[UUID]) -> None:
 
 
 def _refuse_tagged(session: Session, which: ColumnElement[bool]) -> None:
-    tagged = session.scalars(select(col(Tag.checkpoint_id)).where(which).limit(1)).first()
-    if tagged is not None:
+    tag = session.scalars(select(Tag).where(which).limit(1)).first()
+    if tag is not None:
+        is_run = tag.subject_id == tag.run_id
+        kind, path = ("Run", "runs") if is_run else ("Checkpoint", "checkpoints")
         raise CheckpointTagged(
-            f"Checkpoint {tagged} is tagged, and kept. Take its tags off first: "
-            f'PUT /checkpoints/{tagged}/tags with {{"tags": []}}.'
+            f"{kind} {tag.subject_id} is tagged, and kept. Take its tags off first: "
+            f'PATCH /{path}/{tag.subject_id} with {{"tags": []}}.'
         )

@@ -22,6 +22,7 @@ from cairn.store.facets import FacetValues
 from cairn.store.questions import OpenQuestion
 from cairn.store.run_views import Error, RunView
 from cairn.store.runs import Claimed
+from cairn.store.stored_facts import MAX_ID, is_told
 
 WHOLE_EVERY = 200
 """A later whole snapshot is written at a multiple of this `seq`.
@@ -75,6 +76,7 @@ class RunJournal:
         self._count = 0
         self._ended: tuple[datetime, SealedEvent | None, Failure | None] | None = None
         self._packer = Packer()
+        self._newest_id = MAX_ID  # the first of the ids that the newest checkpoint has given
         self._must_be_whole = claimed.resume_point.is_changed
         self._whole_bytes = claimed.resume_point.whole_bytes  # when one was last looked at
         self._delta_bytes = claimed.resume_point.delta_bytes  # since the last one
@@ -219,6 +221,7 @@ class RunJournal:
             "output_event": None if given is None else packer.event(given),
             "delta": delta,
             "whole": self._whole(record),
+            "fact": self._fact(record),
             "created_at": moment,
             "worker": self.worker,
         }
@@ -237,6 +240,17 @@ class RunJournal:
             return known
         new.append(FacetValues(*values))
         return facets.id_of(new[-1])
+
+    def _fact(self, record: Record) -> bytes | None:
+        """The fact, as a payload; `None` if `stored_facts.told` makes an equal one of the row.
+
+        Such a fact tells nothing that a rerun could adopt: the event was pending at no checkpoint
+        but the newest one.
+        """
+        newest, self._newest_id = self._newest_id, record.first_id
+        if is_told(record, newest):
+            return None
+        return self._packer.fact(record.fact)
 
     def _whole(self, record: Record) -> bytes | None:
         """The whole snapshot, as a payload, if it is time for one: see `WHOLE_EVERY`."""

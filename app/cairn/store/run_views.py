@@ -11,7 +11,8 @@ from sqlmodel import Session, col, select
 from cairn.engine.core.records import ENDED, Status
 from cairn.engine.values.sealed import SealedEvent
 from cairn.errors import Damaged
-from cairn.store import not_found, pages, questions, sizes
+from cairn.store import annotations, not_found, pages, questions, sizes
+from cairn.store.annotations import NO_ANNOTATION, Annotation
 from cairn.store.blobs import Unpacker
 from cairn.store.pages import LISTED_BYTES, Page
 from cairn.store.questions import OpenQuestion
@@ -51,6 +52,7 @@ class RunView:
         started_at: the moment at which the run began, if it has begun.
         finished_at: the moment at which the run ended, if it has ended.
         omitted: the names of payloads that are too large for a list.
+        annotation: the words of clients about the run.
     """
 
     id: UUID
@@ -69,6 +71,7 @@ class RunView:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     omitted: Sequence[str] = ()
+    annotation: Annotation = NO_ANNOTATION
 
 
 PAYLOADS = ("start_event", "stop_event", "waiting_for")
@@ -162,6 +165,7 @@ def _views(
         for run, left_out in zip(runs, omitted, strict=True)
     ]
     unpacker = Unpacker(session, (payload for all_ in payloads for payload in all_))
+    annotated = annotations.read(session, [run.id for run in runs])
     return [
         replace(
             new_view(run, unpacker.shown(start_event)),
@@ -171,6 +175,7 @@ def _views(
             waiting_for=_open_questions(unpacker, run.status, waiting_for),
             finished_at=run.finished_at,
             omitted=left_out,
+            annotation=annotated.get(run.id, NO_ANNOTATION),
         )
         for run, (start_event, stop_event, waiting_for), left_out in zip(
             runs, payloads, omitted, strict=True

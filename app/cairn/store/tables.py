@@ -125,8 +125,8 @@ class Checkpoint(SQLModel, table=True):
 
     `(run_id, seq)` is unique: the worker that inserts the next `seq` has moved the run on. `delta`
     is the difference from the parent's snapshot. `whole` is the whole snapshot, at a run's first
-    checkpoint and at some later ones. There are no foreign keys, since a row is written at every
-    step.
+    checkpoint and at some later ones. `fact` is the fact, unless the other columns tell it; see
+    `RunJournal`. There are no foreign keys, since a row is written at every step.
     """
 
     __tablename__ = "checkpoints"
@@ -147,6 +147,7 @@ class Checkpoint(SQLModel, table=True):
     output_event: bytes | None = Field(default=None, sa_type=Bytes)
     delta: bytes = Field(sa_type=Bytes)
     whole: bytes | None = Field(default=None, sa_type=Bytes)
+    fact: bytes | None = Field(default=None, sa_type=Bytes)
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
@@ -183,13 +184,43 @@ class BlobRef(SQLModel, table=True):
     )
 
 
+class Label(SQLModel, table=True):
+    """The name and the note that clients have given to a run, or to a checkpoint of the run.
+
+    `subject_id` is the id of the run or of the checkpoint.
+    """
+
+    __tablename__ = "labels"
+    __table_args__ = (
+        Index("labels_by_run", "run_id"),
+        Index(
+            "labels_by_name",
+            "name",
+            "subject_id",
+            sqlite_where=text("name IS NOT NULL"),
+            postgresql_where=text("name IS NOT NULL"),
+        ),
+    )
+
+    subject_id: UUID = Field(primary_key=True, sa_type=Id)
+    run_id: UUID = Field(sa_type=Id, sa_column_args=(ForeignKey("runs.id"),))
+    name: str | None = None
+    note: str | None = None
+
+
 class Tag(SQLModel, table=True):
-    """A word that a client has put to a checkpoint; a run with a tag is not deleted."""
+    """A word that a client has put to a run, or to a checkpoint of the run; such a run is kept.
+
+    `subject_id` is the id of the run or of the checkpoint.
+    """
 
     __tablename__ = "tags"
-    __table_args__ = (Index("tags_by_run", "run_id"),)
+    __table_args__ = (
+        Index("tags_by_run", "run_id"),
+        Index("tags_by_tag", "tag", "subject_id"),
+    )
 
-    checkpoint_id: UUID = Field(primary_key=True, sa_type=Id)
+    subject_id: UUID = Field(primary_key=True, sa_type=Id)
     tag: str = Field(primary_key=True)
     run_id: UUID = Field(sa_type=Id, sa_column_args=(ForeignKey("runs.id"),))
 

@@ -66,8 +66,8 @@ def from_json(parts: Json, unpack: Callable[[Any], Json] = _as_is) -> Delta:
 
     return Delta(
         edit("deliveries", lambda it: _read_delivery(it, event)),
-        edit("waits", lambda it: _read_wait(it, event)),
-        edit("buffers", lambda it: _read_buffered(it, event)),
+        edit("waits", lambda it: read_wait(it, event)),
+        edit("buffers", lambda it: read_buffered(it, event)),
         edit("calls", tuple),
         edit("unclaimed", event),
         edit("batches", lambda it: Batch(**it)),
@@ -105,7 +105,8 @@ def _read_delivery(written: Json, event: Read) -> Delivery:
     )
 
 
-def _write_wait(wait: Wait, event: Write, _: Pack) -> Json:
+def write_wait(wait: Wait, event: Write, _: Pack = _as_is) -> Json:
+    """The wait as JSON."""
     written = {
         "delivery": wait.delivery,
         "waiter": wait.waiter,
@@ -122,7 +123,8 @@ def _write_wait(wait: Wait, event: Write, _: Pack) -> Json:
     return written
 
 
-def _read_wait(written: Json, event: Read) -> Wait:
+def read_wait(written: Json, event: Read) -> Wait:
+    """The reverse of `write_wait`."""
     return Wait(
         written["delivery"],
         written["waiter"],
@@ -137,7 +139,8 @@ def _read_wait(written: Json, event: Read) -> Wait:
     )
 
 
-def _write_buffered(entry: Buffered, event: Write, _: Pack) -> Json:
+def write_buffered(entry: Buffered, event: Write, _: Pack = _as_is) -> Json:
+    """The entry as JSON."""
     return {
         "delivery": entry.delivery,
         "step": entry.step,
@@ -148,7 +151,8 @@ def _write_buffered(entry: Buffered, event: Write, _: Pack) -> Json:
     }
 
 
-def _read_buffered(written: Json, event: Read) -> Buffered:
+def read_buffered(written: Json, event: Read) -> Buffered:
+    """The reverse of `write_buffered`."""
     return Buffered(
         written["delivery"],
         written["step"],
@@ -169,8 +173,8 @@ def _read_gathered(written: Json, event: Read) -> Gathered:
 
 WRITERS: tuple[tuple[str, Callable[[Any, Write, Pack], Any]], ...] = (
     ("deliveries", _write_delivery),
-    ("waits", _write_wait),
-    ("buffers", _write_buffered),
+    ("waits", write_wait),
+    ("buffers", write_buffered),
     ("calls", lambda it, _, __: list(it)),
     ("unclaimed", lambda it, event, _: event(it)),
     ("batches", lambda it, _, __: it._asdict()),

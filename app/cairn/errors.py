@@ -28,6 +28,12 @@ class WorkflowNotLoaded(NotFound):
     code = "workflow-not-loaded"
 
 
+class StepNotFound(NotFound):
+    """The step has not completed in the run as many times."""
+
+    code = "step-not-found"
+
+
 class Conflict(Refusal):
     """The request does not fit the present state."""
 
@@ -82,6 +88,18 @@ class NothingLeftToRun(Conflict):
     code = "nothing-left-to-run"
 
 
+class FactsUnknown(Conflict):
+    """The results that a rerun is to adopt are not known."""
+
+    code = "facts-unknown"
+
+
+class NotBegun(Conflict):
+    """The run has no checkpoint to rerun from."""
+
+    code = "not-begun"
+
+
 class KeyReused(Conflict):
     """The idempotency key was used before, with a different body."""
 
@@ -131,6 +149,12 @@ class InvalidEvent(Invalid):
     """The fields do not make an event of the type."""
 
     code = "invalid-event"
+
+
+class ChangeDoesNotFit(Invalid):
+    """A change that a rerun is to begin with does not fit the checkpoint."""
+
+    code = "change-does-not-fit"
 
 
 class EventNotTaken(Invalid):

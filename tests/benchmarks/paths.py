@@ -20,6 +20,7 @@ from rich.console import Console
 from cairn import Event, StartEvent, StopEvent, Workflow, logs, step
 from cairn.main import running
 from cairn.service import Service
+from cairn.service.rerun_options import NO_CHANGES
 from cairn.settings import Settings
 from cairn.store.facets import Filters
 from tests import general_ways
@@ -83,7 +84,7 @@ async def works(service: Service) -> list[tuple[GeneralWay, Work, str]]:
         assert (await service.runs.find(run_id, 60)).status == "completed"
 
     async def rerun() -> None:
-        run_id = await service.reruns.start(origin, None)
+        run_id = await service.reruns.start(origin, NO_CHANGES, None)
         assert (await service.runs.find(run_id, 60)).status == "completed"
 
     async def runs() -> None:

@@ -1,6 +1,6 @@
 """The journal in a database, as storages under test."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import update
@@ -8,12 +8,15 @@ from sqlmodel import Session, col, select
 
 from cairn import StartEvent, StopEvent, Workflow, step
 from cairn.conformance import ROUTES, Capability, KeptCheckpoint, KeptRun, Opened
-from cairn.engine.core.records import Failure
+from cairn.engine.core.records import Failure, Record
+from cairn.engine.ids import new_id
 from cairn.engine.values.sealed import SealedEvent
-from cairn.store import claims, run_views, runs, snapshots
+from cairn.store import claims, rerun_points, reruns, run_views, runs, snapshots
+from cairn.store.appending import RunCommit
 from cairn.store.blobs import Unpacker
 from cairn.store.database import Database
 from cairn.store.journal import RunJournal
+from cairn.store.reruns import Rerun
 from cairn.store.runs import Claimed
 from cairn.store.tables import Checkpoint, Facets, Run
 
@@ -26,6 +29,10 @@ class Named(Workflow):
     @step
     async def work(self, ev: StartEvent) -> StopEvent:
         return StopEvent()
+
+
+def _no_records(claimed: Claimed, records: Sequence[Record]) -> RunCommit:
+    raise AssertionError("a rerun without adopted results begins with no checkpoint")
 
 
 class OneProcess:
@@ -41,8 +48,9 @@ class OneProcess:
     async def begin(self, start: SealedEvent, origin: UUID | None = None) -> UUID:
         if origin is None:
             return await self.database.write(runs.start, NAME, start, None, True, None)
-        at = await self.database.read(runs.origin, origin)
-        run, _ = await self.database.write(runs.rerun, at, None)
+        point = await self.database.read(rerun_points.read, origin)
+        packed = reruns.packed(Rerun(new_id(), point, origin, point.snapshot))
+        run, _ = await self.database.write(reruns.start, packed, None, _no_records)
         return run
 
     async def open(self, run: UUID) -> Opened:

@@ -5,14 +5,12 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from cairn.api.problems import WITH_BODY, refuses
-from cairn.api.requests import ApiRequest, Key, Prefer, wait_seconds
-from cairn.api.responses import ACCEPTED, accepted_response, json_response
+from cairn.api.requests import ApiRequest
+from cairn.api.responses import json_response
 from cairn.api.schemas import (
     AnnotationIn,
     CheckpointOut,
     CheckpointWhole,
-    RerunIn,
-    RunOut,
     TagsIn,
     checkpoint_out,
     checkpoint_whole,
@@ -52,34 +50,3 @@ async def annotate_checkpoint(
     """Name a checkpoint, note something on it, or tag it. A field left out stays as it is."""
     annotated = await request.service.checkpoints.annotate(checkpoint_id, body.changes())
     return checkpoint_out(annotated, events=False)
-
-
-@router.post(
-    "/checkpoints/{checkpoint_id}/rerun",
-    status_code=202,
-    response_model=RunOut,
-    responses=ACCEPTED
-    | refuses(
-        "not-found",
-        "workflow-not-loaded",
-        "nothing-left-to-run",
-        "step-gone",
-        "idempotency-key-reused",
-        "damaged",
-        *WITH_BODY,
-    ),
-)
-async def rerun(
-    request: ApiRequest,
-    checkpoint_id: UUID,
-    key: Key = None,
-    prefer: Prefer = None,
-    body: RerunIn | None = None,  # noqa: ARG001  # validated: unknown fields are refused
-) -> Response:
-    """Start a new run where the checkpoint stands, in the same context.
-
-    Completed steps are not executed again. With `Prefer: wait=N` the answer is 200 if the run has
-    ended by then.
-    """
-    run_id = await request.service.reruns.start(checkpoint_id, await request.repeatable(key))
-    return await accepted_response(request.service, run_id, wait_seconds(prefer))

@@ -117,6 +117,8 @@ ANSWERS: dict[tuple[str, int], Any] = {
     ("annotate_run", 200): COMPLETED,
     ("rerun", 202): UNDER_WAY | RERUN_OF_IT,
     ("rerun", 200): COMPLETED | RERUN_OF_IT,
+    ("rerun_run", 202): UNDER_WAY | RERUN_OF_IT,
+    ("rerun_run", 200): COMPLETED | RERUN_OF_IT,
     ("create_context", 201): MADE,
     ("get_context", 200): MADE,
     ("list_context_checkpoints", 200): {"items": [WITH_EVENTS], "next_cursor": None},
@@ -153,6 +155,14 @@ REFUSED: dict[str, str] = {
     f"now: @step(was='rank'). Or rerun from an earlier checkpoint: {START}.",
     "nothing-left-to-run": f"The run had ended at checkpoint {STEP}: nothing is left to run from "
     "there. Take an earlier checkpoint.",
+    "step-not-found": f"Step 'critique' has no completion -1 in run {RUN}. Steps that completed "
+    "there: critique_joke, generate_joke.",
+    "not-begun": f"Run {RUN} is queued, and has no checkpoint yet to rerun from.",
+    "facts-unknown": "This run was made by an earlier version, which did not keep what a rerun "
+    "could adopt: what was in flight can be executed again. Leave in_flight out, or say "
+    '"rerun".',
+    "change-does-not-fit": "output_event is a StartEvent, which does not fit: at this checkpoint "
+    "step 'generate_joke' gives JokeEvent.",
     "idempotency-key-reused": "The idempotency key 'monday' was used for another body. "
     "Use a new key for a new request, and the same body to repeat one.",
     "body-too-large": "The body has more than 10000000 bytes: send less.",
@@ -176,6 +186,9 @@ WRONG: dict[str, Problem] = {
     "invalid-request": Problem(("query", "colour"), "there is no such parameter"),
     "invalid-cursor": Problem(("query", "cursor"), "This is no cursor of this list."),
     "invalid-event": Problem(("body", "data", "approved"), "Field required"),
+    "change-does-not-fit": Problem(
+        ("body", "output_event"), "output_event is a StartEvent, which does not fit."
+    ),
     "event-not-taken": Problem(("body", "type"), "Name an event that GET /workflows/{name} lists."),
     "number-too-large": Problem(("body", "start_event", "topic"), "This number is too large."),
 }

@@ -15,6 +15,7 @@ TAGS = [
         "description": "Passages through a workflow: start, find, tell, cancel.",
     },
     {"name": "checkpoints", "description": "What each step of a run has left; reruns begin there."},
+    {"name": "reruns", "description": "Runs that begin at a checkpoint, changed or not."},
     {"name": "contexts", "description": "State that runs share."},
     {"name": "workflows", "description": "What can be run: events, steps and the graph."},
     {"name": "health", "description": "For whoever keeps the service running."},

@@ -141,10 +141,6 @@ class RunIn(Body):
     )
 
 
-class RerunIn(Body):
-    """Starts a run from a checkpoint. There is nothing to choose: the body may be left out."""
-
-
 class EventIn(Body):
     """Says something to a run."""
 

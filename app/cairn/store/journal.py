@@ -112,6 +112,12 @@ class RunJournal:
             committed=partial(self._appended, commit, failure),
         )
 
+    def written(self, records: Sequence[Record]) -> RunCommit:
+        """The commit of the first checkpoints of a run, for a transaction that stores the run."""
+        self._snapshot = records[-1].snapshot
+        status: Status = "running" if self._snapshot.stopped is None else "completed"
+        return self._commit(records, status, None)
+
     def _appended(self, commit: RunCommit, failure: Failure | None, following: UUID | None) -> None:
         """Take note of a commit, before the run moves on: the next commit builds on this one."""
         self.following = following

@@ -1,6 +1,5 @@
 """Runs: started, rerun, sent messages and cancelled."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -9,7 +8,7 @@ from sqlmodel import Session, col, or_, select
 
 from cairn.engine.core.questions import open_questions
 from cairn.engine.core.records import ENDED, Head, Status
-from cairn.engine.core.snapshot import Snapshot, whole
+from cairn.engine.core.snapshot import Snapshot
 from cairn.engine.ids import new_id
 from cairn.engine.language.graph import Graph
 from cairn.engine.values.sealed import SealedEvent
@@ -17,17 +16,16 @@ from cairn.errors import (
     ContextBusy,
     ContextOfAnotherWorkflow,
     EventNotWanted,
-    NothingLeftToRun,
     RunEnded,
 )
-from cairn.store import blobs, checkpoints, contexts, not_found, requests, snapshots, workers
+from cairn.store import blobs, contexts, not_found, requests, snapshots, workers
 from cairn.store.appending import ADD_RUN, leave_states
-from cairn.store.blobs import Packer, Unpacker
+from cairn.store.blobs import Packer
 from cairn.store.clock import now
 from cairn.store.questions import OpenQuestion
 from cairn.store.requests import Repeatable
 from cairn.store.rows import UNDER_WAY, run_row
-from cairn.store.run_views import RunView, new_view
+from cairn.store.run_views import RunView
 from cairn.store.snapshots import ResumePoint
 from cairn.store.tables import Context, Message, Run
 
@@ -129,102 +127,6 @@ def start(
     blobs.store(session.connection(), {run_id: packer.gathered()})
     requests.remember(session, request, run_id)
     return run_id
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The beginning of a rerun: a checkpoint, and the snapshot there.
-
-    Attributes:
-        checkpoint_id: the checkpoint's id.
-        seq: the checkpoint's number in its run.
-        run: the row of the checkpoint's run.
-        start_event: the start event of that run.
-        snapshot: the snapshot that the rerun begins with.
-        base: the snapshot, as a payload.
-        blobs: the blobs that the rerun's payloads refer to, by digest.
-    """
-
-    checkpoint_id: UUID
-    seq: int
-    run: Run
-    start_event: SealedEvent
-    snapshot: Snapshot
-    base: bytes
-    blobs: dict[bytes, bytes]
-
-
-def origin(session: Session, checkpoint_id: UUID) -> Origin:
-    """The beginning of a rerun from the checkpoint.
-
-    Raises:
-        NotFound: there is no such checkpoint.
-        NothingLeftToRun: the run had ended there.
-        Damaged: the checkpoint cannot be read back.
-    """
-    found = checkpoints.find(session, checkpoint_id)
-    source = session.get(Run, found.run_id)
-    if source is None:  # the run is being deleted
-        raise not_found.checkpoint(checkpoint_id)
-    snapshot = snapshots.at(session, found.run_id, found.seq).anew(time.time())
-    if snapshot.stopped is not None:
-        raise NothingLeftToRun(
-            f"The run had ended at checkpoint {checkpoint_id}: nothing is left to run from there. "
-            "Take an earlier checkpoint."
-        )
-    packer = Packer()
-    start_event = Unpacker(session, [source.start_event]).event(source.start_event)
-    packer.event(start_event)
-    base = packer.delta(whole(snapshot))
-    return Origin(checkpoint_id, found.seq, source, start_event, snapshot, base, packer.gathered())
-
-
-def rerun(
-    session: Session, origin: Origin, request: Repeatable | None
-) -> tuple[UUID, Claimed | None]:
-    """Accept a rerun.
-
-    The general way is to store the run and claim the row. Here the claim is made of the origin at
-    once, without reading the row back (unmeasured).
-
-    Args:
-        session: the session.
-        origin: the beginning of the rerun.
-        request: the request, if the request can be repeated.
-
-    Returns:
-        The rerun's id and its claim; for a repeated request, the id of the run made before, and
-        `None`.
-
-    Raises:
-        NotFound: the checkpoint has been deleted.
-        KeyReused: the request is repeated with another body.
-    """
-    made = requests.made_by(session, request)
-    if made is not None:
-        return made, None
-    source = session.get(Run, origin.run.id, with_for_update=True)
-    if source is None:
-        raise not_found.checkpoint(origin.checkpoint_id)
-    run_id = new_id()
-    worker = workers.own(session)
-    row = run_row(
-        run_id,
-        source.workflow,
-        source.context_id,
-        source.start_event,
-        worker,
-        now(),
-        parent_run_id=source.id,
-        root_run_id=source.root_run_id,
-        origin_checkpoint_id=origin.checkpoint_id,
-        base=origin.base,
-    )
-    session.connection().execute(ADD_RUN, row)
-    blobs.store(session.connection(), {run_id: origin.blobs})
-    requests.remember(session, request, run_id)
-    resume_point = ResumePoint(origin.snapshot, Head(origin.checkpoint_id))
-    return run_id, Claimed(new_view(Run(**row), origin.start_event), worker, resume_point, [])
 
 
 def tell(

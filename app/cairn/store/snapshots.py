@@ -23,6 +23,22 @@ def at(session: Session, run_id: UUID, seq: int) -> Snapshot:
     return _read(session, _payloads(session, run_id, seq))
 
 
+def around(session: Session, run: Run, seq: int) -> tuple[Snapshot, Snapshot]:
+    """The snapshots before and at a checkpoint of a run.
+
+    Raises:
+        Damaged: a snapshot cannot be read back.
+    """
+    *earlier, last = payloads = _payloads(session, run.id, seq)
+    if earlier:
+        unpacker = Unpacker(session, payloads)
+        before = _folded(unpacker, earlier)
+        return before, before.after(unpacker.delta(last))
+    if seq > 1:
+        return at(session, run.id, seq - 1), _read(session, payloads)
+    return _base(session, run), _read(session, payloads)
+
+
 def last_that(
     session: Session, run_id: UUID, before: int, fits: Callable[[Snapshot], bool]
 ) -> UUID | None:
@@ -71,7 +87,17 @@ def _payloads(session: Session, run_id: UUID, seq: int) -> list[bytes]:
 
 
 def _read(session: Session, payloads: Sequence[bytes]) -> Snapshot:
-    unpacker = Unpacker(session, payloads)
+    return _folded(Unpacker(session, payloads), payloads)
+
+
+def _base(session: Session, run: Run) -> Snapshot:
+    """The snapshot that a rerun began with; an empty one for any other run."""
+    if run.base is None:
+        return Snapshot()
+    return Snapshot().after(Unpacker(session, [run.base]).delta(run.base))
+
+
+def _folded(unpacker: Unpacker, payloads: Sequence[bytes]) -> Snapshot:
     snapshot = Snapshot()
     for payload in payloads:
         snapshot = snapshot.after(unpacker.delta(payload))
@@ -128,8 +154,7 @@ def start(session: Session, run: Run) -> ResumePoint:
         sizes = len(whole), sum(map(len, deltas))
         return ResumePoint(_read(session, payloads), Head(*head), *sizes)
     if run.base is not None:
-        base = Unpacker(session, [run.base]).delta(run.base)
-        return ResumePoint(Snapshot().after(base), Head(run.origin_checkpoint_id))
+        return ResumePoint(_base(session, run), Head(run.origin_checkpoint_id))
     context = session.get_one(Context, run.context_id)
     state = Unpacker(session, [context.state]).state(context.state) if context.state else {}
     return ResumePoint(Snapshot().with_state(state), Head())

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from cairn import logs
 from cairn.main import running
+from cairn.service.rerun_options import NO_CHANGES
 from cairn.settings import Settings
 from cairn.store.facets import Filters
 from tests.benchmarks.durable.contestants import Opened, Rerun
@@ -41,7 +42,7 @@ async def opened(url: str) -> AsyncIterator[Opened]:
             origin = page.items[0].id
 
             async def rerun() -> int:
-                return await ended(await service.reruns.start(origin, None), load)
+                return await ended(await service.reruns.start(origin, NO_CHANGES, None), load)
 
             return rerun
 

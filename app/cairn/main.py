@@ -33,6 +33,7 @@ from cairn.executor.upkeep import Upkeep
 from cairn.executor.watcher import Watcher
 from cairn.executor.worker import Worker
 from cairn.service import Service
+from cairn.service.streams import StreamRequests
 from cairn.settings import Settings
 from cairn.store import pruning
 from cairn.store.database import Database
@@ -181,7 +182,9 @@ async def _driving(
     upkeep.start()
     log.info("ready", workflows=sorted(loaded.workflows), database=database.shown_url)
     try:
-        yield Service(database, loaded, worker, Watcher(database, worker, notifier)), stop
+        watcher = Watcher(database, worker, notifier)
+        streams = StreamRequests(database, notifier, settings.heartbeat_seconds)
+        yield Service(database, loaded, worker, watcher, streams), stop
     finally:
         stop()
         await worker.drain(settings.drain_seconds)

@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     max_waiters: int = Field(
         1_000, ge=0, description="How many requests wait for a run at once; more are answered."
     )
+    heartbeat_seconds: float = Field(
+        15.0, ge=0.1, le=3600, description="How often a silent stream shows that it is alive."
+    )
     database_wait_seconds: float = Field(
         60.0, ge=0, description="How long runs wait for a database that is out of reach."
     )

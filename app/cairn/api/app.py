@@ -16,6 +16,7 @@ from cairn.api import (
     problems,
     reruns,
     runs,
+    streams,
     workflows,
 )
 from cairn.api.guard import Guard
@@ -25,7 +26,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 EXPOSED = ("Allow", "Location", "Preference-Applied", "Retry-After")  # to scripts, by CORS
 
-ROOMS = (runs, checkpoints, reruns, contexts, workflows, health)
+ROOMS = (runs, streams, checkpoints, reruns, contexts, workflows, health)
 
 DESCRIPTION = """
 Hosts event-driven workflows, leaves a checkpoint at every completed step, and re-runs a workflow

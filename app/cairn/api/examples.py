@@ -83,6 +83,34 @@ WHOLE = WITH_EVENTS | {
         "is_running": True,
     }
 }
+OF_STEP = {"step": "generate_joke", "delivery": 1}
+STREAMED = OF_STEP | {
+    "position": "1.1",
+    "at": "2026-01-31T12:00:00.500000Z",
+    "event": "stream",
+    "attempt": 1,
+    "data": {"type": "Token", "data": {"text": "Parallel"}},
+}
+FAILED_ATTEMPT = OF_STEP | {
+    "position": "1.2",
+    "at": "2026-01-31T12:00:00.600000Z",
+    "event": "attempt",
+    "attempt": 1,
+    "error": {"type": "APITimeoutError", "message": "Request timed out."},
+    "next_at": "2026-01-31T12:00:01.600000Z",
+}
+CHECKPOINTED = {
+    "position": "2.0",
+    "at": "2026-01-31T12:00:01.200000Z",
+    "event": "checkpoint",
+    "checkpoint": CHECKPOINT,
+}
+ENDED = {
+    "position": "4.0",
+    "at": "2026-01-31T12:00:02.500000Z",
+    "event": "status",
+    "status": "completed",
+}
 MADE = {"id": CONTEXT, "workflow": WORKFLOW, "created_at": "2026-01-31T11:59:00.000000Z"}
 JOKE_SCHEMA = {
     "title": "JokeEvent",
@@ -119,6 +147,12 @@ ANSWERS: dict[tuple[str, int], Any] = {
     ("rerun", 200): COMPLETED | RERUN_OF_IT,
     ("rerun_run", 202): UNDER_WAY | RERUN_OF_IT,
     ("rerun_run", 200): COMPLETED | RERUN_OF_IT,
+    ("watch_run", 200): {
+        "items": [STREAMED, FAILED_ATTEMPT, CHECKPOINTED, ENDED],
+        "next_cursor": None,
+        "is_over": True,
+    },
+    ("list_attempts", 200): {"run_id": RUN, "items": [FAILED_ATTEMPT], "next_cursor": None},
     ("create_context", 201): MADE,
     ("get_context", 200): MADE,
     ("list_context_checkpoints", 200): {"items": [WITH_EVENTS], "next_cursor": None},

@@ -16,6 +16,7 @@ TAGS = [
     },
     {"name": "checkpoints", "description": "What each step of a run has left; reruns begin there."},
     {"name": "reruns", "description": "Runs that begin at a checkpoint, changed or not."},
+    {"name": "streams", "description": "What runs show, as it comes."},
     {"name": "contexts", "description": "State that runs share."},
     {"name": "workflows", "description": "What can be run: events, steps and the graph."},
     {"name": "health", "description": "For whoever keeps the service running."},

@@ -9,7 +9,9 @@ from cairn.engine import Workflow
 from cairn.engine.core.facts import Received, Sent
 from cairn.engine.core.records import Status
 from cairn.engine.runtime.limits import Limits
+from cairn.engine.runtime.publisher import Publisher
 from cairn.engine.runtime.runner import Runner
+from cairn.executor.observer import StreamObserver
 from cairn.store.clock import now
 from cairn.store.database import Database
 from cairn.store.journal import RunJournal
@@ -63,7 +65,19 @@ def under_way(
     journal = RunJournal(database, claimed, workflow.graph.routes, committed, end)
     left = None if end is None else (end - now()).total_seconds()
     snapshot, head = start.snapshot, start.head
-    runner = Runner(workflow, journal, claimed.run.id, snapshot, head, None, limits, left)
+    graph = workflow.graph
+    publisher = Publisher(graph, observer=StreamObserver(journal, graph.serializer))
+    runner = Runner(
+        workflow,
+        journal,
+        claimed.run.id,
+        snapshot,
+        head,
+        publisher,
+        limits,
+        left,
+        claimed.earlier,
+    )
     return UnderWay(journal, runner)
 
 

@@ -7,6 +7,7 @@ from cairn.service.checkpoints import CheckpointRequests
 from cairn.service.contexts import ContextRequests
 from cairn.service.reruns import RerunRequests
 from cairn.service.runs import RunRequests
+from cairn.service.streams import StreamRequests
 from cairn.store.database import Database
 
 
@@ -17,9 +18,15 @@ class Service:
     """
 
     def __init__(
-        self, database: Database, catalog: Catalog, worker: Worker, watcher: Watcher
+        self,
+        database: Database,
+        catalog: Catalog,
+        worker: Worker,
+        watcher: Watcher,
+        streams: StreamRequests,
     ) -> None:
         self.catalog = catalog
+        self.streams = streams
         self.runs = RunRequests(database, catalog, worker, watcher)
         self.contexts = ContextRequests(database, catalog)
         self.checkpoints = CheckpointRequests(database)

@@ -109,7 +109,7 @@ class RerunRequests:
 def _commit(
     database: Database, workflow: Workflow, claimed: Claimed, records: Sequence[Record]
 ) -> RunCommit:
-    return RunJournal(database, claimed, workflow.graph.routes).written(records)
+    return RunJournal(database, claimed, workflow.graph.routes).begin(records)
 
 
 def _packed(workflow: Workflow, point: RerunPoint, options: RerunOptions) -> Packed:

@@ -1,6 +1,6 @@
 """Appending: the checkpoints of many runs, written by a few statements."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from cairn.engine.core.records import Failure, Status
 from cairn.engine.runtime.journal import HeadMoved
 from cairn.store import blobs, facets, statements
 from cairn.store.facets import FacetValues
-from cairn.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY, run_row
+from cairn.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, STREAM, UNDER_WAY, run_row
 from cairn.store.run_views import RunView
 from cairn.store.workers import BEAT, WORKERS
 
@@ -35,6 +35,7 @@ WAITS = (RUNS.c.status == "queued", RUNS.c.worker_id.is_(None))  # for a turn in
 # Made once: these statements are part of very many transactions.
 QUEUED = select(RUNS.c.context_id).where(*WAITS).distinct()
 ADD, ADD_RUN, ADD_CONTEXT = insert(CHECKPOINTS), insert(RUNS), insert(CONTEXTS)
+ADD_STREAM = insert(STREAM)
 IS_OWN = exists().where(
     RUNS.c.id == bindparam("run_id", type_=RUNS.c.id.type), RUNS.c.worker_id == WORKERS.c.id
 )
@@ -134,6 +135,7 @@ class RunCommit:
         began: the moment at which the run began, if it has begun.
         end: the run's end, if it has ended.
         moment: the moment of the checkpoints.
+        stream: the rows of the stream's entries.
     """
 
     run: RunView
@@ -150,17 +152,24 @@ class RunCommit:
     began: datetime | None
     end: RunEnding | None
     moment: datetime
+    stream: list[dict[str, Any]]
 
     @property
     def weight(self) -> int:
         """The bytes to write, roughly."""
-        return 1_000 * len(self.rows) + sum(map(len, self.blobs.values()))
+        rows = 1_000 * len(self.rows) + 300 * len(self.stream)
+        return rows + sum(map(len, self.blobs.values()))
 
     @property
     def is_only_a_checkpoint(self) -> bool:
         """True if the commit inserts one row, and does nothing else."""
         return len(self.rows) == 1 and not (
-            self.read or self.facets or self.blobs or self.has_changed or self.start_event
+            self.read
+            or self.facets
+            or self.blobs
+            or self.has_changed
+            or self.start_event
+            or self.stream
         )
 
 
@@ -210,7 +219,11 @@ def append(
         statements.insert(connection, ADD_RUN, [_new_run(commit) for commit in new])
     facets.store(connection, {values for commit in ours for values in commit.facets})
     blobs.store(connection, _owned(ours))
+    _check_own(connection, ours)
     _add_checkpoints(connection, ours)
+    stream = [row for commit in ours for row in commit.stream]
+    if stream:
+        statements.insert(connection, ADD_STREAM, stream)
     read = [{"message": message} for commit in ours for message in commit.read]
     if read:
         statements.execute(connection, DELETE_READ, read)
@@ -223,8 +236,8 @@ def append(
     ]
 
 
-def _add_checkpoints(connection: Connection, commits: Sequence[RunCommit]) -> None:
-    """Insert the checkpoints, if all the runs are still the worker's.
+def _check_own(connection: Connection, commits: Sequence[RunCommit]) -> None:
+    """Check that all the runs are still the worker's.
 
     A worker may have lost a run without knowing so. Within this transaction no run can be lost:
     another process must first declare this worker dead, and that waits for the transaction's
@@ -232,23 +245,28 @@ def _add_checkpoints(connection: Connection, commits: Sequence[RunCommit]) -> No
     some 3 %; a condition within each INSERT costs 5 %. Runs whose rows are updated are counted by
     that update instead.
     """
+    untouched = {
+        commit.run.id: None
+        for commit in commits
+        if not commit.has_changed and commit.start_event is None
+    }
+    if untouched:
+        worker = commits[0].worker
+        counts = statements.look_up(connection, OWN, RUNS.c.id, list(untouched), worker=worker)
+        _all_own(sum(number for (number,) in counts), untouched)
+
+
+def _add_checkpoints(connection: Connection, commits: Sequence[RunCommit]) -> None:
     rows = [row for commit in commits for row in commit.rows]
     if not rows:
         return
-    untouched = [
-        commit.run.id for commit in commits if not commit.has_changed and commit.start_event is None
-    ]
-    if untouched:
-        worker = commits[0].worker
-        counts = statements.look_up(connection, OWN, RUNS.c.id, untouched, worker=worker)
-        _all_own(sum(number for (number,) in counts), untouched)
     try:
         statements.insert(connection, ADD, rows)
     except IntegrityError as error:
         raise HeadMoved(f"Run {commits[0].run.id} has moved on.") from error
 
 
-def _all_own(number: int, wanted: Sequence[object]) -> None:
+def _all_own(number: int, wanted: Collection[object]) -> None:
     if number != len(wanted):
         raise HeadMoved(_LOST)
 

@@ -96,6 +96,21 @@ def of_run(
     return Page(found, str(found[-1].seq) if has_more else None)
 
 
+def after(
+    session: Session, run_id: UUID, seq: int, limit: int
+) -> tuple[list[CheckpointSummary], bool]:
+    """The checkpoints of a run after a `seq`, `limit` at most, and whether there are more."""
+    query = (
+        select(*SUMMARY)
+        .join(Facets, col(Facets.id) == Checkpoint.facets_id)
+        .where(col(Checkpoint.run_id) == run_id, col(Checkpoint.seq) > seq)
+        .order_by(col(Checkpoint.seq))
+        .limit(limit + 1)
+    )
+    rows = session.execute(query).all()
+    return _listed(session, rows[:limit]), len(rows) > limit
+
+
 def of_context(
     session: Session,
     context_id: UUID,

@@ -13,7 +13,7 @@ from sqlmodel import Session, and_, col, exists, or_, select
 from cairn.engine.core.records import ENDED
 from cairn.engine.core.snapshot import Snapshot
 from cairn.errors import Damaged, WorkflowNotLoaded
-from cairn.store import annotations, questions, runs, snapshots, workers
+from cairn.store import annotations, questions, runs, snapshots, tries, workers
 from cairn.store.annotations import NO_ANNOTATION
 from cairn.store.blobs import Unpacker
 from cairn.store.clock import now
@@ -82,6 +82,7 @@ def claim(
         has_begun = resume_point.head.checkpoint is not None
         messages = unread(session, run, with_start_event=not has_begun)
         open_questions = questions.read(session, run.waiting_for)
+        earlier = tries.earlier(session, run_id, resume_point.snapshot.deliveries)
     except Damaged as damage:
         runs.end(session, run, "failed", type(damage).__name__, str(damage))
         return None
@@ -90,11 +91,22 @@ def claim(
         return None
     # Before any step of the run starts: should this worker be declared dead, a run that was going
     # on is counted.
+    before = run.status
     run.worker_id, run.status, run.started_at = worker, "running", run.started_at or now()
     run.wakes_at = None
     annotation = annotations.read(session, [run_id]).get(run_id, NO_ANNOTATION)
     view = replace(new_view(run, None if has_begun else messages[0].event), annotation=annotation)
-    return Claimed(view, worker, resume_point, messages, open_questions, run.recoveries)
+    return Claimed(
+        view,
+        worker,
+        resume_point,
+        messages,
+        open_questions,
+        run.recoveries,
+        before=before,
+        stream_number=tries.newest_number(session, run_id, resume_point.head.seq),
+        earlier=earlier,
+    )
 
 
 def _give_up(session: Session, run: Run, snapshot: Snapshot) -> None:

@@ -14,7 +14,7 @@ from cairn.engine.core.records import ENDED
 from cairn.errors import CheckpointTagged, RunUnderWay
 from cairn.store import blobs, contexts, not_found
 from cairn.store.chunks import CHUNK, chunks
-from cairn.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, UNDER_WAY
+from cairn.store.rows import CHECKPOINTS, CONTEXTS, MESSAGES, RUNS, STREAM, UNDER_WAY
 from cairn.store.tables import Deletion, Label, Request, Run, Tag
 
 DELETIONS: Table = Deletion.__table__  # type: ignore[attr-defined]
@@ -100,9 +100,20 @@ def sweep(session: Session) -> int | None:
     ids = select(CHECKPOINTS.c.id).where(CHECKPOINTS.c.run_id == run_id).limit(CHUNK)
     some = session.scalars(ids).all()
     session.execute(delete(CHECKPOINTS).where(CHECKPOINTS.c.id.in_(some)))
-    if len(some) < CHUNK:
+    if len(some) < CHUNK and not _sweep_stream(session, run_id):
         blobs.release(session.connection(), [run_id])
         session.execute(delete(DELETIONS).where(DELETIONS.c.run_id == run_id))
+    return len(some)
+
+
+def _sweep_stream(session: Session, run_id: UUID) -> int:
+    """Delete some entries of a deleted run's stream, and return their number."""
+    places = select(STREAM.c.seq, STREAM.c.number).where(STREAM.c.run_id == run_id).limit(CHUNK)
+    some = session.execute(places).all()
+    for seq in {seq for seq, _ in some}:
+        numbers = [number for of, number in some if of == seq]
+        of_run = (STREAM.c.run_id == run_id) & (STREAM.c.seq == seq)
+        session.execute(delete(STREAM).where(of_run, STREAM.c.number.in_(numbers)))
     return len(some)
 
 

@@ -1,9 +1,10 @@
 """The engine's journal, kept in the database: one fact, one transaction."""
 
+import asyncio
 from asyncio import Future
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,9 @@ from uuid import UUID
 from cairn.engine.core.questions import open_questions
 from cairn.engine.core.records import ENDED, Failure, Record, Status
 from cairn.engine.core.routes import Routes
-from cairn.engine.core.snapshot import whole
+from cairn.engine.core.snapshot import Delivery, whole
+from cairn.engine.language.retry import RetryInfo
+from cairn.engine.runtime.journal import committed
 from cairn.engine.values.sealed import SealedEvent
 from cairn.store import appending, facets, questions
 from cairn.store.appending import NO_WAITS, RunCommit, RunEnding, Waits, storable
@@ -23,6 +26,7 @@ from cairn.store.questions import OpenQuestion
 from cairn.store.run_views import Error, RunView
 from cairn.store.runs import Claimed
 from cairn.store.stored_facts import MAX_ID, is_told
+from cairn.store.stream_entries import AT_ONCE, Row, StreamEntries
 
 WHOLE_EVERY = 200
 """A later whole snapshot is written at a multiple of this `seq`.
@@ -76,6 +80,15 @@ class RunJournal:
         self._count = 0
         self._ended: tuple[datetime, SealedEvent | None, Failure | None] | None = None
         self._packer = Packer()
+        seq = claimed.resume_point.head.seq
+        self._stream = StreamEntries(self._packer, claimed.run.id, seq, claimed.stream_number)
+        for id_, earlier in claimed.earlier.items():
+            if earlier.is_new:
+                number = earlier.retry.retry_number + earlier.interrupted
+                self._stream.interrupted(self._snapshot.deliveries[id_], number, earlier.retry)
+        self._told = claimed.before  # the status that was handed to the writer last
+        self._trouble: Exception | None = None  # entries of the stream could not be committed
+        self._flushed: Future[None] = committed()
         self._newest_id = MAX_ID  # the first of the ids that the newest checkpoint has given
         self._must_be_whole = claimed.resume_point.is_changed
         self._whole_bytes = claimed.resume_point.whole_bytes  # when one was last looked at
@@ -99,9 +112,23 @@ class RunJournal:
         Raises:
             Unavailable: a new run cannot be stored now.
         """
+        entries = self._stream.take()
+        if self._trouble is not None or len(entries) > AT_ONCE:
+            rest = self._append_behind(entries, records, status, failure)
+            return asyncio.get_running_loop().create_task(rest)
+        return self._append(entries, records, status, failure)
+
+    def _append(
+        self,
+        entries: list[Row],
+        records: Sequence[Record],
+        status: Status,
+        failure: Failure | None,
+    ) -> Future[Any]:
+        """Commit the checkpoints, with the entries that the steps have written until then."""
         if records:
             self._snapshot = records[-1].snapshot
-        commit = self._commit(records, status, failure)
+        commit = self._commit(entries, records, status, failure)
         return self._database.commit(
             appending.append,
             commit,
@@ -112,11 +139,75 @@ class RunJournal:
             committed=partial(self._appended, commit, failure),
         )
 
-    def written(self, records: Sequence[Record]) -> RunCommit:
+    async def _append_behind(
+        self,
+        entries: list[Row],
+        records: Sequence[Record],
+        status: Status,
+        failure: Failure | None,
+    ) -> Any:
+        """Commit many entries some at a time, so that other runs go on, then the checkpoints."""
+        while len(entries) > AT_ONCE and self._trouble is None:
+            some, entries = entries[:AT_ONCE], entries[AT_ONCE:]
+            await self._commit_entries(some)
+        if self._trouble is not None:  # an entry is lost: what comes after it must not be kept
+            raise self._trouble
+        return await self._append(entries, records, status, failure)
+
+    # The stream
+
+    def written(self, event: SealedEvent, delivery: Delivery, attempt: int) -> None:
+        """Have an event committed that an attempt at a delivery has written to the stream."""
+        self._stream.written(self._packer.event(event), delivery, attempt)
+        self._flush_soon()
+
+    def failed(
+        self, delivery: Delivery, attempt: int, retry: RetryInfo, seconds: float | None
+    ) -> Future[None]:
+        """Have a failed attempt committed.
+
+        Args:
+            delivery: the delivery that the attempt was at.
+            attempt: the number of the attempt.
+            retry: the failed attempts so far, with the exception of this one.
+            seconds: the pause before the next attempt; `None` if there is none.
+
+        Returns:
+            A future that is done once the attempt is committed, or once that has failed. In the
+            latter case, the next commit of the run fails, too.
+        """
+        next_at = None if seconds is None else now() + timedelta(seconds=seconds)
+        self._stream.failed(delivery, attempt, retry, next_at)
+        self._flush_soon()
+        return asyncio.shield(self._flushed)
+
+    def _flush_soon(self) -> None:
+        """Commit the entries in the next turn of the event loop, unless that is due already."""
+        if self._flushed.done():
+            flushing = self._flush()
+            self._flushed = asyncio.get_running_loop().create_task(flushing)
+
+    async def _flush(self) -> None:
+        while len(self._stream) and self._trouble is None and self._ended is None:
+            await self._commit_entries(self._stream.take(AT_ONCE))
+
+    async def _commit_entries(self, entries: list[Row]) -> None:
+        commit = self._commit_of(entries)
+        try:
+            await self._database.commit(appending.append, commit, commit.weight, is_patient=True)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self._trouble = error
+            return
+        self._packer.stored(commit.blobs)
+        self._report(self._status)
+
+    def begin(self, records: Sequence[Record]) -> RunCommit:
         """The commit of the first checkpoints of a run, for a transaction that stores the run."""
         self._snapshot = records[-1].snapshot
         status: Status = "running" if self._snapshot.stopped is None else "completed"
-        return self._commit(records, status, None)
+        return self._commit([], records, status, None)
 
     def _appended(self, commit: RunCommit, failure: Failure | None, following: UUID | None) -> None:
         """Take note of a commit, before the run moves on: the next commit builds on this one."""
@@ -161,7 +252,11 @@ class RunJournal:
         )
 
     def _commit(
-        self, records: Sequence[Record], status: Status, failure: Failure | None
+        self,
+        entries: list[Row],
+        records: Sequence[Record],
+        status: Status,
+        failure: Failure | None,
     ) -> RunCommit:
         run, packer = self._run, self._packer
         moment = now()
@@ -172,6 +267,12 @@ class RunJournal:
         begins = bool(records) or status == "running"
         recoveries = 0 if records else self._recoveries
         waits = self._waits(moment) if status == "waiting" else NO_WAITS
+        if records:
+            self._stream.moved(records[-1].seq)
+        if status != self._told and "waiting" in (status, self._told) and status not in ENDED:
+            self._stream.turned(status)
+            entries += self._stream.take()
+        self._told = status
         return RunCommit(
             run,
             self.worker,
@@ -189,6 +290,28 @@ class RunJournal:
             self._began or (moment if begins else None),
             end,
             moment,
+            entries,
+        )
+
+    def _commit_of(self, entries: list[Row]) -> RunCommit:
+        """A commit of entries of the stream alone."""
+        blobs = self._packer.gathered()
+        return RunCommit(
+            self._run,
+            self.worker,
+            [],
+            [],
+            [],
+            blobs,
+            self._told,
+            False,
+            self._recoveries,
+            NO_WAITS,
+            None,
+            self._began,
+            None,
+            now(),
+            entries,
         )
 
     def _waits(self, moment: datetime) -> Waits:

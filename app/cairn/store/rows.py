@@ -6,12 +6,13 @@ from uuid import UUID
 
 from sqlalchemy import Table
 
-from cairn.store.tables import Checkpoint, Context, Message, Run
+from cairn.store.tables import Checkpoint, Context, Message, Run, StreamEntry
 
 CHECKPOINTS: Table = Checkpoint.__table__  # type: ignore[attr-defined]
 CONTEXTS: Table = Context.__table__  # type: ignore[attr-defined]
 MESSAGES: Table = Message.__table__  # type: ignore[attr-defined]
 RUNS: Table = Run.__table__  # type: ignore[attr-defined]
+STREAM: Table = StreamEntry.__table__  # type: ignore[attr-defined]
 
 UNDER_WAY = ("queued", "running", "waiting")
 

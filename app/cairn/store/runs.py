@@ -1,7 +1,7 @@
 """Runs: started, rerun, sent messages and cancelled."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlmodel import Session, col, or_, select
@@ -11,6 +11,7 @@ from cairn.engine.core.records import ENDED, Head, Status
 from cairn.engine.core.snapshot import Snapshot
 from cairn.engine.ids import new_id
 from cairn.engine.language.graph import Graph
+from cairn.engine.runtime.tries import Earlier
 from cairn.engine.values.sealed import SealedEvent
 from cairn.errors import (
     ContextBusy,
@@ -50,6 +51,9 @@ class Claimed:
         questions: the questions that stood open when the run was written last.
         recoveries: the number of workers that have died driving the run since its last checkpoint.
         is_stored: whether the run is stored; otherwise it is stored with its first checkpoint.
+        before: the run's status before the claim.
+        stream_number: the number of the newest entry of the stream after the head.
+        earlier: the attempts at pending deliveries that earlier processes have begun.
     """
 
     run: RunView
@@ -59,6 +63,9 @@ class Claimed:
     questions: Sequence[OpenQuestion] = ()
     recoveries: int = 0
     is_stored: bool = True
+    before: Status = "queued"
+    stream_number: int = 0
+    earlier: Mapping[int, Earlier] = field(default_factory=dict)
 
 
 def fresh(workflow: str, event: SealedEvent, worker: UUID) -> Claimed:

@@ -151,6 +151,32 @@ class Checkpoint(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
 
 
+class StreamEntry(SQLModel, table=True):
+    """An entry of a run's stream that is no checkpoint: for watchers, in the order of writing.
+
+    `(seq, number)` is the position: `seq` is the checkpoint before the entry, and `number` counts
+    from 1 after each. `kind` is `stream` for an event that a step wrote, `attempt` for a failed
+    attempt, and `status` for the begin or the end of a wait. `payload` is the event, the failure
+    or the status.
+    """
+
+    __tablename__ = "stream"
+    __table_args__ = (
+        Index("stream_by_delivery", "run_id", "delivery", "attempt"),
+        {"sqlite_with_rowid": False},
+    )
+
+    run_id: UUID = Field(primary_key=True, sa_type=Id)
+    seq: int = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_type=BigInteger)
+    kind: str
+    step: str | None = None
+    delivery: int | None = Field(default=None, sa_type=BigInteger)
+    attempt: int | None = None
+    payload: bytes = Field(sa_type=Bytes)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcTime)
+
+
 class Message(SQLModel, table=True):
     """A message to a run, unread: the row is deleted with the checkpoint of the message."""
 

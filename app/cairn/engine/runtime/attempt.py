@@ -20,6 +20,7 @@ from cairn.engine.runtime.live_state import StepStateView
 from cairn.engine.runtime.parts import Parts
 from cairn.engine.runtime.step_context import StepContext
 from cairn.engine.runtime.threads import in_thread
+from cairn.engine.runtime.tries import NO_EARLIER
 from cairn.engine.values.extended_json import Json
 from cairn.engine.values.sealed import BATCH, SealedEvent, pack
 
@@ -73,6 +74,12 @@ class Attempt:
         self._to_skip = delivery.sent  # committed already when an earlier attempt began to wait
         self._reported = 0
         self._settled: asyncio.Event | None = None
+
+    @property
+    def number(self) -> int:
+        """The number of the attempt at the delivery, from 1, with those of earlier processes."""
+        earlier = self._parts.earlier.get(self.delivery.id, NO_EARLIER)
+        return self.retry.retry_number + earlier.interrupted + 1
 
     async def execute(self) -> Completed:
         """Execute the step, and return its results as a fact.
@@ -252,7 +259,8 @@ class Attempt:
             shown = event.model_copy(deep=True)  # the step may change its own
         except Exception:  # of any kind, from a field; an error of `seal` names the field
             shown = self._graph.serializer.open(self._graph.serializer.seal(event))
-        self._parts.loop.call(partial(self._parts.publisher.show, shown))
+        show = self._parts.publisher.show
+        self._parts.loop.call(partial(show, shown, self.delivery, self.number))
 
     def running_steps(self) -> list[str]:
         """The names of the run's steps that are under way."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from cairn.engine.language.graph import Graph
@@ -12,6 +13,7 @@ from cairn.engine.runtime.program import Program
 from cairn.engine.runtime.progress import Progress
 from cairn.engine.runtime.publisher import Publisher
 from cairn.engine.runtime.threads import RunLoop
+from cairn.engine.runtime.tries import Earlier
 from cairn.engine.runtime.waiting import Waiter, WaitingSteps
 
 A = TypeVar("A", bound=Waiter)
@@ -31,6 +33,7 @@ class Parts(Generic[A]):
         publisher: shows the events of the run to its watchers.
         loop: the event loop of the run.
         attempts: the attempts under way, by the id of their delivery.
+        earlier: the attempts that earlier processes have begun, by the id of the delivery.
     """
 
     program: Program
@@ -42,6 +45,7 @@ class Parts(Generic[A]):
     publisher: Publisher
     loop: RunLoop
     attempts: dict[int, A]
+    earlier: Mapping[int, Earlier] = field(default_factory=dict)
 
     def give_back(self, attempt: A) -> None:
         """Give the step worker of a waiting step to the next delivery."""

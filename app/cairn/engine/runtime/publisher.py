@@ -1,6 +1,7 @@
 """Publisher: shows the events of a run to its watchers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
 
 from cairn.engine.core.facts import Completed, Fact, gone_out
 from cairn.engine.core.snapshot import Delivery, Wait
@@ -12,9 +13,43 @@ from cairn.engine.language.events import (
     WorkflowIdleEvent,
 )
 from cairn.engine.language.graph import Graph
+from cairn.engine.language.retry import RetryInfo
 from cairn.engine.values.sealed import SealedEvent
 
 Show = Callable[[Event], None]
+
+
+class Observer(Protocol):
+    """The receiver of what the attempts of a run do besides facts."""
+
+    def written(self, event: Event, delivery: Delivery, attempt: int) -> None:
+        """Take an event that an attempt has written to the stream.
+
+        Args:
+            event: a copy of the event.
+            delivery: the delivery that the attempt is at.
+            attempt: the number of the attempt at the delivery, from 1.
+
+        Raises:
+            SerializationError: the event cannot be stored.
+        """
+
+    def failed(
+        self, delivery: Delivery, attempt: int, retry: RetryInfo, seconds: float | None
+    ) -> Awaitable[object]:
+        """Take note of a failed attempt.
+
+        Args:
+            delivery: the delivery that the attempt was at.
+            attempt: the number of the attempt at the delivery, from 1.
+            retry: the failed attempts so far, with the exception of this one.
+            seconds: the pause before the next attempt; `None` if there is none.
+
+        Returns:
+            An awaitable, done once the failure is kept.
+        """
+
+
 StepChange = tuple[str, str, int | None, str, str | None]
 """A `StepStateChanged` as plain values: state, step, worker, event taken, event given.
 
@@ -31,6 +66,7 @@ class Publisher:
         watch: called with the internal events: the begin and the end of each step, events that no
             step takes, and a run that only waits.
         verbose: whether to print the begin and the end of each step.
+        observer: receives what attempts write to the stream, and their failures.
     """
 
     def __init__(
@@ -39,15 +75,19 @@ class Publisher:
         show: Show | None = None,
         watch: Watch | None = None,
         verbose: bool = False,
+        observer: Observer | None = None,
     ) -> None:
         self._graph = graph
         self._show = show
         self._watch = _printing(watch) if verbose else watch
+        self.observer = observer
 
-    def show(self, event: Event) -> None:
-        """Show an event that a step has written to the stream."""
+    def show(self, event: Event, delivery: Delivery, attempt: int) -> None:
+        """Show an event that an attempt at a delivery has written to the stream."""
         if self._show is not None:
             self._show(event)
+        if self.observer is not None:
+            self.observer.written(event, delivery, attempt)
 
     def ask(self, wait: Wait) -> None:
         """Show the question of a wait, if there is one."""

@@ -36,20 +36,23 @@ async def retried(
     Returns:
         The step's result, or the decision about the failure; and the last attempt.
     """
-    began = attempt.began
+    began = attempt.began - attempt.retry.elapsed_seconds
     while True:
         attempt.is_over = True
         attempt.abandon()
-        delivery = attempt.delivery
+        delivery, number = attempt.delivery, attempt.number
         if not isinstance(error, Exception):
             return after_burst(delivery.step, attempt.retry, error), attempt
         retry = attempt.retry.after(error, time.monotonic() - began)
         match after_failure(parts.graph, delivery, retry, error):
             case End() as end:
+                await _observe(parts, attempt, number, retry, None)
                 return end, attempt
             case HandedOver(handler, failure):
+                await _observe(parts, attempt, number, retry, None)
                 return attempt.caught(failure, handler), attempt
             case TryAgain(seconds):
+                await _observe(parts, attempt, number, retry, seconds)
                 _release_frames(attempt, error)
                 _log_retry(parts, delivery.step, retry.retry_number, seconds, error)
                 await _back_off(parts, attempt, seconds, draining)
@@ -58,6 +61,21 @@ async def retried(
             return await attempt.execute(), attempt
         except BaseException as raised:
             error = raised
+
+
+async def paused(parts: Parts[Attempt], attempt: Attempt, draining: asyncio.Event) -> None:
+    """Wait for the rest of the pause that an earlier process has begun."""
+    pause = parts.earlier[attempt.delivery.id].pause
+    if pause > 0:
+        await _back_off(parts, attempt, pause, draining)
+
+
+async def _observe(
+    parts: Parts[Attempt], attempt: Attempt, number: int, retry: RetryInfo, seconds: float | None
+) -> None:
+    """Have the failure kept before the next attempt: a later process counts on from there."""
+    if parts.publisher.observer is not None:
+        await parts.publisher.observer.failed(attempt.delivery, number, retry, seconds)
 
 
 def _release_frames(failed: Attempt, error: Exception) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from operator import itemgetter
+from types import MappingProxyType
 from uuid import UUID
 
 from cairn.engine.core.facts import Completed, Fact, Received, Sent, TimedOut, Waiting
 from cairn.engine.core.records import ENDED, End, Head, Record, Status
 from cairn.engine.core.snapshot import NOTHING, Delivery, Snapshot, Wait
 from cairn.engine.errors import WorkflowCancelledByUser, WorkflowRuntimeError, WorkflowTimeoutError
-from cairn.engine.language.retry import RetryInfo
 from cairn.engine.runtime.attempt import Attempt
 from cairn.engine.runtime.buffers import LiveBuffers
 from cairn.engine.runtime.failure import after_burst
@@ -22,13 +23,14 @@ from cairn.engine.runtime.parts import Parts
 from cairn.engine.runtime.program import Program
 from cairn.engine.runtime.progress import Progress
 from cairn.engine.runtime.publisher import Publisher
-from cairn.engine.runtime.retrying import Outcome, retried
+from cairn.engine.runtime.retrying import Outcome, paused, retried
 from cairn.engine.runtime.step_workers import StepWorkers
 from cairn.engine.runtime.threads import RunLoop
+from cairn.engine.runtime.tries import NO_EARLIER, Earlier
 from cairn.engine.runtime.waiting import WaitingSteps
 
 INTERRUPT_SECONDS = 5.0
-FIRST_TRY = RetryInfo()
+NOTHING_EARLIER: Mapping[int, Earlier] = MappingProxyType({})
 
 
 class Runner:
@@ -54,6 +56,7 @@ class Runner:
         publisher: Publisher | None = None,
         limits: Limits = NO_LIMITS,
         seconds_left: float | None = None,
+        earlier: Mapping[int, Earlier] = NOTHING_EARLIER,
     ) -> None:
         """Prepare a run; `drive` carries the run forward.
 
@@ -66,6 +69,7 @@ class Runner:
             publisher: shows the events of the run to the watchers; by default, there are none.
             limits: the bounds of the run.
             seconds_left: the rest of `limits.seconds`, in seconds; `None` is without end.
+            earlier: the attempts that earlier processes have begun, by the id of the delivery.
         """
         graph = program.graph
         workers = StepWorkers({step.name: step.num_workers for step in graph.steps.values()})
@@ -91,6 +95,7 @@ class Runner:
             self._publisher,
             RunLoop(),
             self._attempts,
+            earlier,
         )
         self._draining = asyncio.Event()
         self._limits = limits
@@ -292,7 +297,8 @@ class Runner:
             error = WorkflowRuntimeError(f"{self.graph.lost(delivery)} Then rerun it.")
             self._progress.put(End("failed", error, delivery.step))
             return
-        attempt = self._attempts[delivery.id] = Attempt(delivery, self._parts, FIRST_TRY)
+        retry = self._parts.earlier.get(delivery.id, NO_EARLIER).retry
+        attempt = self._attempts[delivery.id] = Attempt(delivery, self._parts, retry)
         worker = self._workers.take(delivery.step)
         if worker is not None:
             self._begin(attempt, worker)
@@ -310,6 +316,8 @@ class Runner:
         """Execute the step, and report its result."""
         outcome: Outcome
         try:
+            if attempt.delivery.id in self._parts.earlier:
+                await paused(self._parts, attempt, self._draining)
             outcome = await attempt.execute()
         except BaseException as error:  # a step ends its own run at most, and no other
             if self._attempts.get(attempt.delivery.id) is not attempt:

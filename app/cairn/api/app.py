@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from cairn import __version__
 from cairn.api import (
     checkpoints,
+    comparisons,
     contexts,
     documentation,
     health,
@@ -25,7 +26,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 EXPOSED = ("Allow", "Location", "Preference-Applied", "Retry-After")  # to scripts, by CORS
 
-ROOMS = (runs, checkpoints, reruns, contexts, workflows, health)
+ROOMS = (runs, checkpoints, comparisons, reruns, contexts, workflows, health)
 
 DESCRIPTION = """
 Hosts event-driven workflows, leaves a checkpoint at every completed step, and re-runs a workflow

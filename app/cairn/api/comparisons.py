@@ -82,16 +82,20 @@ async def compare_runs(
 @router.get(
     "/runs/{run_id}/lineage",
     tags=["runs"],
+    response_model=LineageOut,
     responses=refuses("not-found", "invalid-cursor"),
 )
 async def get_lineage(
     request: ApiRequest, run_id: UUID, query: Annotated[Paged, Query()]
-) -> LineageOut:
+) -> Response:
     """The tree of reruns that a run belongs to: its root, and all reruns, oldest first."""
     page = await request.service.comparisons.lineage(run_id, query.limit, query.position(ID))
-    return LineageOut(
-        items=[RelativeOut.of(relative) for relative in page.items],
-        next_cursor=cursor(page.next_position),
+    return await json_response(
+        None,
+        lambda: LineageOut(
+            items=[RelativeOut.of(relative) for relative in page.items],
+            next_cursor=cursor(page.next_position),
+        ),
     )
 
 

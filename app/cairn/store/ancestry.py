@@ -1,9 +1,8 @@
 """Ancestry: the runs that a run was rerun from, and the checkpoint where two such lines part."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import repeat
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from sqlmodel import Session
 from cairn.store.rows import CHECKPOINTS, RUNS
 
 LONGEST = 10_000
-"""Reruns of reruns that a line is followed through."""
+"""Reruns of reruns that a line is followed through; earlier ancestors are not found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +23,14 @@ class Link:
         run_id: the run's id.
         checkpoint_id: the last checkpoint of the run that is in the line; `None` if the run has no
             checkpoint.
-        seq: the checkpoint's `seq`; `None` if the checkpoint is deleted.
+        seq: the checkpoint's `seq`; `None` if the run is deleted.
         started_at: the moment at which the run began; `None` if that is not known.
-        is_there: false if the run is deleted.
     """
 
     run_id: UUID
     checkpoint_id: UUID | None
     seq: int | None
-    started_at: datetime | None = None
-    is_there: bool = True
+    started_at: datetime | None
 
 
 Line = Sequence[Link]
@@ -80,21 +77,14 @@ def line(session: Session, run_id: UUID, checkpoint_id: UUID | None, seq: int) -
         .outerjoin(CHECKPOINTS, CHECKPOINTS.c.id == found.c.origin_checkpoint_id)
         .order_by(found.c.number)
     ).all()
-    started = {row.id: row.started_at for row in rows}
+    started: dict[UUID, datetime | None] = {row.id: row.started_at for row in rows}
     links = [Link(run_id, checkpoint_id, seq, started.get(run_id))]
     for row in rows:
-        if row.parent_run_id is not None:
-            links.append(_link(row.parent_run_id, row.origin_checkpoint_id, row.seq, started))
+        parent = row.parent_run_id
+        if parent is not None:  # a deleted one may still have checkpoints for a while
+            origin_seq = row.seq if parent in started else None
+            links.append(Link(parent, row.origin_checkpoint_id, origin_seq, started.get(parent)))
     return links
-
-
-def _link(
-    run_id: UUID, checkpoint_id: UUID, seq: int | None, started: Mapping[UUID, datetime | None]
-) -> Link:
-    is_there = run_id in started
-    return Link(
-        run_id, checkpoint_id, seq if is_there else None, started.get(run_id), is_there=is_there
-    )
 
 
 def fork(one: Line, other: Line) -> Fork | None:
@@ -115,12 +105,12 @@ def since(line: Line, before: int, at: Link) -> list[Stretch]:
         before: the number of links before the fork's run.
         at: the fork's run, up to the fork.
     """
-    return _stretches([*zip(line[:before], repeat(0), strict=False), (line[before], at.seq or 0)])
+    return _stretches([*((link, 0) for link in line[:before]), (line[before], at.seq or 0)])
 
 
 def whole(line: Line) -> list[Stretch]:
     """All of a line, oldest first."""
-    return _stretches(zip(line, repeat(0), strict=False))
+    return _stretches((link, 0) for link in line)
 
 
 def _stretches(links: Iterable[tuple[Link, int]]) -> list[Stretch]:

@@ -7,7 +7,7 @@ import pytest
 from jsonpatch import JsonPatch
 
 from tests.api import gates
-from tests.api.asking import NOBODY, Cairn, Json, refused
+from tests.api.asking import NOBODY, Cairn, Json, read, refused
 from tests.api.deleting import delete, execute, gone, literal
 from tests.api.files import Serve, serve
 from tests.api.gates import open_gate, reached
@@ -123,6 +123,24 @@ async def test_reruns_of_reruns_share_the_earlier_of_their_origins(cairn: Cairn)
     assert sorted(theirs) == [c["id"] for c in await cairn.checkpoints(cousin)]
     assert (found["run"]["result"], found["other"]["result"]) == ([0, 1, 2], [0, 1, 2])
     assert (await compare(cairn, run, grandchild))["common_ancestor"]["seq"] == 5
+
+
+async def test_a_rerun_from_before_a_checkpoint_shares_what_came_before(cairn: Cairn) -> None:
+    run = await cairn.completed("joke", {"topic": "math"})
+    _, told, _ = await cairn.checkpoints(run)
+    child = await rerun(cairn, run, 1)
+    [first] = await cairn.checkpoints(child)
+    path = f"/checkpoints/{first['id']}/rerun"
+    response = await cairn.http.post(path, json={"when": "before"})
+    assert response.status_code == 202, response.text
+    again = await cairn.until(read(response), "completed")
+    assert (again["parent_run_id"], again["origin_checkpoint_id"]) == (child["id"], told["id"])
+    for other in (child, run):
+        found = await compare(cairn, again, other)
+        assert found["common_ancestor"]["checkpoint_id"] == told["id"]
+        assert found["common_ancestor"]["run_id"] == run["id"]
+        assert [it[:2] for it in sides(found)] == [("critique_joke", 1)]
+        assert found["first_divergence"] is None
 
 
 async def test_unrelated_runs_are_compared_from_the_beginning(cairn: Cairn) -> None:

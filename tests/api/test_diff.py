@@ -7,7 +7,7 @@ import orjson
 import pytest
 from jsonpatch import JsonPatch
 
-from tests.api.asking import NOBODY, Cairn, Json, refused
+from tests.api.asking import NOBODY, Cairn, Json, read, refused
 from tests.api.deleting import delete, execute, gone
 from tests.api.files import Serve, serve
 from tests.api.gates import open_gate, reached
@@ -149,6 +149,28 @@ async def test_a_rerun_with_another_state_differs_from_its_run(serve: Serve) -> 
             {"op": "replace", "path": "/kept/list/5", "value": 5, "old": 3},
             {"op": "replace", "path": "/luck", "value": 5, "old": 3},
         ]
+
+
+async def test_a_rerun_that_began_with_another_state_differs_from_its_origin_by_that(
+    cairn: Cairn, database: str
+) -> None:
+    run = await cairn.completed("counter", {"by": 2})
+    counted = (await cairn.checkpoints(run))[1]
+    path = f"/checkpoints/{counted['id']}/rerun"
+    response = await cairn.http.post(path, json={"state": {"count": 7, "new": True}})
+    assert response.status_code == 202, response.text
+    again = await cairn.until(read(response), "completed")
+    assert again["result"] == 7
+    [ended] = await cairn.checkpoints(again)
+    found = await check(cairn, ended, None)
+    assert found["against_id"] == counted["id"]
+    assert found["state"] == [
+        {"op": "add", "path": "/new", "value": True},
+        {"op": "replace", "path": "/count", "value": 7, "old": 2},
+    ]
+    assert (await delete(cairn, "runs", run["id"])).status_code == 204
+    await gone(database, "deletions")
+    assert (await diff(cairn, ended))["state"] == [], "what it began with is all that is left"
 
 
 async def test_equal_deliveries_after_a_fork_are_not_taken_for_each_other(cairn: Cairn) -> None:

@@ -14,7 +14,7 @@ LONG = "long " * 2_000
 PAYLOADS = {
     "runs": ("id", ["start_event", "stop_event", "waiting_for", "base"]),
     "messages": ("run_id", ["event"]),
-    "checkpoints": ("run_id", ["input_event", "output_event", "delta", "whole"]),
+    "checkpoints": ("run_id", ["input_event", "output_event", "delta", "whole", "fact"]),
 }
 
 

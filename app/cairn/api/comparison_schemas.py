@@ -229,7 +229,7 @@ class RelativeOut(BaseModel):
     parent_run_id: UUID | None = Field(description="The run it was rerun from.")
     origin_checkpoint_id: UUID | None = Field(description="The checkpoint it was rerun from.")
     origin_seq: int | None = Field(
-        description="That checkpoint's `seq` in the parent; null if the parent is deleted."
+        description="That checkpoint's `seq` in its run; null if the run is deleted."
     )
     created_at: datetime
 

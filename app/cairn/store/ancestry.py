@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import literal, select
+from sqlalchemy import func, literal, select
 from sqlmodel import Session
 
 from cairn.store.rows import CHECKPOINTS, RUNS
@@ -70,20 +70,29 @@ def line(session: Session, run_id: UUID, checkpoint_id: UUID | None, seq: int) -
     columns = (RUNS.c.id, RUNS.c.parent_run_id, RUNS.c.origin_checkpoint_id, RUNS.c.started_at)
     first = select(*columns, literal(0).label("number")).where(RUNS.c.id == run_id)
     found = first.cte("line", recursive=True)
-    further = select(*columns, found.c.number + 1).join(found, found.c.parent_run_id == RUNS.c.id)
-    found = found.union_all(further.where(found.c.number < LONGEST))
+    origin = CHECKPOINTS.alias()
+    # A rerun from before the first checkpoint of a rerun has its origin further up than its parent.
+    source = func.coalesce(origin.c.run_id, found.c.parent_run_id)
+    further = (
+        select(*columns, found.c.number + 1)
+        .select_from(found)
+        .outerjoin(origin, origin.c.id == found.c.origin_checkpoint_id)
+        .join(RUNS, RUNS.c.id == source)
+        .where(found.c.origin_checkpoint_id.is_not(None), found.c.number < LONGEST)
+    )
+    found = found.union_all(further)
     rows = session.execute(
-        select(found, CHECKPOINTS.c.seq)
+        select(found, CHECKPOINTS.c.seq, CHECKPOINTS.c.run_id)
         .outerjoin(CHECKPOINTS, CHECKPOINTS.c.id == found.c.origin_checkpoint_id)
         .order_by(found.c.number)
     ).all()
     started: dict[UUID, datetime | None] = {row.id: row.started_at for row in rows}
     links = [Link(run_id, checkpoint_id, seq, started.get(run_id))]
     for row in rows:
-        parent = row.parent_run_id
-        if parent is not None:  # a deleted one may still have checkpoints for a while
-            origin_seq = row.seq if parent in started else None
-            links.append(Link(parent, row.origin_checkpoint_id, origin_seq, started.get(parent)))
+        if row.origin_checkpoint_id is not None:
+            up: UUID = row.run_id or row.parent_run_id
+            origin_seq = row.seq if up in started else None  # a deleted run is swept bit by bit
+            links.append(Link(up, row.origin_checkpoint_id, origin_seq, started.get(up)))
     return links
 
 

@@ -197,16 +197,6 @@ class Unpacker:
         return {key: self._part(item) for key, item in parts.items()}
 
 
-def next_id_in(delta: bytes) -> int:
-    """The `next_id` of a delta, from its payload; no blob is read.
-
-    Raises:
-        Damaged: the payload cannot be read.
-    """
-    with _read_as_written():
-        return int(orjson.loads(delta)["next_id"])
-
-
 @contextmanager
 def _read_as_written() -> Iterator[None]:
     try:

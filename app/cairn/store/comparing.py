@@ -9,7 +9,7 @@ from cairn.engine.core.snapshot import Snapshot
 from cairn.errors import WorkflowsDiffer
 from cairn.store import ancestry, checkpoints, not_found, passages, run_views, snapshots
 from cairn.store.ancestry import Line, Link
-from cairn.store.blobs import Unpacker, next_id_in
+from cairn.store.blobs import Unpacker
 from cairn.store.checkpoints import EVENTS, CheckpointSummary
 from cairn.store.passages import Passage
 from cairn.store.run_views import RunView
@@ -69,27 +69,23 @@ def two_checkpoints(
     """
     row = checkpoints.find(session, checkpoint_id)
     listed = checkpoints.summary(session, checkpoint_id, *EVENTS)
-    after = snapshots.at(session, row.run_id, row.seq)
+    before, after = snapshots.around(session, session.get_one(Run, row.run_id), row.seq)
     if against_id is not None:
         other = checkpoints.find(session, against_id)
         before = snapshots.at(session, other.run_id, other.seq)
         shared = _shared_below(session, (row, other), (after, before))
         return TwoCheckpoints(listed, against_id, before, after, shared)
-    before = _parent(session, row)
+    if row.seq == 1 and row.parent_id is not None:  # a rerun may have begun with another state
+        before = _origin(session, row.parent_id) or before
     return TwoCheckpoints(listed, row.parent_id, before, after, before.next_id)
 
 
-def _parent(session: Session, checkpoint: Checkpoint) -> Snapshot:
-    """The snapshot at the checkpoint's parent; an empty one without a parent."""
-    if checkpoint.parent_id is None:
-        return Snapshot()
-    if checkpoint.seq > 1:
-        return snapshots.at(session, checkpoint.run_id, checkpoint.seq - 1)
-    origin = session.get(Checkpoint, checkpoint.parent_id)
-    if origin is not None and session.get(Run, origin.run_id) is not None:
-        return snapshots.at(session, origin.run_id, origin.seq)
-    base = session.get_one(Run, checkpoint.run_id).base  # a rerun keeps what it began with
-    return Snapshot() if base is None else Snapshot().after(Unpacker(session, [base]).delta(base))
+def _origin(session: Session, checkpoint_id: UUID) -> Snapshot | None:
+    """The snapshot at the origin of a rerun; `None` if the origin is deleted."""
+    origin = session.get(Checkpoint, checkpoint_id)
+    if origin is None or session.get(Run, origin.run_id) is None:
+        return None
+    return snapshots.at(session, origin.run_id, origin.seq)
 
 
 def _shared_below(
@@ -113,7 +109,9 @@ def _counted(session: Session, line: Line, before: int, snapshot: Snapshot) -> i
     base = None
     if before:
         base = session.exec(select(Run.base).where(Run.id == line[before - 1].run_id)).first()
-    return snapshot.next_id if base is None else next_id_in(base)
+    if base is None:
+        return snapshot.next_id
+    return int(Unpacker(session, ()).value(base)["next_id"])  # no blob is read for it
 
 
 def two_runs(session: Session, run_id: UUID, other_id: UUID, most: int) -> TwoRuns:

@@ -51,7 +51,7 @@ def of(session: Session, run_id: UUID) -> Footprint:
 PAYLOADS = {
     RUNS: ("start_event", "stop_event", "waiting_for", "base"),
     MESSAGES: ("event",),
-    CHECKPOINTS: ("input_event", "output_event", "delta", "whole"),
+    CHECKPOINTS: ("input_event", "output_event", "delta", "whole", "fact"),
 }
 
 

@@ -19,7 +19,7 @@ class Relative:
     """A run in a tree of reruns.
 
     Attributes:
-        origin_seq: the origin's `seq` in the parent; `None` for no rerun, or a deleted parent.
+        origin_seq: the origin's `seq` in its run; `None` without an origin, or for a deleted one.
     """
 
     id: UUID

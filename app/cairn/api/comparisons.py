@@ -48,7 +48,7 @@ class CompareQuery(BaseModel):
 async def diff_checkpoint(
     request: ApiRequest, checkpoint_id: UUID, query: Annotated[DiffQuery, Query()]
 ) -> Response:
-    """What is different at a checkpoint from its parent, or from another checkpoint.
+    """The differences of a checkpoint from its parent, or from another checkpoint.
 
     The state is shown as in `ctx_state.globals` of the checkpoint. The first checkpoint of a run
     without a parent is compared with nothing.

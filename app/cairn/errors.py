@@ -76,6 +76,12 @@ class ContextOfAnotherWorkflow(Conflict):
     code = "context-of-another-workflow"
 
 
+class WorkflowsDiffer(Conflict):
+    """Runs of different workflows cannot be compared."""
+
+    code = "workflows-differ"
+
+
 class CheckpointTagged(Conflict):
     """A run with a tag, or with a tagged checkpoint, cannot be deleted, nor its context."""
 

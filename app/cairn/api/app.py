@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from cairn import __version__
 from cairn.api import (
     checkpoints,
+    comparisons,
     contexts,
     documentation,
     health,
@@ -26,7 +27,16 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 EXPOSED = ("Allow", "Location", "Preference-Applied", "Retry-After")  # to scripts, by CORS
 
-ROOMS = (runs, streams, checkpoints, reruns, contexts, workflows, health)
+ROOMS = (
+    runs,
+    streams,
+    checkpoints,
+    comparisons,
+    reruns,
+    contexts,
+    workflows,
+    health,
+)
 
 DESCRIPTION = """
 Hosts event-driven workflows, leaves a checkpoint at every completed step, and re-runs a workflow

@@ -129,6 +129,61 @@ JOKES: dict[str, Any] = {
     ],
     "graph": "flowchart TD\n  StartEvent --> generate_joke --> JokeEvent",
 }
+START_EVENT = {"type": "StartEvent", "data": {"topic": "math"}}
+JOKES_TOLD = {"op": "replace", "path": "/jokes_told", "value": 2, "old": 1}
+DIFF: dict[str, Any] = {
+    "checkpoint_id": STEP,
+    "against_id": START,
+    "state": [JOKES_TOLD],
+    "became_pending": [{"step": "critique_joke", "event_type": "JokeEvent", "event": JOKE}],
+    "settled": [{"step": "generate_joke", "event_type": "StartEvent", "event": START_EVENT}],
+    "input_event": START_EVENT,
+    "output_event": JOKE,
+}
+TOLD: dict[str, Any] = {
+    "checkpoint_id": STEP,
+    "run_id": RUN,
+    "seq": 2,
+    "input_event_type": "StartEvent",
+    "output_event_type": "JokeEvent",
+    "seconds": 1.2,
+}
+TWICE: dict[str, Any] = {
+    "step": "generate_joke",
+    "occurrence": 1,
+    "run": TOLD,
+    "other": TOLD | {"run_id": RERUN, "seq": 1, "seconds": 0.9},
+    "equal": False,
+    "input_event_equal": True,
+    "output_event_equal": False,
+}
+COMPARED: dict[str, Any] = {
+    "run": {"id": RUN, "status": "completed", "result": COMPLETED["result"], "error": None},
+    "other": {"id": RERUN, "status": "running", "result": None, "error": None},
+    "common_ancestor": {"checkpoint_id": START, "run_id": RUN, "seq": 1},
+    "steps": [TWICE],
+    "truncated": False,
+    "first_divergence": TWICE,
+    "state": [JOKES_TOLD],
+}
+ROOT: dict[str, Any] = {
+    "id": RUN,
+    "workflow": WORKFLOW,
+    "status": "completed",
+    "parent_run_id": None,
+    "origin_checkpoint_id": None,
+    "origin_seq": None,
+    "created_at": "2026-01-31T12:00:00.000000Z",
+}
+CHILD = ROOT | RERUN_OF_IT | {"origin_seq": 2, "created_at": "2026-01-31T12:01:00.000000Z"}
+STORAGE = {
+    "checkpoint_count": 3,
+    "own_bytes": 2_817,
+    "shared_bytes": 1_204,
+    "row_bytes": 1_950,
+    "own_blobs": 2,
+    "shared_blobs": 1,
+}
 WELL = {"status": "ok"}
 
 ANSWERS: dict[tuple[str, int], Any] = {
@@ -143,6 +198,10 @@ ANSWERS: dict[tuple[str, int], Any] = {
     ("put_tags", 200): CHECKPOINT,
     ("annotate_checkpoint", 200): CHECKPOINT,
     ("annotate_run", 200): COMPLETED,
+    ("diff_checkpoint", 200): DIFF,
+    ("compare_runs", 200): COMPARED,
+    ("get_lineage", 200): {"items": [ROOT, CHILD], "next_cursor": None},
+    ("get_storage", 200): STORAGE,
     ("rerun", 202): UNDER_WAY | RERUN_OF_IT,
     ("rerun", 200): COMPLETED | RERUN_OF_IT,
     ("rerun_run", 202): UNDER_WAY | RERUN_OF_IT,
@@ -180,6 +239,8 @@ REFUSED: dict[str, str] = {
     'or start with "if_busy": "queue" to be next.',
     "context-of-another-workflow": f"Context {CONTEXT} is one of workflow 'approval', and cannot "
     "be used with 'joke'. POST /contexts makes another.",
+    "workflows-differ": f"Run {RUN} is one of workflow 'joke', and run {RERUN} one of 'approval'. "
+    "Compare runs of the same workflow: GET /runs?workflow= lists them.",
     "checkpoint-tagged": f"Checkpoint {STEP} is tagged, and kept. Take its tags off first: "
     f'PATCH /checkpoints/{STEP} with {{"tags": []}}.',
     "event-not-wanted": f"Run {RUN} does not wait for a HumanResponseEvent, and no step of it "

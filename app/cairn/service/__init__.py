@@ -4,6 +4,7 @@ from cairn.catalog import Catalog
 from cairn.executor.watcher import Watcher
 from cairn.executor.worker import Worker
 from cairn.service.checkpoints import CheckpointRequests
+from cairn.service.comparisons import ComparisonRequests
 from cairn.service.contexts import ContextRequests
 from cairn.service.reruns import RerunRequests
 from cairn.service.runs import RunRequests
@@ -30,6 +31,7 @@ class Service:
         self.runs = RunRequests(database, catalog, worker, watcher)
         self.contexts = ContextRequests(database, catalog)
         self.checkpoints = CheckpointRequests(database)
+        self.comparisons = ComparisonRequests(database)
         self.reruns = RerunRequests(database, catalog, worker)
         self._database = database
 

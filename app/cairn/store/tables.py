@@ -75,6 +75,7 @@ class Run(SQLModel, table=True):
                 ("to_wake", ("wakes_at",), text("wakes_at IS NOT NULL")),
                 ("keeping", ("id",), KEEPING),
                 ("suspected", ("worker_id", "recoveries", "id"), SUSPECTED),
+                ("of_root", ("root_run_id", "id"), text("parent_run_id IS NOT NULL")),
             )
         ),
     )

@@ -1,0 +1,1 @@
+"""Tests of what the service makes of what the store gives."""

@@ -14,6 +14,7 @@ from cairn.api import (
     health,
     openapi,
     problems,
+    run_lists,
     runs,
     workflows,
 )
@@ -24,7 +25,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 EXPOSED = ("Allow", "Location", "Preference-Applied", "Retry-After")  # to scripts, by CORS
 
-ROOMS = (runs, checkpoints, contexts, workflows, health)
+ROOMS = (runs, run_lists, checkpoints, contexts, workflows, health)
 
 DESCRIPTION = """
 Hosts event-driven workflows, leaves a checkpoint at every completed step, and re-runs a workflow

@@ -101,7 +101,11 @@ WELL = {"status": "ok"}
 ANSWERS: dict[tuple[str, int], Any] = {
     ("start_run", 202): UNDER_WAY,
     ("start_run", 200): COMPLETED,
-    ("list_runs", 200): {"items": [COMPLETED], "next_cursor": CURSOR},
+    ("list_runs", 200): {
+        "items": [COMPLETED],
+        "next_cursor": CURSOR,
+        "count": {"value": 7, "relation": "exact"},
+    },
     ("get_run", 200): COMPLETED,
     ("cancel_run", 200): CANCELLED,
     ("send_event", 202): UNDER_WAY,

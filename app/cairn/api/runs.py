@@ -8,29 +8,19 @@ from fastapi import APIRouter, Query, Response
 from cairn.api.headers import LOCATION, PREFERENCE_APPLIED
 from cairn.api.listing import CheckpointList, CheckpointQuery, checkpoints_response
 from cairn.api.problems import WITH_BODY, refuses
-from cairn.api.requests import ID, NUMBER, ApiRequest, Key, Paged, Prefer, cursor, wait_seconds
+from cairn.api.requests import NUMBER, ApiRequest, Key, Prefer, wait_seconds
 from cairn.api.responses import (
     ACCEPTED,
     accepted_response,
-    json_response,
     preference_applied,
     run_response,
 )
-from cairn.api.schemas import EventIn, RunIn, RunList, RunOut
+from cairn.api.schemas import EventIn, RunIn, RunOut
 from cairn.api.strict import StrictRoute
-from cairn.engine.core.records import Status
 
 CANCEL_SECONDS = 5.0  # to wait for the cancellation by the process that drives the run
 
 router = APIRouter(tags=["runs"], route_class=StrictRoute)
-
-
-class RunQuery(Paged):
-    """Query parameters of the list of runs; a filter left out matches any run."""
-
-    workflow: str | None = None
-    status: Status | None = None
-    context_id: UUID | None = None
 
 
 @router.post(
@@ -64,20 +54,6 @@ async def start_run(
         await request.repeatable(key),
     )
     return await accepted_response(request.service, run_id, wait_seconds(prefer))
-
-
-@router.get("/runs", response_model=RunList, responses=refuses("invalid-cursor"))
-async def list_runs(request: ApiRequest, query: Annotated[RunQuery, Query()]) -> Response:
-    """Runs, newest first."""
-    page = await request.service.runs.listed(
-        query.workflow, query.status, query.context_id, query.limit, query.position(ID)
-    )
-    return await json_response(
-        [(run.start_event, run.stop_event) for run in page.items],
-        lambda: RunList(
-            items=[RunOut.of(run) for run in page.items], next_cursor=cursor(page.next_position)
-        ),
-    )
 
 
 @router.get(

@@ -257,8 +257,23 @@ class RunOut(BaseModel):
         )
 
 
+class Count(BaseModel):
+    """How many runs match."""
+
+    value: int
+    relation: Literal["exact", "at_least"] = Field(
+        description="`at_least`: there are more, or some have not been looked at."
+    )
+
+
 class RunList(List[RunOut]):
     """Some of the runs, and where the next ones begin."""
+
+    count: Count | None = Field(
+        default=None,
+        exclude_if=lambda count: count is None,
+        description="How many runs match, on all pages; with `count=true`.",
+    )
 
 
 class CheckpointOut(BaseModel):

@@ -6,6 +6,7 @@ from cairn.executor.worker import Worker
 from cairn.service.checkpoints import CheckpointRequests
 from cairn.service.contexts import ContextRequests
 from cairn.service.reruns import RerunRequests
+from cairn.service.run_lists import RunLists
 from cairn.service.runs import RunRequests
 from cairn.store.database import Database
 
@@ -21,6 +22,7 @@ class Service:
     ) -> None:
         self.catalog = catalog
         self.runs = RunRequests(database, catalog, worker, watcher)
+        self.run_lists = RunLists(database, catalog)
         self.contexts = ContextRequests(database, catalog)
         self.checkpoints = CheckpointRequests(database)
         self.reruns = RerunRequests(database, catalog, worker)

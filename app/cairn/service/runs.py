@@ -1,7 +1,6 @@
 """Requests about runs."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from uuid import UUID
 
 from cairn import apart
@@ -12,10 +11,10 @@ from cairn.errors import EventNotTaken, Problem
 from cairn.executor import upkeep
 from cairn.executor.watcher import Watcher
 from cairn.executor.worker import Worker
+from cairn.service import answer_types
 from cairn.service.events import event_of
-from cairn.store import deleting, run_views, runs
+from cairn.store import deleting, runs
 from cairn.store.database import Database
-from cairn.store.pages import Page
 from cairn.store.requests import Repeatable
 from cairn.store.run_views import RunView
 
@@ -84,28 +83,6 @@ class RunRequests:
             return self._shown(await self._watcher.wait(run_id, wait_seconds, is_new=is_new))
         return self._shown(await self._watcher.find(run_id))
 
-    async def listed(
-        self,
-        workflow: str | None,
-        status: str | None,
-        context_id: UUID | None,
-        limit: int,
-        before: str | None,
-    ) -> Page[RunView]:
-        """A page of runs, newest first.
-
-        Args:
-            workflow: the name of the runs' workflow; `None` selects all.
-            status: the status of the runs; `None` selects all.
-            context_id: the context of the runs; `None` selects all.
-            limit: the most runs of the page.
-            before: the `next_position` of the page before; `None` begins with the newest run.
-        """
-        page = await self._database.read(
-            run_views.listed, workflow, status, context_id, limit, before
-        )
-        return Page([self._shown(run) for run in page.items], page.next_position)
-
     async def send_event(
         self, run_id: UUID, type_: str, data: Mapping[str, Json], request: Repeatable | None
     ) -> None:
@@ -156,12 +133,4 @@ class RunRequests:
         await upkeep.sweep_soon(self._database)
 
     def _shown(self, run: RunView) -> RunView:
-        """The run, with the types of the awaited answers if the workflow is loaded."""
-        workflow = self._catalog.workflows.get(run.workflow)
-        if workflow is None or not run.waiting_for:
-            return run
-        kind_of = workflow.graph.event_type
-        questions = [
-            replace(each, answer_type=kind_of(each.event_type)) for each in run.waiting_for
-        ]
-        return replace(run, waiting_for=questions)
+        return answer_types.of_run(self._catalog, run)

@@ -122,9 +122,10 @@ def start(
             f"A run is under way in context {context.id}. Wait for it, "
             'or start with "if_busy": "queue" to be next.'
         )
-    run_id, packer = new_id(), Packer()
+    packer = Packer()
     worker = None if is_busy else workers.own(session)
-    row = run_row(run_id, workflow, context.id, packer.event(event), worker, now())
+    run_id, moment = new_id(), now()  # together: lists of a time are found by the ids
+    row = run_row(run_id, workflow, context.id, packer.event(event), worker, moment)
     session.connection().execute(ADD_RUN, row)
     blobs.store(session.connection(), {run_id: packer.gathered()})
     requests.remember(session, request, run_id)
@@ -206,15 +207,15 @@ def rerun(
     source = session.get(Run, origin.run.id, with_for_update=True)
     if source is None:
         raise not_found.checkpoint(origin.checkpoint_id)
-    run_id = new_id()
     worker = workers.own(session)
+    run_id, moment = new_id(), now()  # together, as in `start`
     row = run_row(
         run_id,
         source.workflow,
         source.context_id,
         source.start_event,
         worker,
-        now(),
+        moment,
         parent_run_id=source.id,
         root_run_id=source.root_run_id,
         origin_checkpoint_id=origin.checkpoint_id,

@@ -41,12 +41,12 @@ def multiply(engine: sa.Engine, many: int) -> None:
 
 
 @contextmanager
-def asked() -> Iterator[list[tuple[str, Any]]]:
-    """What is asked of checkpoints meanwhile, by whatever connection."""
+def asked(table: str = "checkpoints") -> Iterator[list[tuple[str, Any]]]:
+    """What is asked of the table meanwhile, by whatever connection."""
     statements: list[tuple[str, Any]] = []
 
     def note(_c: Any, _r: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if "FROM checkpoints" in statement:
+        if f"FROM {table}" in statement:
             statements.append((statement, parameters))
 
     sa.event.listen(sa.Engine, "before_cursor_execute", note)

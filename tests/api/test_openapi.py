@@ -81,7 +81,10 @@ def test_no_field_of_a_body_has_a_default_that_generated_clients_would_demand() 
         ("rerun", 202, {"Location", "Preference-Applied"}),
         ("send_event", 202, {"Location"}),
         ("create_context", 201, {"Location"}),
-        ("get_run", 200, {"Preference-Applied"}),
+        ("get_run", 200, {"Preference-Applied", "ETag"}),
+        ("get_run", 304, {"ETag"}),
+        ("get_checkpoint", 200, {"ETag"}),
+        ("list_run_checkpoints", 304, {"ETag"}),
         ("ready", 503, {"Retry-After"}),
     ],
 )

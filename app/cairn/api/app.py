@@ -23,7 +23,7 @@ from cairn.api.limits import BodyLimit
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-EXPOSED = ("Allow", "Location", "Preference-Applied", "Retry-After")  # to scripts, by CORS
+EXPOSED = ("Allow", "ETag", "Location", "Preference-Applied", "Retry-After")  # to scripts, by CORS
 
 ROOMS = (runs, run_lists, checkpoints, contexts, workflows, health)
 

@@ -1,9 +1,19 @@
 """Endpoints of checkpoints."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from cairn.api.etags import (
+    NOT_MODIFIED,
+    IfNoneMatch,
+    code_of,
+    is_known,
+    not_modified,
+    tag_of,
+    tagged,
+)
 from cairn.api.problems import WITH_BODY, refuses
 from cairn.api.requests import ApiRequest, Key, Prefer, wait_seconds
 from cairn.api.responses import ACCEPTED, accepted_response, json_response
@@ -24,16 +34,28 @@ router = APIRouter(tags=["checkpoints"], route_class=StrictRoute)
 @router.get(
     "/checkpoints/{checkpoint_id}",
     response_model=CheckpointWhole,
-    responses=refuses("not-found", "damaged"),
+    responses=refuses("not-found", "damaged") | NOT_MODIFIED,
 )
-async def get_checkpoint(request: ApiRequest, checkpoint_id: UUID) -> Response:
+async def get_checkpoint(
+    request: ApiRequest, checkpoint_id: UUID, if_none_match: IfNoneMatch = None
+) -> Response:
     """One checkpoint, with its events and what the context held."""
-    found = await request.service.checkpoints.find(checkpoint_id)
-    workflow = request.service.catalog.workflows.get(found.listed.workflow)
+    service, workflows = request.service.checkpoints, request.service.catalog.workflows
+
+    def tag(workflow: str, tags: Sequence[str]) -> str:
+        return tag_of(checkpoint_id, tags, code_of(workflows.get(workflow)))
+
+    if if_none_match is not None:
+        present = tag(*await service.standing(checkpoint_id))
+        if is_known(present, if_none_match):
+            return not_modified(present)
+    found = await service.find(checkpoint_id)
+    workflow = workflows.get(found.listed.workflow)
     steps = () if workflow is None else workflow.graph.steps
     return await json_response(
         (found.listed.input_event, found.listed.output_event, found.snapshot, found.trail),
         lambda: checkpoint_whole(found, steps),
+        headers=tagged(tag(found.listed.workflow, found.listed.tags)),
     )
 
 

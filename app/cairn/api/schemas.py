@@ -73,13 +73,13 @@ class WorkflowOut(BaseModel):
     def of(cls, workflow: Workflow) -> "WorkflowOut":
         """The model of a workflow."""
         graph = workflow.graph
-        stops = [_schema(stop) for stop in graph.stops]
+        stops = [schema_of(stop) for stop in graph.stops]
         return cls(
             name=workflow.name,
             description=workflow.description,
-            start_event_schema=_schema(graph.start),
+            start_event_schema=schema_of(graph.start),
             stop_event_schema=stops[0] if len(stops) == 1 else {"anyOf": stops},
-            event_schemas={name: _schema(kind) for name, kind in graph.events.items()},
+            event_schemas={name: schema_of(kind) for name, kind in graph.events.items()},
             steps=[
                 StepOut(
                     name=step.name,
@@ -190,7 +190,7 @@ class WaitingOut(BaseModel):
         """The model of an event that a run waits for."""
         return cls(
             type=awaited.event_type,
-            schema=None if awaited.answer_type is None else _schema(awaited.answer_type),
+            schema=None if awaited.answer_type is None else schema_of(awaited.answer_type),
             question=None if awaited.question is None else EventOut.of(awaited.question),
             requirements=plain(dict(awaited.requirements)),
             since=awaited.since,
@@ -347,7 +347,8 @@ def _result(stop: SealedEvent) -> Any:
     return {name: value for name, value in data.items() if name != "result" or value is not None}
 
 
-def _schema(kind: type[BaseModel]) -> dict[str, Any]:
+def schema_of(kind: type[BaseModel]) -> dict[str, Any]:
+    """JSON Schema of the fields of an event."""
     if kind not in SCHEMAS:
         try:
             SCHEMAS[kind] = kind.model_json_schema()

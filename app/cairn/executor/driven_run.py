@@ -243,10 +243,15 @@ class DrivenRun:
         return claimed
 
     def _committed(self, status: Status, slot: Slot) -> None:
-        """Fit the slot to the status after a commit, and wake the clients of a waiting run."""
+        """Fit the slot to the status after a commit, and wake clients.
+
+        These are the clients of a run that waits, or of one whose checkpoints are followed.
+        """
         slot.follow(status)
-        if status == "waiting" and self._under_way is not None:
-            self._shared.notifier.notify(self.id, self._under_way.journal.view)
+        notifier = self._shared.notifier
+        is_awaited = status == "waiting" or notifier.is_followed(self.id)
+        if is_awaited and self._under_way is not None:
+            notifier.notify(self.id, self._under_way.journal.view)
         if not self._stored.done():
             self._stored.set_result(None)
 

@@ -1,7 +1,9 @@
 """Notifier: wakes the clients that wait for a run, once the run has moved."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from uuid import UUID
 
@@ -21,6 +23,7 @@ class Notifier:
         self.closed = False
         self._max_waiters = max_waiters
         self._waiting: defaultdict[UUID, set[Notified]] = defaultdict(set)
+        self._followed: Counter[UUID] = Counter()  # clients that wait for the next checkpoint
         self._waiters = 0
 
     @property
@@ -32,6 +35,24 @@ class Notifier:
     def expected(self) -> list[UUID]:
         """The ids of the runs that a client waits for."""
         return list(self._waiting)
+
+    @contextmanager
+    def following(self, run_id: UUID) -> Iterator[None]:
+        """Have the run's clients notified of all commits, not of ends and waits alone.
+
+        A run that nobody follows costs one look at a dictionary for each commit.
+        """
+        self._followed[run_id] += 1
+        try:
+            yield
+        finally:
+            self._followed[run_id] -= 1
+            if not self._followed[run_id]:
+                del self._followed[run_id]
+
+    def is_followed(self, run_id: UUID) -> bool:
+        """True if a client waits for any checkpoint of the run."""
+        return run_id in self._followed
 
     def subscribe(self, run_id: UUID) -> Notified:
         """A future that the next `notify(run_id)` resolves, to the run's view if the view is given.

@@ -17,6 +17,7 @@ from cairn.store import deleting, runs
 from cairn.store.database import Database
 from cairn.store.requests import Repeatable
 from cairn.store.run_views import RunView
+from cairn.store.standings import RunStanding
 
 
 class RunRequests:
@@ -68,20 +69,40 @@ class RunRequests:
         """The seconds that one more request may wait for a run: 0 if too many requests wait."""
         return wait_seconds if self._watcher.has_room else 0
 
-    async def find(self, run_id: UUID, wait_seconds: float = 0, *, is_new: bool = False) -> RunView:
+    async def find(
+        self,
+        run_id: UUID,
+        wait_seconds: float = 0,
+        *,
+        is_new: bool = False,
+        after_seq: int | None = None,
+    ) -> RunView:
         """The view of a run: now, or at its end or when the run begins to wait for an event.
 
         Args:
             run_id: the run's id.
             wait_seconds: the longest wait for that; 0 returns the present view.
             is_new: whether to return at once if the run waits already: true for a new run.
+            after_seq: the `seq` of a checkpoint; given one, the wait is for a later checkpoint, or
+                for the end.
 
         Raises:
             NotFound: there is no such run.
         """
+        if wait_seconds > 0 and after_seq is not None:
+            watcher = self._watcher
+            return self._shown(await watcher.wait_for_checkpoint(run_id, wait_seconds, after_seq))
         if wait_seconds > 0:
             return self._shown(await self._watcher.wait(run_id, wait_seconds, is_new=is_new))
         return self._shown(await self._watcher.find(run_id))
+
+    async def standing(self, run_id: UUID) -> RunStanding:
+        """How the run stands at present, without reading its payloads.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        return await self._watcher.standing(run_id)
 
     async def send_event(
         self, run_id: UUID, type_: str, data: Mapping[str, Json], request: Repeatable | None

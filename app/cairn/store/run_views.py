@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
@@ -17,7 +16,8 @@ from cairn.store.blobs import Unpacker
 from cairn.store.pages import LISTED_BYTES, Page
 from cairn.store.questions import OpenQuestion
 from cairn.store.run_filters import RunFilters
-from cairn.store.tables import Checkpoint, Run
+from cairn.store.standings import newest_seq
+from cairn.store.tables import Run
 
 Position = tuple[str, int]
 """A run's status, and its number of checkpoints."""
@@ -181,9 +181,7 @@ def _views(
 
 def _counts(session: Session, ids: Sequence[UUID]) -> dict[UUID, int]:
     """The number of checkpoints of each run that has any, by the run's id."""
-    # One look at the end of an index for each run: grouped, all their checkpoints were counted.
-    newest = select(func.max(Checkpoint.seq)).where(Checkpoint.run_id == Run.id)
-    theirs = select(Run.id, newest.correlate(Run).scalar_subquery()).where(col(Run.id).in_(ids))
+    theirs = select(Run.id, newest_seq()).where(col(Run.id).in_(ids))
     return {id_: count for id_, count in session.exec(theirs) if count is not None}
 
 

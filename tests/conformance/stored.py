@@ -10,7 +10,7 @@ from cairn import StartEvent, StopEvent, Workflow, step
 from cairn.conformance import ROUTES, Capability, KeptCheckpoint, KeptRun, Opened
 from cairn.engine.core.records import Failure
 from cairn.engine.values.sealed import SealedEvent
-from cairn.store import claims, run_views, runs, snapshots
+from cairn.store import claims, run_views, runs, snapshots, telling
 from cairn.store.blobs import Unpacker
 from cairn.store.database import Database
 from cairn.store.journal import RunJournal
@@ -49,7 +49,7 @@ class OneProcess:
         return await self._claimed(self.database, run)
 
     async def tell(self, run: UUID, event: SealedEvent) -> UUID:
-        told = await self.database.write(runs.tell, run, event, None, Named().graph)
+        told = await self.database.write(telling.tell, run, event, None, Named().graph)
         assert told is not None
         return told.id
 

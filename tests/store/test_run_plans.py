@@ -130,6 +130,27 @@ async def test_a_page_of_very_many_runs_is_found_by_an_index(database_url: str) 
     engine.dispose()
 
 
+async def test_a_page_of_very_many_questions_is_found_by_an_index(database_url: str) -> None:
+    engine = sa.create_engine(database_url)
+    async with serving(database_url) as cairn:
+        waits = await cairn.until(await cairn.start("approval", {"amount": 1}), "waiting")
+        other = await cairn.until(await cairn.start("mid_step", {"amount": 1}), "waiting")
+        done = await cairn.completed("counter")
+        multiply(engine, done["id"], MANY // 2, workflow="'approval'")
+        multiply(engine, waits["id"], MANY // 2)
+        multiply(engine, other["id"], 2 * PAGE)
+        analyze(engine)
+        for query in ({}, {"workflow": "mid_step"}, {"context_id": other["context_id"]}):
+            with asked("runs") as statements:
+                page = await cairn.get("/waiting", limit=PAGE, **query)
+                await cairn.get("/waiting", limit=PAGE, cursor=page["next_cursor"], **query)
+            assert len(page["items"]) == PAGE
+            assert statements
+            for statement, parameters in statements:
+                check(engine, statement, parameters)
+    engine.dispose()
+
+
 async def test_where_no_index_serves_a_page_ends_after_some_runs_that_were_looked_at(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from cairn.api import (
     problems,
     run_lists,
     runs,
+    waiting,
     workflows,
 )
 from cairn.api.guard import Guard
@@ -25,7 +26,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 EXPOSED = ("Allow", "ETag", "Location", "Preference-Applied", "Retry-After")  # to scripts, by CORS
 
-ROOMS = (runs, run_lists, checkpoints, contexts, workflows, health)
+ROOMS = (runs, run_lists, waiting, checkpoints, contexts, workflows, health)
 
 DESCRIPTION = """
 Hosts event-driven workflows, leaves a checkpoint at every completed step, and re-runs a workflow

@@ -149,6 +149,7 @@ async def cancel_run(request: ApiRequest, run_id: UUID) -> Response:
         "workflow-not-loaded",
         "run-ended",
         "event-not-wanted",
+        "question-answered",
         "idempotency-key-reused",
         "event-not-taken",
         "invalid-event",

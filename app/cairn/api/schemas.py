@@ -18,6 +18,7 @@ from cairn.engine.values.sealed import SealedEvent
 from cairn.store.checkpoints import CheckpointDetail, CheckpointSummary
 from cairn.store.questions import OpenQuestion
 from cairn.store.run_views import RunView
+from cairn.store.waiting import AskedQuestion
 
 T = TypeVar("T")
 SCHEMAS: WeakKeyDictionary[type[BaseModel], dict[str, Any]] = WeakKeyDictionary()
@@ -188,14 +189,38 @@ class WaitingOut(BaseModel):
     @classmethod
     def of(cls, awaited: OpenQuestion) -> "WaitingOut":
         """The model of an event that a run waits for."""
+        return cls(**_waiting(awaited))
+
+
+class Target(BaseModel):
+    """Where an answer goes."""
+
+    method: Literal["POST"]
+    path: str = Field(description="With the `type` and the `data` of the event as the body.")
+
+
+class AskedOut(WaitingOut):
+    """An event that a run waits for, with the run, and with where the event is to be sent."""
+
+    run_id: UUID
+    workflow: str
+    context_id: UUID
+    answer: Target
+
+    @classmethod
+    def of_run(cls, asked: AskedQuestion) -> "AskedOut":
+        """The model of a question in a list."""
         return cls(
-            type=awaited.event_type,
-            schema=None if awaited.answer_type is None else schema_of(awaited.answer_type),
-            question=None if awaited.question is None else EventOut.of(awaited.question),
-            requirements=plain(dict(awaited.requirements)),
-            since=awaited.since,
-            deadline=awaited.deadline,
+            **_waiting(asked.question),
+            run_id=asked.run_id,
+            workflow=asked.workflow,
+            context_id=asked.context_id,
+            answer=Target(method="POST", path=f"/runs/{asked.run_id}/events"),
         )
+
+
+class WaitingList(List[AskedOut]):
+    """Some of the questions, and where the next ones begin."""
 
 
 SHOWN_AS: dict[str, Any] = {"stop_event": "result"}
@@ -337,6 +362,17 @@ def _with_events(listed: CheckpointSummary) -> dict[str, Any]:
     return _bare(listed) | {
         "input_event": None if taken is None else EventOut.of(taken),
         "output_event": None if given is None else EventOut.of(given),
+    }
+
+
+def _waiting(awaited: OpenQuestion) -> dict[str, Any]:
+    return {
+        "type": awaited.event_type,
+        "schema": None if awaited.answer_type is None else schema_of(awaited.answer_type),
+        "question": None if awaited.question is None else EventOut.of(awaited.question),
+        "requirements": plain(dict(awaited.requirements)),
+        "since": awaited.since,
+        "deadline": awaited.deadline,
     }
 
 

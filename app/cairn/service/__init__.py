@@ -8,6 +8,7 @@ from cairn.service.contexts import ContextRequests
 from cairn.service.reruns import RerunRequests
 from cairn.service.run_lists import RunLists
 from cairn.service.runs import RunRequests
+from cairn.service.waiting import WaitingRequests
 from cairn.store.database import Database
 
 
@@ -23,6 +24,7 @@ class Service:
         self.catalog = catalog
         self.runs = RunRequests(database, catalog, worker, watcher)
         self.run_lists = RunLists(database, catalog)
+        self.waiting = WaitingRequests(database, catalog)
         self.contexts = ContextRequests(database, catalog)
         self.checkpoints = CheckpointRequests(database)
         self.reruns = RerunRequests(database, catalog, worker)

@@ -13,7 +13,7 @@ from cairn.executor.watcher import Watcher
 from cairn.executor.worker import Worker
 from cairn.service import answer_types
 from cairn.service.events import event_of
-from cairn.store import deleting, runs
+from cairn.store import deleting, telling
 from cairn.store.database import Database
 from cairn.store.requests import Repeatable
 from cairn.store.run_views import RunView
@@ -130,7 +130,7 @@ class RunRequests:
                 [Problem(("body", "type"), "Name an event that GET /workflows/{name} lists.")],
             )
         event = await apart.if_large(data, event_of, workflow, kind, data, ("body", "data"))
-        message = await self._database.write(runs.tell, run_id, event, request, workflow.graph)
+        message = await self._database.write(telling.tell, run_id, event, request, workflow.graph)
         if message is not None:
             self._worker.tell(run_id, run.workflow, [message])
 

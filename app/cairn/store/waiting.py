@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, text
 from sqlmodel import Session
 
 from cairn.errors import Damaged
@@ -15,10 +15,15 @@ from cairn.store.blobs import Unpacker
 from cairn.store.pages import Page
 from cairn.store.questions import OpenQuestion
 from cairn.store.rows import MESSAGES, RUNS
+from cairn.store.run_filters import bare
 from cairn.store.run_search import IS_NOTED
+from cairn.store.tables import UNFINISHED
 
 POSITION = r"(?s)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?: (\S+) (.*))?"
 """A run's id, and a place among its questions, as a regular expression."""
+
+
+GOES_ON = text(f"runs.{UNFINISHED}")  # in the words of the index: see `claims.ORPHANED`
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +81,12 @@ def listed(
 def _waiting(workflow: str | None, context_id: UUID | None) -> Any:
     is_unread = exists().where(MESSAGES.c.run_id == RUNS.c.id)
     columns = (RUNS.c.id, RUNS.c.workflow, RUNS.c.context_id, RUNS.c.waiting_for)
-    query = select(*columns).where(RUNS.c.status == "waiting", ~is_unread)
-    if workflow is not None:
-        query = query.where(RUNS.c.workflow == workflow, IS_NOTED)
+    query = select(*columns).where(~is_unread)
     if context_id is not None:
-        query = query.where(RUNS.c.context_id == context_id)
-    return query
+        query = query.where(RUNS.c.context_id == context_id, GOES_ON, bare("status") == "waiting")
+        return query if workflow is None else query.where(bare("workflow") == workflow)
+    query = query.where(RUNS.c.status == "waiting")
+    return query if workflow is None else query.where(RUNS.c.workflow == workflow, IS_NOTED)
 
 
 Place = tuple[str, str]
@@ -107,9 +112,9 @@ def _position_of(asked: AskedQuestion) -> str:
     return " ".join((str(asked.run_id), *_place(asked.question)))
 
 
-def _position(text: str | None) -> tuple[UUID | None, Place | None]:
+def _position(written: str | None) -> tuple[UUID | None, Place | None]:
     """The run of a position, and the place among the questions of the run, if there is one."""
-    found = re.fullmatch(POSITION, text) if text is not None else None
+    found = re.fullmatch(POSITION, written) if written is not None else None
     if found is None:
         return None, None
     run, since, key = found.groups()

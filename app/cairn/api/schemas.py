@@ -193,7 +193,7 @@ class WaitingOut(BaseModel):
 
 
 class Target(BaseModel):
-    """Where an answer goes."""
+    """The request that answers a question."""
 
     method: Literal["POST"]
     path: str = Field(description="With the `type` and the `data` of the event as the body.")
@@ -283,7 +283,7 @@ class RunOut(BaseModel):
 
 
 class Count(BaseModel):
-    """How many runs match."""
+    """The number of runs that match."""
 
     value: int
     relation: Literal["exact", "at_least"] = Field(

@@ -25,9 +25,9 @@ class WaitingQuery(Paged):
 
 @router.get("/waiting", response_model=WaitingList, responses=refuses("invalid-cursor"))
 async def list_waiting(request: ApiRequest, query: Annotated[WaitingQuery, Query()]) -> Response:
-    """What runs wait for and nobody has answered: the questions of the oldest run first.
+    """The open questions of all runs that wait, those of the oldest run first.
 
-    A run is left out while it has an answer that it has not read.
+    A run with an unread event is left out: it is about to go on.
     """
     page = await request.service.waiting.listed(
         query.workflow, query.context_id, query.limit, query.position(POSITION)

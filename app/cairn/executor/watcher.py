@@ -37,7 +37,7 @@ class Watcher:
         return await self._database.read(run_views.find, run_id) if known is None else known
 
     async def standing(self, run_id: UUID) -> RunStanding:
-        """How the run stands at present, without reading its payloads.
+        """The present standing of the run, without reading a payload.
 
         Raises:
             NotFound: there is no such run.

@@ -97,7 +97,7 @@ class RunRequests:
         return self._shown(await self._watcher.find(run_id))
 
     async def standing(self, run_id: UUID) -> RunStanding:
-        """How the run stands at present, without reading its payloads.
+        """The present standing of the run, without reading a payload.
 
         Raises:
             NotFound: there is no such run.

@@ -52,7 +52,7 @@ def storable(values: Collection[str]) -> list[str]:
 def conditions(filters: RunFilters) -> dict[str, ColumnElement[bool]]:
     """The conditions of the filters that are given, by the filter's name.
 
-    They keep SQLite from an index of theirs: it would take the first that fits, and sort.
+    SQLite finds no index for these conditions, and so takes the index that a way names.
     """
     found: dict[str, ColumnElement[bool]] = {}
     for name in ("workflow", "error_type", "error_step", "status"):

@@ -102,7 +102,7 @@ def _check_wanted(session: Session, run: Run, event_type: str, graph: Graph) -> 
 
 
 def _unread(session: Session, run_id: UUID) -> tuple[int, list[SealedEvent]]:
-    """The `seq` of the run's head, and the messages that are not part of it yet.
+    """The `seq` of the run's head, and the messages that the run has not read.
 
     By one statement: on PostgreSQL, another process may make a checkpoint of a message between two.
     """

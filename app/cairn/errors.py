@@ -52,6 +52,12 @@ class EventNotWanted(Conflict):
     code = "event-not-wanted"
 
 
+class QuestionAnswered(Conflict):
+    """No step takes the event, and the run has had the one that it waited for."""
+
+    code = "question-answered"
+
+
 class StepGone(Conflict):
     """A delivery pending at the checkpoint is for a step that the workflow no longer has."""
 

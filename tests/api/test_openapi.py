@@ -41,8 +41,17 @@ def test_every_answer_has_an_example_and_no_example_is_of_none() -> None:
     for operation, status, answer in answers():
         for media_type, content in answer.get("content", {}).items():
             if status < 400:
-                assert media_type == "application/json"
-                assert content["example"] == ANSWERS[operation, status]
+                example = ANSWERS[operation, status]
+                if media_type == "application/x-ndjson":
+                    shown_items = [json.loads(line) for line in content["example"].splitlines()]
+                    assert shown_items == example["items"]
+                elif media_type == "text/event-stream":
+                    blocks = content["example"].split("\n\n")[:-1]
+                    data = [block.split("data: ")[1].splitlines()[0] for block in blocks]
+                    assert [*map(json.loads, data)] == example["items"]
+                else:
+                    assert media_type == "application/json"
+                    assert content["example"] == example
                 shown.add((operation, status))
             else:
                 assert media_type == "application/problem+json"
@@ -76,7 +85,10 @@ def test_no_field_of_a_body_has_a_default_that_generated_clients_would_demand() 
         ("rerun", 202, {"Location", "Preference-Applied"}),
         ("send_event", 202, {"Location"}),
         ("create_context", 201, {"Location"}),
-        ("get_run", 200, {"Preference-Applied"}),
+        ("get_run", 200, {"Preference-Applied", "ETag"}),
+        ("get_run", 304, {"ETag"}),
+        ("get_checkpoint", 200, {"ETag"}),
+        ("list_run_checkpoints", 304, {"ETag"}),
         ("ready", 503, {"Retry-After"}),
     ],
 )

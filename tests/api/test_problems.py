@@ -41,9 +41,9 @@ async def test_a_query_that_nobody_reads_is_refused_wherever_it_goes(cairn: Cair
 @pytest.mark.parametrize(
     ("path", "name", "values"),
     [
-        ("/runs", "status", ("completed", "waiting")),
+        ("/runs", "order", ("created_at", "-created_at")),
         ("/runs", "limit", ("7", "7")),
-        ("/runs", "workflow", ("joke", "")),
+        ("/runs", "context_id", (NOBODY, NOBODY)),
         ("/runs/{run}/checkpoints", "last_completed_step", ("generate_joke", "critique_joke")),
         ("/contexts/{context}/checkpoints", "include", ("events", "events")),
     ],

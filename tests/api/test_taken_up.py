@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from cairn import catalog
 from cairn.engine.values.sealed import SealedEvent
-from cairn.store import runs
+from cairn.store import telling
 from cairn.store.database import Database
 from cairn.store.tables import Run
 from tests.api.files import Serve, serve
@@ -89,7 +89,7 @@ async def test_an_answer_that_came_in_time_is_heard_though_the_time_is_up_by_the
     store = Database(database)
     store.open(as_worker=False)
     word = SealedEvent("Word", {"said": "yes"})
-    await store.write(runs.tell, UUID(run["id"]), word, None, graph)
+    await store.write(telling.tell, UUID(run["id"]), word, None, graph)
     store.close()
     await asyncio.sleep(2.2)
     async with serve(FLOWS) as cairn:

@@ -11,9 +11,10 @@ from cairn.conformance import ROUTES, Capability, KeptCheckpoint, KeptRun, Opene
 from cairn.engine.core.records import Failure, Record
 from cairn.engine.ids import new_id
 from cairn.engine.values.sealed import SealedEvent
-from cairn.store import claims, rerun_points, reruns, run_views, runs, snapshots
+from cairn.store import claims, rerun_points, reruns, run_views, runs, snapshots, telling
 from cairn.store.appending import RunCommit
 from cairn.store.blobs import Unpacker
+from cairn.store.clock import now
 from cairn.store.database import Database
 from cairn.store.journal import RunJournal
 from cairn.store.reruns import Rerun
@@ -49,7 +50,7 @@ class OneProcess:
         if origin is None:
             return await self.database.write(runs.start, NAME, start, None, True, None)
         point = await self.database.read(rerun_points.read, origin)
-        packed = reruns.packed(Rerun(new_id(), point, origin, point.snapshot))
+        packed = reruns.packed(Rerun(new_id(), now(), point, origin, point.snapshot))
         run, _ = await self.database.write(reruns.start, packed, None, _no_records)
         return run
 
@@ -57,7 +58,7 @@ class OneProcess:
         return await self._claimed(self.database, run)
 
     async def tell(self, run: UUID, event: SealedEvent) -> UUID:
-        told = await self.database.write(runs.tell, run, event, None, Named().graph)
+        told = await self.database.write(telling.tell, run, event, None, Named().graph)
         assert told is not None
         return told.id
 

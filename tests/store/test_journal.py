@@ -21,6 +21,7 @@ from cairn.store.clock import now
 from cairn.store.database import Database
 from cairn.store.facets import Filters
 from cairn.store.journal import RunJournal
+from cairn.store.run_filters import RunFilters
 from cairn.store.tables import Run, Worker
 
 START = SealedEvent("StartEvent", {})
@@ -225,7 +226,7 @@ async def test_work_that_fails_takes_none_of_its_group_along(database: Database)
     results = await asyncio.gather(*works, return_exceptions=True)
     assert all(isinstance(result, KeyError) for result in results[1::2])
     assert len(set(results[::2])) == 20
-    page = await database.read(run_views.listed, None, None, None, 50, None)
+    page = await database.read(run_views.listed, RunFilters(), True, 50, None)
     assert {run.id for run in page.items} == set(results[::2])
 
 

@@ -113,7 +113,8 @@ async def test_a_page_of_very_many_checkpoints_is_found_by_an_index(
                 assert len(page["items"]) == 50
                 assert statements
                 for statement, parameters in statements:
-                    check(engine, statement, parameters, "_and_facets" if filters else "")
+                    is_filtered = bool(filters) and "facets_id" in statement
+                    check(engine, statement, parameters, "_and_facets" if is_filtered else "")
     engine.dispose()
 
 

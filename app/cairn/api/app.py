@@ -16,8 +16,10 @@ from cairn.api import (
     openapi,
     problems,
     reruns,
+    run_lists,
     runs,
     streams,
+    waiting,
     workflows,
 )
 from cairn.api.guard import Guard
@@ -25,11 +27,13 @@ from cairn.api.limits import BodyLimit
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-EXPOSED = ("Allow", "Location", "Preference-Applied", "Retry-After")  # to scripts, by CORS
+EXPOSED = ("Allow", "ETag", "Location", "Preference-Applied", "Retry-After")  # to scripts, by CORS
 
 ROOMS = (
     runs,
+    run_lists,
     streams,
+    waiting,
     checkpoints,
     comparisons,
     reruns,

@@ -4,6 +4,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from cairn.api.etags import (
+    NOT_MODIFIED,
+    IfNoneMatch,
+    code_of,
+    is_known,
+    not_modified,
+    tag_of,
+    tagged,
+)
 from cairn.api.problems import WITH_BODY, refuses
 from cairn.api.requests import ApiRequest
 from cairn.api.responses import json_response
@@ -16,6 +25,7 @@ from cairn.api.schemas import (
     checkpoint_whole,
 )
 from cairn.api.strict import StrictRoute
+from cairn.store.annotations import Annotation
 
 router = APIRouter(tags=["checkpoints"], route_class=StrictRoute)
 
@@ -23,24 +33,36 @@ router = APIRouter(tags=["checkpoints"], route_class=StrictRoute)
 @router.get(
     "/checkpoints/{checkpoint_id}",
     response_model=CheckpointWhole,
-    responses=refuses("not-found", "damaged"),
+    responses=refuses("not-found", "damaged") | NOT_MODIFIED,
 )
-async def get_checkpoint(request: ApiRequest, checkpoint_id: UUID) -> Response:
+async def get_checkpoint(
+    request: ApiRequest, checkpoint_id: UUID, if_none_match: IfNoneMatch = None
+) -> Response:
     """One checkpoint, with its events and what the context held."""
-    found = await request.service.checkpoints.find(checkpoint_id)
-    workflow = request.service.catalog.workflows.get(found.listed.workflow)
+    service, workflows = request.service.checkpoints, request.service.catalog.workflows
+
+    def tag(workflow: str, annotation: Annotation) -> str:
+        return tag_of(checkpoint_id, annotation, code_of(workflows.get(workflow)))
+
+    if if_none_match is not None:
+        present = tag(*await service.standing(checkpoint_id))
+        if is_known(present, if_none_match):
+            return not_modified(present)
+    found = await service.find(checkpoint_id)
+    workflow = workflows.get(found.listed.workflow)
     steps = () if workflow is None else workflow.graph.steps
     return await json_response(
         (found.listed.input_event, found.listed.output_event, found.snapshot, found.trail),
         lambda: checkpoint_whole(found, steps),
+        headers=tagged(tag(found.listed.workflow, found.listed.annotation)),
     )
 
 
 @router.put("/checkpoints/{checkpoint_id}/tags", responses=refuses("not-found", *WITH_BODY))
 async def put_tags(request: ApiRequest, checkpoint_id: UUID, body: TagsIn) -> CheckpointOut:
     """Give a checkpoint these tags, and no others. While it has any, its run cannot be deleted."""
-    tagged = await request.service.checkpoints.annotate(checkpoint_id, {"tags": body.tags})
-    return checkpoint_out(tagged, events=False)
+    annotated = await request.service.checkpoints.annotate(checkpoint_id, {"tags": body.tags})
+    return checkpoint_out(annotated, events=False)
 
 
 @router.patch("/checkpoints/{checkpoint_id}", responses=refuses("not-found", *WITH_BODY))

@@ -184,12 +184,34 @@ STORAGE = {
     "own_blobs": 2,
     "shared_blobs": 1,
 }
+ASKED: dict[str, Any] = {
+    "type": "Decision",
+    "schema": {
+        "title": "Decision",
+        "type": "object",
+        "properties": {"approved": {"title": "Approved", "type": "boolean"}},
+        "required": ["approved"],
+    },
+    "question": {"type": "ApprovalRequired", "data": {"question": "Pay 500?"}},
+    "requirements": {},
+    "since": "2026-01-31T12:00:01.000000Z",
+    "deadline": None,
+    "run_id": RUN,
+    "workflow": "approval",
+    "context_id": CONTEXT,
+    "answer": {"method": "POST", "path": f"/runs/{RUN}/events"},
+}
 WELL = {"status": "ok"}
 
 ANSWERS: dict[tuple[str, int], Any] = {
     ("start_run", 202): UNDER_WAY,
     ("start_run", 200): COMPLETED,
-    ("list_runs", 200): {"items": [COMPLETED], "next_cursor": CURSOR},
+    ("list_runs", 200): {
+        "items": [COMPLETED],
+        "next_cursor": CURSOR,
+        "count": {"value": 7, "relation": "exact"},
+    },
+    ("list_waiting", 200): {"items": [ASKED], "next_cursor": None},
     ("get_run", 200): COMPLETED,
     ("cancel_run", 200): CANCELLED,
     ("send_event", 202): UNDER_WAY,
@@ -245,6 +267,8 @@ REFUSED: dict[str, str] = {
     f'PATCH /checkpoints/{STEP} with {{"tags": []}}.',
     "event-not-wanted": f"Run {RUN} does not wait for a HumanResponseEvent, and no step of it "
     "takes one. It waits for: Verdict. Its steps take: Verdict.",
+    "question-answered": f"Run {RUN} does not wait for a Verdict any more: what it asked has been "
+    f"answered, and no step takes another. GET /runs/{RUN} shows what it waits for.",
     "step-gone": "Step 'rank', for which a pending Ranked was sent, is not in the workflow any "
     "more. Its steps are: fetch, order. Bring the step back, or mark the one that has its place "
     f"now: @step(was='rank'). Or rerun from an earlier checkpoint: {START}.",

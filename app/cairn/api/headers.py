@@ -12,9 +12,16 @@ LOCATION: dict[str, Any] = {
 }
 PREFERENCE_APPLIED: dict[str, Any] = {
     "Preference-Applied": {
-        "description": "How many seconds were waited at most, where waiting was preferred.",
+        "description": "How many seconds were waited at most, where waiting was asked for.",
         "schema": {"type": "string"},
         "example": "wait=30",
+    }
+}
+ETAG: dict[str, Any] = {
+    "ETag": {
+        "description": "The tag of the answer, for `If-None-Match`; weak.",
+        "schema": {"type": "string"},
+        "example": 'W/"5f2b8d6d0c6f4c1e8a0a3b6c1d2e3f40"',
     }
 }
 RETRY_AFTER: dict[str, Any] = {

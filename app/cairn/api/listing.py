@@ -1,5 +1,6 @@
 """Lists of checkpoints: query parameters and responses."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from fastapi import Response
@@ -35,7 +36,11 @@ class CheckpointQuery(Paged):
         return Filters(self.last_completed_step, self.input_event_type, self.output_event_type)
 
 
-async def checkpoints_response(page: Page[CheckpointSummary], query: CheckpointQuery) -> Response:
+async def checkpoints_response(
+    page: Page[CheckpointSummary],
+    query: CheckpointQuery,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """The response with a page of checkpoints, with events if the query includes them."""
     return await json_response(
         [(listed.input_event, listed.output_event) for listed in page.items],
@@ -43,4 +48,5 @@ async def checkpoints_response(page: Page[CheckpointSummary], query: CheckpointQ
             items=[checkpoint_out(listed, query.events) for listed in page.items],
             next_cursor=cursor(page.next_position),
         ),
+        headers=headers,
     )

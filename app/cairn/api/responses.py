@@ -51,9 +51,12 @@ async def run_response(
     run: RunView, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The response with a run."""
-    questions = [awaited.question for awaited in run.waiting_for]
-    payload = (run.start_event, run.stop_event, questions)
-    return await json_response(payload, lambda: RunOut.of(run), status, headers)
+    return await json_response(payload_of(run), lambda: RunOut.of(run), status, headers)
+
+
+def payload_of(run: RunView) -> Any:
+    """The large parts of a run."""
+    return run.start_event, run.stop_event, [awaited.question for awaited in run.waiting_for]
 
 
 async def accepted_response(service: Service, run_id: UUID, wait: float) -> Response:

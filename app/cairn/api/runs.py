@@ -4,33 +4,48 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
 
-from cairn.api.headers import LOCATION, PREFERENCE_APPLIED
+from cairn.api.etags import (
+    NOT_MODIFIED,
+    IfNoneMatch,
+    code_of,
+    is_known,
+    not_modified,
+    tag_of,
+    tagged,
+)
+from cairn.api.headers import ETAG, LOCATION, PREFERENCE_APPLIED
 from cairn.api.listing import CheckpointList, CheckpointQuery, checkpoints_response
 from cairn.api.problems import WITH_BODY, refuses
-from cairn.api.requests import ID, NUMBER, ApiRequest, Key, Paged, Prefer, cursor, wait_seconds
+from cairn.api.requests import LONGEST_WAIT, NUMBER, ApiRequest, Key, Prefer, wait_seconds
 from cairn.api.responses import (
     ACCEPTED,
     accepted_response,
-    json_response,
     preference_applied,
     run_response,
 )
-from cairn.api.schemas import AnnotationIn, EventIn, RunIn, RunList, RunOut
+from cairn.api.schemas import AnnotationIn, EventIn, RunIn, RunOut
 from cairn.api.strict import StrictRoute
-from cairn.engine.core.records import Status
+from cairn.store.run_views import RunView
+from cairn.store.standings import ListStanding, RunStanding
 
 CANCEL_SECONDS = 5.0  # to wait for the cancellation by the process that drives the run
 
 router = APIRouter(tags=["runs"], route_class=StrictRoute)
 
 
-class RunQuery(Paged):
-    """Query parameters of the list of runs; a filter left out matches any run."""
+class WaitQuery(BaseModel):
+    """Query parameters of a wait for a run."""
 
-    workflow: str | None = None
-    status: Status | None = None
-    context_id: UUID | None = None
+    model_config = ConfigDict(extra="forbid")
+
+    wait: float | None = Field(
+        None, ge=0, le=LONGEST_WAIT, description="How many seconds to wait, as with `Prefer`."
+    )
+    after_seq: int | None = Field(
+        None, ge=0, description="Wait for a checkpoint with a greater `seq`, or for the end."
+    )
 
 
 @router.post(
@@ -66,33 +81,43 @@ async def start_run(
     return await accepted_response(request.service, run_id, wait_seconds(prefer))
 
 
-@router.get("/runs", response_model=RunList, responses=refuses("invalid-cursor"))
-async def list_runs(request: ApiRequest, query: Annotated[RunQuery, Query()]) -> Response:
-    """Runs, newest first."""
-    page = await request.service.runs.listed(
-        query.workflow, query.status, query.context_id, query.limit, query.position(ID)
-    )
-    return await json_response(
-        [(run.start_event, run.stop_event) for run in page.items],
-        lambda: RunList(
-            items=[RunOut.of(run) for run in page.items], next_cursor=cursor(page.next_position)
-        ),
-    )
-
-
 @router.get(
     "/runs/{run_id}",
     response_model=RunOut,
-    responses=refuses("not-found") | {200: {"headers": PREFERENCE_APPLIED}},
+    responses=refuses("not-found") | NOT_MODIFIED | {200: {"headers": PREFERENCE_APPLIED | ETAG}},
 )
-async def get_run(request: ApiRequest, run_id: UUID, prefer: Prefer = None) -> Response:
-    """One run, as it stands; with `Prefer: wait=N`, waited for until it ends or begins to wait for
-    an event from outside.
-    """  # noqa: D205  # in the OpenAPI schema as it is
-    wanted = wait_seconds(prefer)
-    wait = request.service.runs.patience(wanted)
-    run = await request.service.runs.find(run_id, wait)
-    return await run_response(run, headers=preference_applied(wait) if wanted else None)
+async def get_run(
+    request: ApiRequest,
+    run_id: UUID,
+    query: Annotated[WaitQuery, Query()],
+    prefer: Prefer = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """One run, as it stands.
+
+    With `wait=N`, or `Prefer: wait=N`, waited for until it ends or begins to wait for an event from
+    outside; with `after_seq=S`, until it has a checkpoint after that one, or ends.
+    """
+    runs = request.service.runs
+    wanted = wait_seconds(prefer) if query.wait is None else query.wait
+    wait = runs.patience(wanted)
+    headers = preference_applied(wait) if wanted else {}
+
+    def tag(run: RunView | RunStanding) -> str:
+        code = None
+        if run.status == "waiting":  # the schemas of the answers are those of the code
+            code = code_of(request.service.catalog.workflows.get(run.workflow))
+        return tag_of(run_id, run.status, run.checkpoint_count, run.annotation, code)
+
+    if if_none_match is not None and not wait:
+        present = tag(await runs.standing(run_id))
+        if is_known(present, if_none_match):
+            return not_modified(present, headers)
+    run = await runs.find(run_id, wait, after_seq=query.after_seq)
+    present = tag(run)
+    if is_known(present, if_none_match):
+        return not_modified(present, headers)
+    return await run_response(run, headers=tagged(present, headers))
 
 
 @router.patch("/runs/{run_id}", response_model=RunOut, responses=refuses("not-found", *WITH_BODY))
@@ -133,6 +158,7 @@ async def cancel_run(request: ApiRequest, run_id: UUID) -> Response:
         "workflow-not-loaded",
         "run-ended",
         "event-not-wanted",
+        "question-answered",
         "idempotency-key-reused",
         "event-not-taken",
         "invalid-event",
@@ -152,13 +178,25 @@ async def send_event(request: ApiRequest, run_id: UUID, body: EventIn, key: Key 
 @router.get(
     "/runs/{run_id}/checkpoints",
     response_model=CheckpointList,
-    responses=refuses("not-found", "invalid-cursor"),
+    responses=refuses("not-found", "invalid-cursor") | NOT_MODIFIED,
 )
 async def list_run_checkpoints(
-    request: ApiRequest, run_id: UUID, query: Annotated[CheckpointQuery, Query()]
+    request: ApiRequest,
+    run_id: UUID,
+    query: Annotated[CheckpointQuery, Query()],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The checkpoints of a run, newest last."""
-    page = await request.service.checkpoints.of_run(
-        run_id, query.filters(), query.events, query.limit, query.position(NUMBER)
-    )
-    return await checkpoints_response(page, query)
+    service, position = request.service.checkpoints, query.position(NUMBER)
+
+    def tag(standing: ListStanding) -> str | None:
+        if standing.annotations is None:
+            return None
+        return tag_of(run_id, *standing, query.model_dump())
+
+    if if_none_match is not None:
+        present = tag(await service.standing_of_run(run_id))
+        if is_known(present, if_none_match):
+            return not_modified(present)
+    page = await service.of_run(run_id, query.filters(), query.events, query.limit, position)
+    return await checkpoints_response(page, query, tagged(tag(page.standing)))

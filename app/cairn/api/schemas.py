@@ -19,6 +19,7 @@ from cairn.store.annotations import Annotation
 from cairn.store.checkpoints import CheckpointDetail, CheckpointSummary
 from cairn.store.questions import OpenQuestion
 from cairn.store.run_views import RunView
+from cairn.store.waiting import AskedQuestion
 
 T = TypeVar("T")
 SCHEMAS: WeakKeyDictionary[type[BaseModel], dict[str, Any]] = WeakKeyDictionary()
@@ -74,13 +75,13 @@ class WorkflowOut(BaseModel):
     def of(cls, workflow: Workflow) -> "WorkflowOut":
         """The model of a workflow."""
         graph = workflow.graph
-        stops = [_schema(stop) for stop in graph.stops]
+        stops = [schema_of(stop) for stop in graph.stops]
         return cls(
             name=workflow.name,
             description=workflow.description,
-            start_event_schema=_schema(graph.start),
+            start_event_schema=schema_of(graph.start),
             stop_event_schema=stops[0] if len(stops) == 1 else {"anyOf": stops},
-            event_schemas={name: _schema(kind) for name, kind in graph.events.items()},
+            event_schemas={name: schema_of(kind) for name, kind in graph.events.items()},
             steps=[
                 StepOut(
                     name=step.name,
@@ -201,14 +202,38 @@ class WaitingOut(BaseModel):
     @classmethod
     def of(cls, awaited: OpenQuestion) -> "WaitingOut":
         """The model of an event that a run waits for."""
+        return cls(**_waiting(awaited))
+
+
+class Target(BaseModel):
+    """The request that answers a question."""
+
+    method: Literal["POST"]
+    path: str = Field(description="With the `type` and the `data` of the event as the body.")
+
+
+class AskedOut(WaitingOut):
+    """An event that a run waits for, with the run, and with where the event is to be sent."""
+
+    run_id: UUID
+    workflow: str
+    context_id: UUID
+    answer: Target
+
+    @classmethod
+    def of_run(cls, asked: AskedQuestion) -> "AskedOut":
+        """The model of a question in a list."""
         return cls(
-            type=awaited.event_type,
-            schema=None if awaited.answer_type is None else _schema(awaited.answer_type),
-            question=None if awaited.question is None else EventOut.of(awaited.question),
-            requirements=plain(dict(awaited.requirements)),
-            since=awaited.since,
-            deadline=awaited.deadline,
+            **_waiting(asked.question),
+            run_id=asked.run_id,
+            workflow=asked.workflow,
+            context_id=asked.context_id,
+            answer=Target(method="POST", path=f"/runs/{asked.run_id}/events"),
         )
+
+
+class WaitingList(List[AskedOut]):
+    """Some of the questions, and where the next ones begin."""
 
 
 SHOWN_AS: dict[str, Any] = {"stop_event": "result"}
@@ -276,8 +301,23 @@ class RunOut(BaseModel):
         )
 
 
+class Count(BaseModel):
+    """The number of runs that match."""
+
+    value: int
+    relation: Literal["exact", "at_least"] = Field(
+        description="`at_least`: there are more, or some have not been looked at."
+    )
+
+
 class RunList(List[RunOut]):
     """Some of the runs, and where the next ones begin."""
+
+    count: Count | None = Field(
+        default=None,
+        exclude_if=lambda count: count is None,
+        description="How many runs match, on all pages; with `count=true`.",
+    )
 
 
 class CheckpointOut(BaseModel):
@@ -347,6 +387,17 @@ def _with_events(listed: CheckpointSummary) -> dict[str, Any]:
     }
 
 
+def _waiting(awaited: OpenQuestion) -> dict[str, Any]:
+    return {
+        "type": awaited.event_type,
+        "schema": None if awaited.answer_type is None else schema_of(awaited.answer_type),
+        "question": None if awaited.question is None else EventOut.of(awaited.question),
+        "requirements": plain(dict(awaited.requirements)),
+        "since": awaited.since,
+        "deadline": awaited.deadline,
+    }
+
+
 def _result(stop: SealedEvent) -> Any:
     data = shown(stop)["data"]
     if stop.type == StopEvent.__name__:
@@ -354,7 +405,8 @@ def _result(stop: SealedEvent) -> Any:
     return {name: value for name, value in data.items() if name != "result" or value is not None}
 
 
-def _schema(kind: type[BaseModel]) -> dict[str, Any]:
+def schema_of(kind: type[BaseModel]) -> dict[str, Any]:
+    """JSON Schema of the fields of an event."""
     if kind not in SCHEMAS:
         try:
             SCHEMAS[kind] = kind.model_json_schema()

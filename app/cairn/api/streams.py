@@ -1,7 +1,7 @@
 """Endpoints of the streams of runs."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
@@ -21,6 +21,10 @@ from cairn.store.positions import WRITTEN, Position
 from cairn.store.stream import StreamPage
 
 router = APIRouter(tags=["streams"], route_class=StrictRoute)
+
+STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind: {"schema": {"type": "string"}} for kind in (SSE, NDJSON)}},
+}
 
 LastEventId = Annotated[
     str | None,
@@ -57,8 +61,7 @@ class StreamQuery(Paged):
 @router.get(
     "/runs/{run_id}/events",
     response_model=EntryList,
-    responses=refuses("not-found", "invalid-cursor", "unavailable")
-    | {200: {"content": {SSE: {"schema": {}}, NDJSON: {"schema": {}}}}},
+    responses=refuses("not-found", "invalid-cursor", "unavailable") | STREAMED,
 )
 async def watch_run(
     request: ApiRequest,

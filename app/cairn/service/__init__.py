@@ -7,8 +7,10 @@ from cairn.service.checkpoints import CheckpointRequests
 from cairn.service.comparisons import ComparisonRequests
 from cairn.service.contexts import ContextRequests
 from cairn.service.reruns import RerunRequests
+from cairn.service.run_lists import RunLists
 from cairn.service.runs import RunRequests
 from cairn.service.streams import StreamRequests
+from cairn.service.waiting import WaitingRequests
 from cairn.store.database import Database
 
 
@@ -29,6 +31,8 @@ class Service:
         self.catalog = catalog
         self.streams = streams
         self.runs = RunRequests(database, catalog, worker, watcher)
+        self.run_lists = RunLists(database, catalog)
+        self.waiting = WaitingRequests(database, catalog)
         self.contexts = ContextRequests(database, catalog)
         self.checkpoints = CheckpointRequests(database)
         self.comparisons = ComparisonRequests(database)

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from cairn.store import annotations, checkpoints
+from cairn.store import annotations, checkpoints, standings
 from cairn.store.checkpoints import CheckpointDetail, CheckpointSummary
 from cairn.store.database import Database
 from cairn.store.facets import Filters
 from cairn.store.pages import Page
+from cairn.store.standings import CheckpointPage, CheckpointStanding, ListStanding
 
 
 class CheckpointRequests:
@@ -25,6 +26,14 @@ class CheckpointRequests:
         """
         return await self._database.read(checkpoints.read, checkpoint_id)
 
+    async def standing(self, checkpoint_id: UUID) -> CheckpointStanding:
+        """All that can change the view of a checkpoint.
+
+        Raises:
+            NotFound: there is no such checkpoint.
+        """
+        return await self._database.read(standings.of_checkpoint, checkpoint_id)
+
     async def annotate(self, checkpoint_id: UUID, changes: Mapping[str, Any]) -> CheckpointSummary:
         """Change the name, the note or the tags. The run of a tagged checkpoint is kept.
 
@@ -40,13 +49,23 @@ class CheckpointRequests:
 
     async def of_run(
         self, run_id: UUID, filters: Filters, events: bool, limit: int, after: str | None
-    ) -> Page[CheckpointSummary]:
-        """A page of a run's checkpoints, oldest first.
+    ) -> CheckpointPage:
+        """A page of a run's checkpoints, oldest first, with all that can change the page.
 
         Raises:
             NotFound: there is no such run.
         """
-        return await self._database.read(checkpoints.of_run, run_id, filters, events, limit, after)
+        return await self._database.read(
+            standings.page_of_run, run_id, filters, events, limit, after
+        )
+
+    async def standing_of_run(self, run_id: UUID) -> ListStanding:
+        """All that can change a list of the run's checkpoints.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        return await self._database.read(standings.of_list, run_id)
 
     async def of_context(
         self, context_id: UUID, filters: Filters, events: bool, limit: int, after: str | None

@@ -19,6 +19,7 @@ from cairn.service.events import read_event
 from cairn.service.rerun_options import EventFields, Place, RerunOptions
 from cairn.store import places, rerun_points, reruns, snapshots
 from cairn.store.appending import RunCommit
+from cairn.store.clock import now
 from cairn.store.database import Database
 from cairn.store.journal import RunJournal
 from cairn.store.requests import Repeatable
@@ -137,10 +138,17 @@ def _packed(workflow: Workflow, point: RerunPoint, options: RerunOptions) -> Pac
         with _fitting("state"):
             snapshot = with_patch(graph, snapshot, options.state)
     origin = point.id if options.when == "after" else point.parent_id
-    run_id = new_id()
+    run_id, moment = new_id(), now()
     records = recorded(graph, run_id, Head(origin), snapshot, begins.facts)
     rerun = Rerun(
-        run_id, point, origin, snapshot, records, options.in_new_context, options.annotation
+        run_id,
+        moment,
+        point,
+        origin,
+        snapshot,
+        records,
+        options.in_new_context,
+        options.annotation,
     )
     return reruns.packed(rerun)
 

@@ -1,7 +1,6 @@
 """Requests about runs."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +12,13 @@ from cairn.errors import EventNotTaken, Problem
 from cairn.executor import upkeep
 from cairn.executor.watcher import Watcher
 from cairn.executor.worker import Worker
+from cairn.service import answer_types
 from cairn.service.events import event_of
-from cairn.store import annotations, deleting, run_views, runs
+from cairn.store import annotations, deleting, telling
 from cairn.store.database import Database
-from cairn.store.pages import Page
 from cairn.store.requests import Repeatable
 from cairn.store.run_views import RunView
+from cairn.store.standings import RunStanding
 
 
 class RunRequests:
@@ -70,42 +70,40 @@ class RunRequests:
         """The seconds that one more request may wait for a run: 0 if too many requests wait."""
         return wait_seconds if self._watcher.has_room else 0
 
-    async def find(self, run_id: UUID, wait_seconds: float = 0, *, is_new: bool = False) -> RunView:
+    async def find(
+        self,
+        run_id: UUID,
+        wait_seconds: float = 0,
+        *,
+        is_new: bool = False,
+        after_seq: int | None = None,
+    ) -> RunView:
         """The view of a run: now, or at its end or when the run begins to wait for an event.
 
         Args:
             run_id: the run's id.
             wait_seconds: the longest wait for that; 0 returns the present view.
             is_new: whether to return at once if the run waits already: true for a new run.
+            after_seq: the `seq` of a checkpoint; given one, the wait is for a later checkpoint, or
+                for the end.
 
         Raises:
             NotFound: there is no such run.
         """
+        if wait_seconds > 0 and after_seq is not None:
+            watcher = self._watcher
+            return self._shown(await watcher.wait_for_checkpoint(run_id, wait_seconds, after_seq))
         if wait_seconds > 0:
             return self._shown(await self._watcher.wait(run_id, wait_seconds, is_new=is_new))
         return self._shown(await self._watcher.find(run_id))
 
-    async def listed(
-        self,
-        workflow: str | None,
-        status: str | None,
-        context_id: UUID | None,
-        limit: int,
-        before: str | None,
-    ) -> Page[RunView]:
-        """A page of runs, newest first.
+    async def standing(self, run_id: UUID) -> RunStanding:
+        """The present standing of the run, without reading a payload.
 
-        Args:
-            workflow: the name of the runs' workflow; `None` selects all.
-            status: the status of the runs; `None` selects all.
-            context_id: the context of the runs; `None` selects all.
-            limit: the most runs of the page.
-            before: the `next_position` of the page before; `None` begins with the newest run.
+        Raises:
+            NotFound: there is no such run.
         """
-        page = await self._database.read(
-            run_views.listed, workflow, status, context_id, limit, before
-        )
-        return Page([self._shown(run) for run in page.items], page.next_position)
+        return await self._watcher.standing(run_id)
 
     async def send_event(
         self, run_id: UUID, type_: str, data: Mapping[str, Json], request: Repeatable | None
@@ -133,7 +131,7 @@ class RunRequests:
                 [Problem(("body", "type"), "Name an event that GET /workflows/{name} lists.")],
             )
         event = await apart.if_large(data, event_of, workflow, kind, data, ("body", "data"))
-        message = await self._database.write(runs.tell, run_id, event, request, workflow.graph)
+        message = await self._database.write(telling.tell, run_id, event, request, workflow.graph)
         if message is not None:
             self._worker.tell(run_id, run.workflow, [message])
 
@@ -171,12 +169,4 @@ class RunRequests:
         await upkeep.sweep_soon(self._database)
 
     def _shown(self, run: RunView) -> RunView:
-        """The run, with the types of the awaited answers if the workflow is loaded."""
-        workflow = self._catalog.workflows.get(run.workflow)
-        if workflow is None or not run.waiting_for:
-            return run
-        kind_of = workflow.graph.event_type
-        questions = [
-            replace(each, answer_type=kind_of(each.event_type)) for each in run.waiting_for
-        ]
-        return replace(run, waiting_for=questions)
+        return answer_types.of_run(self._catalog, run)

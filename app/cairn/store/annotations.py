@@ -114,6 +114,22 @@ def read(session: Session, subject_ids: Sequence[UUID]) -> dict[UUID, Annotation
     return found
 
 
+def in_run(session: Session, run_id: UUID, most: int) -> dict[UUID, Annotation] | None:
+    """The annotations of a run and its checkpoints, by id; `None` if these have too many words.
+
+    Args:
+        session: the session.
+        run_id: the run's id.
+        most: the number of names and notes, and of tags, at most.
+    """
+    labelled = select(Label.subject_id).where(Label.run_id == run_id).limit(most + 1)
+    tagged = select(Tag.subject_id).where(Tag.run_id == run_id).limit(most + 1)
+    subjects = session.exec(labelled).all(), session.exec(tagged).all()
+    if max(map(len, subjects)) > most:
+        return None
+    return read(session, list({*subjects[0], *subjects[1]}))
+
+
 def of_worker(session: Session, worker: UUID) -> dict[UUID, Annotation]:
     """The annotations of the runs that the worker drives, by the run's id."""
     mine = select(Run.id).where(Run.worker_id == worker)

@@ -14,7 +14,6 @@ from cairn.engine.core.records import ENDED, Failure, Record, Status
 from cairn.engine.core.routes import Routes
 from cairn.engine.core.snapshot import Delivery, whole
 from cairn.engine.language.retry import RetryInfo
-from cairn.engine.runtime.journal import committed
 from cairn.engine.values.sealed import SealedEvent
 from cairn.store import appending, facets, questions
 from cairn.store.appending import NO_WAITS, RunCommit, RunEnding, Waits, storable
@@ -88,7 +87,7 @@ class RunJournal:
                 self._stream.interrupted(self._snapshot.deliveries[id_], number, earlier.retry)
         self._told = claimed.before  # the status that was handed to the writer last
         self._trouble: Exception | None = None  # entries of the stream could not be committed
-        self._flushed: Future[None] = committed()
+        self._flushing: Future[None] | None = None
         self._newest_id = MAX_ID  # the first of the ids that the newest checkpoint has given
         self._must_be_whole = claimed.resume_point.is_changed
         self._whole_bytes = claimed.resume_point.whole_bytes  # when one was last looked at
@@ -178,14 +177,13 @@ class RunJournal:
         """
         next_at = None if seconds is None else now() + timedelta(seconds=seconds)
         self._stream.failed(delivery, attempt, retry, next_at)
-        self._flush_soon()
-        return asyncio.shield(self._flushed)
+        return asyncio.shield(self._flush_soon())
 
-    def _flush_soon(self) -> None:
+    def _flush_soon(self) -> Future[None]:
         """Commit the entries in the next turn of the event loop, unless that is due already."""
-        if self._flushed.done():
-            flushing = self._flush()
-            self._flushed = asyncio.get_running_loop().create_task(flushing)
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.get_running_loop().create_task(self._flush())
+        return self._flushing
 
     async def _flush(self) -> None:
         while len(self._stream) and self._trouble is None and self._ended is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import Session
@@ -12,7 +13,6 @@ from cairn.store import annotations, appending, blobs, contexts, not_found, requ
 from cairn.store.annotations import NO_ANNOTATION, Annotation
 from cairn.store.appending import ADD_RUN, RunCommit, leave_states
 from cairn.store.blobs import Packer
-from cairn.store.clock import now
 from cairn.store.requests import Repeatable
 from cairn.store.rerun_points import RerunPoint
 from cairn.store.rows import run_row
@@ -30,6 +30,7 @@ class Rerun:
 
     Attributes:
         id: the id of the rerun.
+        created_at: the moment at which the id was made: lists are ordered by either.
         point: the checkpoint that the rerun begins at.
         origin: the id of the checkpoint whose snapshot the rerun begins with.
         snapshot: the snapshot that the rerun begins with, changed or not.
@@ -39,6 +40,7 @@ class Rerun:
     """
 
     id: UUID
+    created_at: datetime
     point: RerunPoint
     origin: UUID | None
     snapshot: Snapshot
@@ -112,7 +114,7 @@ def start(
         context_id,
         source.start_event,
         worker,
-        now(),
+        rerun.created_at,
         parent_run_id=source.id,
         root_run_id=source.root_run_id,
         origin_checkpoint_id=rerun.origin,

@@ -5,18 +5,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from cairn.engine.core.records import ENDED, Status
 from cairn.engine.values.sealed import SealedEvent
 from cairn.errors import Damaged
-from cairn.store import annotations, not_found, pages, questions, sizes
+from cairn.store import annotations, not_found, pages, questions, run_search, sizes
 from cairn.store.annotations import NO_ANNOTATION, Annotation
 from cairn.store.blobs import Unpacker
 from cairn.store.pages import LISTED_BYTES, Page
 from cairn.store.questions import OpenQuestion
-from cairn.store.tables import Checkpoint, Run
+from cairn.store.run_filters import RunFilters
+from cairn.store.standings import newest_seq
+from cairn.store.tables import Run
 
 Position = tuple[str, int]
 """A run's status, and its number of checkpoints."""
@@ -109,38 +111,37 @@ def has_ended(session: Session, run_id: UUID) -> bool:
 
 
 def listed(
-    session: Session,
-    workflow: str | None,
-    status: str | None,
-    context_id: UUID | None,
-    limit: int,
-    before: str | None,
+    session: Session, filters: RunFilters, newest_first: bool, limit: int, after: UUID | None
 ) -> Page[RunView]:
-    """A page of runs, newest first. Large payloads are omitted, and not read.
+    """A page of runs, in the order of their ids. Large payloads are omitted, and not read.
+
+    Where no index serves all the filters, a page ends after `LOOKED_AT` runs that were looked at:
+    it has fewer runs then, or none, and a next position all the same.
 
     Args:
         session: the session.
-        workflow: the name of the runs' workflow; `None` for any.
-        status: the status of the runs; `None` for any.
-        context_id: the id of the runs' context; `None` for any.
+        filters: the values that the runs must have.
+        newest_first: whether the newest run comes first, or the oldest.
         limit: the number of runs on the page, at most.
-        before: the id before which the page begins; `None` for the first page.
+        after: the id behind which the page begins; `None` for the first page.
     """
-    if workflow is not None and "\0" in workflow:  # PostgreSQL cannot be asked for a NUL
+    if filters.match_nothing:
         return Page([], None)
-    query = select(Run)
-    if workflow is not None:
-        query = query.where(Run.workflow == workflow)
-    if status is not None:
-        query = query.where(Run.status == status)
-    if context_id is not None:
-        query = query.where(Run.context_id == context_id)
-    if before is not None:
-        query = query.where(col(Run.id) < UUID(before))
-    found = session.exec(query.order_by(col(Run.id).desc()).limit(limit + 1)).all()
-    shown, omitted = _fitting(session, found[:limit])
+    found = run_search.search(filters, newest_first)
+    within = [] if after is None else [found.beyond(after)]
+    end = None
+    if not found.is_served:
+        end = found.end_of(session, run_search.LOOKED_AT, *within)
+        within += [] if end is None else [found.up_to(end)]
+    ids = found.ids(limit + 1, *within)
+    query = select(Run).where(col(Run.id).in_(ids)).order_by(found.ordered(col(Run.id)))
+    without_base = defer(Run.base)  # type: ignore[arg-type]  # a column, which it is typed not to be
+    runs = session.exec(query.options(without_base).limit(limit + 1)).all()
+    shown, omitted = _fitting(session, runs[:limit])
     items = _views(session, shown, omitted)
-    return Page(items, str(items[-1].id) if len(found) > len(items) else None)
+    if len(runs) > len(items):
+        end = items[-1].id
+    return Page(items, None if end is None else str(end))
 
 
 def _fitting(session: Session, runs: Sequence[Run]) -> tuple[Sequence[Run], list[list[str]]]:
@@ -185,9 +186,8 @@ def _views(
 
 def _counts(session: Session, ids: Sequence[UUID]) -> dict[UUID, int]:
     """The number of checkpoints of each run that has any, by the run's id."""
-    newest = select(Checkpoint.run_id, func.max(Checkpoint.seq))
-    theirs = newest.where(col(Checkpoint.run_id).in_(ids)).group_by(col(Checkpoint.run_id))
-    return dict(session.execute(theirs).all())
+    theirs = select(Run.id, newest_seq()).where(col(Run.id).in_(ids))
+    return {id_: count for id_, count in session.exec(theirs) if count is not None}
 
 
 def new_view(run: Run, start_event: SealedEvent | None) -> RunView:

@@ -6,18 +6,14 @@ from uuid import UUID
 
 from sqlmodel import Session, col, or_, select
 
-from cairn.engine.core.questions import open_questions
 from cairn.engine.core.records import ENDED, Head, Status
 from cairn.engine.core.snapshot import Snapshot
 from cairn.engine.ids import new_id
-from cairn.engine.language.graph import Graph
 from cairn.engine.runtime.tries import Earlier
 from cairn.engine.values.sealed import SealedEvent
 from cairn.errors import (
     ContextBusy,
     ContextOfAnotherWorkflow,
-    EventNotWanted,
-    RunEnded,
 )
 from cairn.store import blobs, contexts, not_found, requests, snapshots, workers
 from cairn.store.appending import ADD_RUN, leave_states
@@ -28,7 +24,7 @@ from cairn.store.requests import Repeatable
 from cairn.store.rows import UNDER_WAY, run_row
 from cairn.store.run_views import RunView
 from cairn.store.snapshots import ResumePoint
-from cairn.store.tables import Context, Message, Run
+from cairn.store.tables import Context, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,75 +123,14 @@ def start(
             f"A run is under way in context {context.id}. Wait for it, "
             'or start with "if_busy": "queue" to be next.'
         )
-    run_id, packer = new_id(), Packer()
+    packer = Packer()
     worker = None if is_busy else workers.own(session)
-    row = run_row(run_id, workflow, context.id, packer.event(event), worker, now())
+    run_id, moment = new_id(), now()  # together: lists of a time are found by the ids
+    row = run_row(run_id, workflow, context.id, packer.event(event), worker, moment)
     session.connection().execute(ADD_RUN, row)
     blobs.store(session.connection(), {run_id: packer.gathered()})
     requests.remember(session, request, run_id)
     return run_id
-
-
-def tell(
-    session: Session,
-    run_id: UUID,
-    event: SealedEvent,
-    request: Repeatable | None,
-    graph: Graph,
-) -> InboxMessage | None:
-    """Store a message to a run.
-
-    A waiting run takes an event that one of its steps takes, or that it waits for. A run that goes
-    on takes any event, since the run may come to wait for the event later.
-
-    Args:
-        session: the session.
-        run_id: the run's id.
-        event: the message's event.
-        request: the request, if the request can be repeated.
-        graph: the graph of the run's workflow.
-
-    Returns:
-        The message; `None` for a repeated request.
-
-    Raises:
-        NotFound: there is no such run.
-        RunEnded: the run has ended.
-        EventNotWanted: the run waits for other events, and no step takes this one.
-        KeyReused: the request is repeated with another body.
-    """
-    if requests.made_by(session, request) is not None:
-        return None
-    run = session.get(Run, run_id, with_for_update=True)
-    if run is None:
-        raise not_found.run(run_id)
-    if run.status in ENDED:
-        raise RunEnded(
-            f"Run {run_id} is {run.status}, and takes no more events. "
-            "Rerun it from one of its checkpoints."
-        )
-    if run.status == "waiting" and not graph.routes[event.type].starts:
-        _check_wanted(session, run, event.type, graph)
-    packer = Packer()
-    message = InboxMessage(new_id(), event)
-    session.add(Message(id=message.id, run_id=run_id, event=packer.event(event)))
-    session.flush()
-    blobs.store(session.connection(), {run_id: packer.gathered()})
-    requests.remember(session, request, run_id)
-    return message
-
-
-def _check_wanted(session: Session, run: Run, event_type: str, graph: Graph) -> None:
-    if session.exec(select(Message.id).where(Message.run_id == run.id).limit(1)).first():
-        return  # with a message to read, the run is about to go on
-    # Not by `waiting_for` of the row: the code may have changed since.
-    open_ = open_questions(graph.routes, snapshots.start(session, run).snapshot)
-    wanted = list(dict.fromkeys(question.type for question in open_))
-    if event_type not in wanted:
-        raise EventNotWanted(
-            f"Run {run.id} does not wait for a {event_type}, and no step of it takes one. It waits "
-            f"for: {', '.join(wanted) or 'nothing'}. Its steps take: {', '.join(graph.taken)}."
-        )
 
 
 def cancel(session: Session, run_id: UUID) -> Status:

@@ -11,6 +11,10 @@ from cairn.store.clock import now
 from cairn.store.columns import Bytes, Id, UtcTime
 
 UNFINISHED = text("status IN ('queued', 'running', 'waiting')")
+NOTED_STATUSES: tuple[Status, ...] = ("failed", "cancelled", "waiting")
+"""The statuses of runs that people look for: few of a workflow's runs have one."""
+
+NOTED = text("status IN ('failed', 'cancelled', 'waiting')")
 KEEPING = text("keeps_events AND worker_id IS NULL")
 INNOCENT = 1
 """The number of workers that may die driving a run before the run is suspected."""
@@ -58,6 +62,9 @@ class Run(SQLModel, table=True):
     `waiting_for` are the questions of a waiting run, as a payload; `wakes_at` is the first moment
     at which the run goes on without an answer. `keeps_events` is true for a waiting run that holds
     events that no step took.
+
+    A run that is no rerun and has completed is in no index of those that serve other filters of
+    lists: to start and to complete a run costs no more for them.
     """
 
     __tablename__ = "runs"
@@ -75,6 +82,16 @@ class Run(SQLModel, table=True):
                 ("to_wake", ("wakes_at",), text("wakes_at IS NOT NULL")),
                 ("keeping", ("id",), KEEPING),
                 ("suspected", ("worker_id", "recoveries", "id"), SUSPECTED),
+                ("noted", ("workflow", "status", "id"), NOTED),
+                *(
+                    (f"by_{name}", (column, "id"), text(f"{guard} IS NOT NULL"))
+                    for name, column, guard in (
+                        ("parent", "parent_run_id", "parent_run_id"),
+                        ("origin", "origin_checkpoint_id", "origin_checkpoint_id"),
+                        ("error", "error_type", "error_type"),
+                        ("error_step", "error_step", "error_step"),
+                    )
+                ),
                 ("of_root", ("root_run_id", "id"), text("parent_run_id IS NOT NULL")),
             )
         ),

@@ -1,9 +1,11 @@
 """Endpoints of checkpoints."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
+from cairn.api.checkpoint_query import CheckpointSearch
 from cairn.api.etags import (
     NOT_MODIFIED,
     IfNoneMatch,
@@ -13,6 +15,7 @@ from cairn.api.etags import (
     tag_of,
     tagged,
 )
+from cairn.api.listing import CheckpointList, checkpoints_response
 from cairn.api.problems import WITH_BODY, refuses
 from cairn.api.requests import ApiRequest
 from cairn.api.responses import json_response
@@ -28,6 +31,20 @@ from cairn.api.strict import StrictRoute
 from cairn.store.annotations import Annotation
 
 router = APIRouter(tags=["checkpoints"], route_class=StrictRoute)
+
+
+@router.get("/checkpoints", response_model=CheckpointList, responses=refuses("invalid-cursor"))
+async def find_checkpoints(
+    request: ApiRequest, query: Annotated[CheckpointSearch, Query()]
+) -> Response:
+    """Checkpoints of all runs. A page may have fewer than asked for, or none, and a `next_cursor`.
+
+    A page looks at a bounded number of checkpoints, whatever the filters.
+    """
+    page = await request.service.checkpoints.search(
+        query.filters(), query.newest_first, query.events, query.limit, query.after()
+    )
+    return await checkpoints_response(page, query.events)
 
 
 @router.get(

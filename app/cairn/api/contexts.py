@@ -62,4 +62,4 @@ async def list_context_checkpoints(
     page = await request.service.checkpoints.of_context(
         context_id, query.filters(), query.events, query.limit, query.position(ID)
     )
-    return await checkpoints_response(page, query)
+    return await checkpoints_response(page, query.events)

@@ -216,6 +216,7 @@ ANSWERS: dict[tuple[str, int], Any] = {
     ("cancel_run", 200): CANCELLED,
     ("send_event", 202): UNDER_WAY,
     ("list_run_checkpoints", 200): {"items": [CHECKPOINT], "next_cursor": "Mg=="},
+    ("find_checkpoints", 200): {"items": [CHECKPOINT], "next_cursor": CURSOR},
     ("get_checkpoint", 200): WHOLE,
     ("put_tags", 200): CHECKPOINT,
     ("annotate_checkpoint", 200): CHECKPOINT,

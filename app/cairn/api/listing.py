@@ -38,14 +38,14 @@ class CheckpointQuery(Paged):
 
 async def checkpoints_response(
     page: Page[CheckpointSummary],
-    query: CheckpointQuery,
+    events: bool,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The response with a page of checkpoints, with events if the query includes them."""
+    """The response with a page of checkpoints, with their events or without."""
     return await json_response(
         [(listed.input_event, listed.output_event) for listed in page.items],
         lambda: CheckpointList(
-            items=[checkpoint_out(listed, query.events) for listed in page.items],
+            items=[checkpoint_out(listed, events) for listed in page.items],
             next_cursor=cursor(page.next_position),
         ),
         headers=headers,

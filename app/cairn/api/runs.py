@@ -199,4 +199,4 @@ async def list_run_checkpoints(
         if is_known(present, if_none_match):
             return not_modified(present)
     page = await service.of_run(run_id, query.filters(), query.events, query.limit, position)
-    return await checkpoints_response(page, query, tagged(tag(page.standing)))
+    return await checkpoints_response(page, query.events, tagged(tag(page.standing)))

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from cairn.store import annotations, checkpoints, standings
+from cairn.store import annotations, checkpoint_search, checkpoints, standings
+from cairn.store.checkpoint_filters import CheckpointFilters
 from cairn.store.checkpoints import CheckpointDetail, CheckpointSummary
 from cairn.store.database import Database
 from cairn.store.facets import Filters
@@ -46,6 +47,19 @@ class CheckpointRequests:
         """
         await self._database.write(annotations.of_checkpoint, checkpoint_id, changes)
         return await self._database.read(checkpoints.summary, checkpoint_id)
+
+    async def search(
+        self,
+        filters: CheckpointFilters,
+        newest_first: bool,
+        events: bool,
+        limit: int,
+        after: str | None,
+    ) -> Page[CheckpointSummary]:
+        """A page of the checkpoints that match, of all runs; see `checkpoint_search.search`."""
+        return await self._database.read(
+            checkpoint_search.search, filters, newest_first, events, limit, after
+        )
 
     async def of_run(
         self, run_id: UUID, filters: Filters, events: bool, limit: int, after: str | None

@@ -108,7 +108,7 @@ def after(
         .limit(limit + 1)
     )
     rows = session.execute(query).all()
-    return _listed(session, rows[:limit]), len(rows) > limit
+    return listed(session, rows[:limit]), len(rows) > limit
 
 
 def of_context(
@@ -149,9 +149,9 @@ def read(session: Session, checkpoint_id: UUID) -> CheckpointDetail:
         Damaged: the checkpoint cannot be read back.
     """
     row = find(session, checkpoint_id)
-    listed = summary(session, checkpoint_id, *EVENTS)
+    found = summary(session, checkpoint_id, *EVENTS)
     return CheckpointDetail(
-        listed, snapshots.at(session, row.run_id, row.seq), snapshots.trail(session, row)
+        found, snapshots.at(session, row.run_id, row.seq), snapshots.trail(session, row)
     )
 
 
@@ -170,8 +170,8 @@ def summary(
     """
     query = select(*SUMMARY, *events).join(Facets, col(Facets.id) == Checkpoint.facets_id)
     rows = session.execute(query.where(col(Checkpoint.id) == checkpoint_id)).all()
-    for listed in _listed(session, rows):
-        return listed
+    for found in listed(session, rows):
+        return found
     raise not_found.checkpoint(checkpoint_id)
 
 
@@ -222,14 +222,15 @@ def _found(
         .limit(limit + 1)
     )
     rows = session.execute(query).all()
-    size = sizes.of(session, (event for row in rows for event in _events(row)))
-    fit = pages.fitting(sum(size[event] for event in _events(row)) for row in rows[:limit])
-    return _listed(session, rows[:fit]), len(rows) > fit
+    size = sizes.of(session, (event for row in rows for event in payloads_of(row)))
+    fit = pages.fitting(sum(size[event] for event in payloads_of(row)) for row in rows[:limit])
+    return listed(session, rows[:fit]), len(rows) > fit
 
 
-def _listed(session: Session, rows: Sequence[Any]) -> list[CheckpointSummary]:
+def listed(session: Session, rows: Sequence[Any]) -> list[CheckpointSummary]:
+    """The checkpoints of rows with the columns `SUMMARY`, and with `EVENTS` or none."""
     annotated = annotations.read(session, [row[0] for row in rows])
-    payloads = [_events(row) for row in rows]
+    payloads = [payloads_of(row) for row in rows]
     unpacker = Unpacker(session, (payload for both in payloads for payload in both))
     return [
         _made(row, annotated.get(row[0], NO_ANNOTATION), map(unpacker.shown, both))
@@ -237,7 +238,7 @@ def _listed(session: Session, rows: Sequence[Any]) -> list[CheckpointSummary]:
     ]
 
 
-def _events(row: Any) -> Sequence[bytes | None]:
+def payloads_of(row: Any) -> Sequence[bytes | None]:
     """The payloads of the row's events; empty unless the row was asked for events."""
     return tuple(row[len(SUMMARY) :])
 

@@ -71,7 +71,7 @@ def conditions(filters: CheckpointFilters) -> list[ColumnElement[bool]]:
     if filters.created_before is not None:
         found.append(col(Checkpoint.created_at) < filters.created_before)
     if filters.tag:
-        tagged = select(Tag.subject_id).where(col(Tag.tag).in_(storable(filters.tag)))
+        tagged = select(col(Tag.subject_id)).where(col(Tag.tag).in_(storable(filters.tag)))
         found.append(col(Checkpoint.id).in_(tagged))
     if filters.descendant_of is not None:
         found.append(col(Checkpoint.run_id).in_(_descendants(filters.descendant_of)))

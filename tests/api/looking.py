@@ -26,6 +26,7 @@ def counts(url: str) -> dict[str, object]:
         "contexts",
         "runs",
         "checkpoints",
+        "stream",
         "messages",
         "blobs",
         "blob_refs",

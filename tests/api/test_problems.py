@@ -106,7 +106,7 @@ async def test_an_id_that_nothing_has_is_unknown_whatever_it_looks_like(
     ("method", "path", "allowed"),
     [
         ("DELETE", "/runs", {"GET", "POST"}),
-        ("PUT", f"/runs/{NOBODY}", {"DELETE", "GET"}),
+        ("PUT", f"/runs/{NOBODY}", {"DELETE", "GET", "PATCH"}),
         ("GET", f"/runs/{NOBODY}/cancel", {"POST"}),
         ("PATCH", "/contexts", {"POST"}),
         ("GET", "/contexts", {"POST"}),

@@ -11,7 +11,19 @@ from tests.api.looking import ask, counts, size, until
 pytestmark = pytest.mark.databases
 
 NOTHING = dict.fromkeys(
-    ("contexts", "runs", "checkpoints", "messages", "blobs", "blob_refs", "tags", "deletions"), 0
+    (
+        "contexts",
+        "runs",
+        "checkpoints",
+        "stream",
+        "messages",
+        "blobs",
+        "blob_refs",
+        "labels",
+        "tags",
+        "deletions",
+    ),
+    0,
 )
 
 

@@ -98,3 +98,20 @@ async def test_words_that_cannot_be_are_refused(cairn: Cairn, change: Json) -> N
 async def test_what_is_not_there_cannot_be_annotated(cairn: Cairn) -> None:
     for path in (f"/runs/{NOBODY}", f"/checkpoints/{NOBODY}"):
         refused(await cairn.http.patch(path, json={"name": "a"}), 404)
+
+
+async def test_runs_are_found_by_their_names_and_tags(cairn: Cairn) -> None:
+    runs = [await cairn.completed("joke", {"topic": topic}) for topic in ("a", "b", "c")]
+    for run, name, tags in zip(runs, ("one", "two", None), (["x"], ["x", "y"], ["z"]), strict=True):
+        await patched(cairn, f"/runs/{run['id']}", name=name, tags=tags)
+    first, second, third = (run["id"] for run in runs)
+    for query, wanted in (
+        ({"name": "one"}, [first]),
+        ({"name": ["one", "two"]}, [second, first]),
+        ({"tag": "x"}, [second, first]),
+        ({"tag": ["y", "z"]}, [third, second]),
+        ({"tag": "x", "name": "two", "workflow": "joke"}, [second]),
+        ({"tag": "a\0"}, []),
+        ({"name": "none"}, []),
+    ):
+        assert [run["id"] for run in (await cairn.get("/runs", **query))["items"]] == wanted, query

@@ -14,6 +14,8 @@ RELATIVE = {
     "parent_run_id",
     "origin_checkpoint_id",
     "origin_seq",
+    "name",
+    "tags",
     "created_at",
 }
 
@@ -94,3 +96,13 @@ async def test_a_query_that_is_wrong_is_refused_by_its_name(
     run = await cairn.completed("joke", {"topic": "math"})
     problem = refused(await cairn.http.get(f"/runs/{run['id']}/lineage", params=query), 422)
     assert problem["errors"][0]["where"] == ["query", name]
+
+
+async def test_the_words_about_a_run_are_shown_in_its_tree(cairn: Cairn) -> None:
+    run = await cairn.completed("joke", {"topic": "math"})
+    first, *_ = await cairn.checkpoints(run)
+    rerun = await cairn.ended(await cairn.rerun(first))
+    words = {"name": "again", "tags": ["b", "a"]}
+    await cairn.http.patch(f"/runs/{rerun['id']}", json=words)
+    tree = (await cairn.get(f"/runs/{run['id']}/lineage"))["items"]
+    assert [(each["name"], each["tags"]) for each in tree] == [(None, []), ("again", ["a", "b"])]

@@ -23,10 +23,14 @@ from hypothesis import strategies as st
 from cairn import Checkpoint, Event, WorkflowRuntimeError
 from cairn.engine.core.advance import advance
 from cairn.engine.core.fact_json import from_json, to_json
+from cairn.engine.core.facts import Fact
 from cairn.engine.core.records import Record
+from cairn.engine.core.snapshot import Delta
+from cairn.engine.library.adopting import adopted
 from cairn.engine.library.rerun import beginning
 from cairn.engine.runtime.retrying import log
 from cairn.engine.values.sealed import SealedEvent
+from cairn.store.stored_facts import MAX_ID, is_told, told
 from tests.conftest import SEED_VARIABLE
 from tests.engine.planned.crashes import killed, taken_up
 from tests.engine.planned.expected import Expected
@@ -83,13 +87,33 @@ async def live(plan: Plan, again: int) -> None:
 
 
 def check_facts(records: Cut) -> None:
-    """Check that each fact, written as JSON and read back, comes to the same change."""
+    """Check that facts as a database keeps them come to the same changes, and are adopted alike."""
     routes = Planned.graph_of_class().routes
+    kept: list[tuple[Fact, Delta]] = []
+    newest = MAX_ID
     for record in records:
         written = orjson.dumps(to_json(record.fact, lambda value: value, SealedEvent.to_json))
-        fact = from_json(orjson.loads(written), lambda value: value)
+        fact: Fact | None = from_json(orjson.loads(written), lambda value: value)
+        assert fact is not None
         assert type(fact) is type(record.fact)
         assert advance(routes, record.before, fact) == record.delta
+        if is_told(record, newest):
+            step, has_taken = record.last_completed_step, record.input_event is not None
+            fact = told(step, has_taken, record.output_event, record.delta)
+            assert type(fact) is type(record.fact)
+        newest = record.first_id
+        kept.append((fact, record.delta))
+    facts = [(record.fact, record.delta) for record in records]
+    for seq, record in enumerate(records, 1):
+        in_flight = [id_ for id_ in record.snapshot.deliveries if id_ < record.first_id]
+        as_kept = adopted(record.snapshot, in_flight, kept[seq:])
+        assert [*map(written_out, as_kept)] == [
+            *map(written_out, adopted(record.snapshot, in_flight, facts[seq:]))
+        ]
+
+
+def written_out(fact: Fact) -> bytes:
+    return orjson.dumps(to_json(fact, lambda value: value, SealedEvent.to_json))
 
 
 async def rerun_all(expected: Expected, source: Life, before: Cut) -> None:

@@ -231,12 +231,16 @@ class RelativeOut(BaseModel):
     origin_seq: int | None = Field(
         description="That checkpoint's `seq` in its run; null if the run is deleted."
     )
+    name: str | None
+    tags: list[str]
     created_at: datetime
 
     @classmethod
     def of(cls, relative: Relative) -> "RelativeOut":
         """The model of a run in a tree of reruns."""
-        return cls(**{name: getattr(relative, name) for name in cls.model_fields})
+        own = {name: getattr(relative, name) for name in cls.model_fields.keys() - {"name", "tags"}}
+        annotation = relative.annotation
+        return cls(**own, name=annotation.name, tags=list(annotation.tags))
 
 
 class LineageOut(List[RelativeOut]):

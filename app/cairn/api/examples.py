@@ -173,6 +173,8 @@ ROOT: dict[str, Any] = {
     "parent_run_id": None,
     "origin_checkpoint_id": None,
     "origin_seq": None,
+    "name": "the short one",
+    "tags": [],
     "created_at": "2026-01-31T12:00:00.000000Z",
 }
 CHILD = ROOT | RERUN_OF_IT | {"origin_seq": 2, "created_at": "2026-01-31T12:01:00.000000Z"}

@@ -50,6 +50,8 @@ class RunQuery(Paged):
     finished_before: Moment | None = Field(None, description="Ended earlier.")
     error_type: Names = Field([], description="Any of these classes of exceptions.")
     error_step: Names = Field([], description="Any of these steps raised the error.")
+    name: Names = Field([], description="Any of these names.")
+    tag: Names = Field([], description="Any of these tags.")
     order: Literal["created_at", "-created_at"] = Field(
         "-created_at", description="`-created_at`: the newest run first."
     )

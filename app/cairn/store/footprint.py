@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from cairn.store import not_found
 from cairn.store.blobs import BLOBS, REFS
-from cairn.store.rows import CHECKPOINTS, MESSAGES, RUNS
+from cairn.store.rows import CHECKPOINTS, MESSAGES, RUNS, STREAM
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ def of(session: Session, run_id: UUID) -> Footprint:
     if not found:
         raise not_found.run(run_id)
     row_bytes += _payloads(session, MESSAGES, MESSAGES.c.run_id == run_id)[1]
+    row_bytes += _payloads(session, STREAM, STREAM.c.run_id == run_id)[1]
     count, checkpoint_bytes = _payloads(session, CHECKPOINTS, CHECKPOINTS.c.run_id == run_id)
     blobs = _blobs(session, run_id)
     return Footprint(count, row_bytes + checkpoint_bytes, *blobs[False], *blobs[True])
@@ -51,6 +52,7 @@ def of(session: Session, run_id: UUID) -> Footprint:
 PAYLOADS = {
     RUNS: ("start_event", "stop_event", "waiting_for", "base"),
     MESSAGES: ("event",),
+    STREAM: ("payload",),
     CHECKPOINTS: ("input_event", "output_event", "delta", "whole", "fact"),
 }
 

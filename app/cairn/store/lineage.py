@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Select, select, union_all
 from sqlmodel import Session
 
 from cairn.engine.core.records import Status
-from cairn.store import not_found
+from cairn.store import annotations, not_found
+from cairn.store.annotations import NO_ANNOTATION, Annotation
 from cairn.store.pages import Page
 from cairn.store.rows import CHECKPOINTS, RUNS
 
@@ -20,6 +21,7 @@ class Relative:
 
     Attributes:
         origin_seq: the origin's `seq` in its run; `None` without an origin, or for a deleted one.
+        annotation: the words of clients about the run.
     """
 
     id: UUID
@@ -29,6 +31,7 @@ class Relative:
     origin_checkpoint_id: UUID | None
     origin_seq: int | None
     created_at: datetime
+    annotation: Annotation = NO_ANNOTATION
 
 
 def page(session: Session, run_id: UUID, limit: int, after: str | None) -> Page[Relative]:
@@ -56,7 +59,7 @@ def page(session: Session, run_id: UUID, limit: int, after: str | None) -> Page[
     # The index of reruns by root leaves out all other runs, of which there are more.
     reruns = RUNS.c.root_run_id == root, RUNS.c.parent_run_id.is_not(None)
     ids = union_all(first(RUNS.c.id == root), first(*reruns))
-    columns = [RUNS.c[name] for name in Relative.__slots__ if name != "origin_seq"]
+    columns = [RUNS.c[name] for name in Relative.__slots__ if name in RUNS.c]
     rows = session.execute(
         select(*columns, CHECKPOINTS.c.seq.label("origin_seq"))
         .outerjoin(CHECKPOINTS, CHECKPOINTS.c.id == RUNS.c.origin_checkpoint_id)
@@ -64,5 +67,9 @@ def page(session: Session, run_id: UUID, limit: int, after: str | None) -> Page[
         .order_by(RUNS.c.id)
         .limit(limit + 1)
     ).all()
-    shown = [Relative(**row._mapping) for row in rows[:limit]]
+    annotated = annotations.read(session, [row.id for row in rows[:limit]])
+    shown = [
+        Relative(**row._mapping, annotation=annotated.get(row.id, NO_ANNOTATION))
+        for row in rows[:limit]
+    ]
     return Page(shown, str(shown[-1].id) if len(rows) > limit else None)

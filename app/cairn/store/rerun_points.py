@@ -146,7 +146,9 @@ def read(session: Session, checkpoint_id: UUID, *, with_later: bool = False) -> 
         unpacker.event_or_none(row.input_event),
         given,
         delta,
-        told(step, given, delta) if row.fact is None else unpacker.fact(row.fact),
+        told(step, row.input_event is not None, given, delta)
+        if row.fact is None
+        else unpacker.fact(row.fact),
     )
     return replace(point, later=_later(session, point)) if with_later else point
 
@@ -191,20 +193,22 @@ def _later(session: Session, point: RerunPoint) -> list[tuple[Fact, Delta]]:
                 fact = unpacker.fact(row.fact)
             else:
                 given = unpacker.event_or_none(row.output_event)
-                fact = _told(facets.last_completed_step, given, delta, newest)
+                fact = _told(row, facets.last_completed_step, given, delta, newest)
             found.append((fact, delta))
             around.difference_update(delta.deliveries.drop)
             seq, newest, next_id = row.seq, next_id, delta.next_id
     return found
 
 
-def _told(step: str | None, given: SealedEvent | None, delta: Delta, newest: int) -> Fact:
+def _told(
+    row: Checkpoint, step: str | None, given: SealedEvent | None, delta: Delta, newest: int
+) -> Fact:
     """The fact that a row without a fact tells; see `stored_facts.is_told`.
 
     Raises:
         FactsUnknown: the row is of an earlier version, which kept no facts.
     """
-    fact = told(step, given, delta)
+    fact = told(step, row.input_event is not None, given, delta)
     if fact is None or (isinstance(fact, Completed) and fact.delivery < newest):
         raise FactsUnknown(
             "This run was made by an earlier version, which did not keep what a rerun could adopt: "

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, null
+from sqlalchemy import ColumnElement, and_, func, null, select
+from sqlmodel import col
 
 from cairn.engine.core.records import Status
 from cairn.store.rows import RUNS
+from cairn.store.tables import Label, Tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,8 @@ class RunFilters:
     finished_before: datetime | None = None
     error_type: Sequence[str] = ()
     error_step: Sequence[str] = ()
+    name: Sequence[str] = ()
+    tag: Sequence[str] = ()
 
     @property
     def match_nothing(self) -> bool:
@@ -40,7 +44,7 @@ class RunFilters:
 
         No name holds one, and PostgreSQL cannot be asked for a NUL.
         """
-        named = (self.workflow, self.error_type, self.error_step)
+        named = (self.workflow, self.error_type, self.error_step, self.name, self.tag)
         return any(values and not storable(values) for values in named)
 
 
@@ -61,6 +65,13 @@ def conditions(filters: RunFilters) -> dict[str, ColumnElement[bool]]:
     for name in ("context_id", "parent_run_id", "root_run_id", "origin_checkpoint_id"):
         if (value := getattr(filters, name)) is not None:
             found[name] = bare(name) == value
+    for name, column, words in (
+        ("name", col(Label.name), filters.name),
+        ("tag", col(Tag.tag), filters.tag),
+    ):
+        if words:
+            subject: Any = Label.subject_id if name == "name" else Tag.subject_id
+            found[name] = bare("id").in_(select(subject).where(column.in_(storable(words))))
     if (finished := _between("finished_at", filters.finished_after, filters.finished_before)) != []:
         found["finished"] = and_(*finished)
     return found

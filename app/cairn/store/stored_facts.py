@@ -35,11 +35,12 @@ def _changes(edit: Edit[Any, Any]) -> bool:
     return edit is not NOTHING
 
 
-def told(step: str | None, given: SealedEvent | None, delta: Delta) -> Fact | None:
+def told(step: str | None, has_taken: bool, given: SealedEvent | None, delta: Delta) -> Fact | None:
     """The fact that a row without a fact tells, but for the changes of the state.
 
     Args:
         step: the step that completed.
+        has_taken: whether there is an input event; an event from outside has none.
         given: the output event.
         delta: the delta.
 
@@ -49,6 +50,6 @@ def told(step: str | None, given: SealedEvent | None, delta: Delta) -> Fact | No
     done = delta.deliveries.drop
     if step is not None and len(done) == 1:
         return Completed(done[0], (), given)
-    if step is None and given is not None and not done and not delta.waits.put:
+    if not has_taken and given is not None:
         return Received(Sent(given))
     return None

@@ -15,6 +15,7 @@ PAYLOADS = {
     "runs": ("id", ["start_event", "stop_event", "waiting_for", "base"]),
     "messages": ("run_id", ["event"]),
     "checkpoints": ("run_id", ["input_event", "output_event", "delta", "whole", "fact"]),
+    "stream": ("run_id", ["payload"]),
 }
 
 

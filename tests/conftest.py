@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from tests.command import here
 from tests.databases import database_url, postgresql
@@ -33,6 +34,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason="takes long: ask for it with -m slow"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def uncached_logs() -> Iterator[None]:
+    """Loggers that are made anew at each use: `capture_logs` hears no cached one.
+
+    A command of the service, called in the process of the tests, would have them cached.
+    """
+    configure = structlog.configure
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            structlog,
+            "configure",
+            lambda **given: configure(**{**given, "cache_logger_on_first_use": False}),
+        )
+        yield
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ async def test_a_filter_that_is_given_twice_is_refused_by_its_name(
         "/nowhere",
         "/runs//checkpoints",
         "/runs/{id}/nowhere",
-        "/checkpoints",
+        "/checkpoint",
         "/..%2f..%2fetc/passwd",
         "/runs/%00",
         "/%ff",

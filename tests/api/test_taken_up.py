@@ -28,7 +28,7 @@ class Word(HumanResponseEvent):
     said: str
 
 class Backing(Workflow):
-    @step(retry_policy=retry_policy(stop=stop_never(), wait=wait_fixed(60)))
+    @step(retry_policy=retry_policy(stop=stop_never(), wait=wait_fixed(2)))
     async def fail(self, ev: StartEvent) -> StopEvent:
         mark = Path(ev.mark)
         if not mark.exists():

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
 from cairn.api.moments import Moment
 from cairn.api.requests import ID, NUMBER, Paged
@@ -49,13 +49,6 @@ class CheckpointSearch(Paged):
     )
     include: Literal["events"] | None = Field(None, description="`events`: with both events.")
 
-    @model_validator(mode="after")
-    def _know_all(self) -> "CheckpointSearch":
-        for name in self.model_extra or {}:
-            if not TEST.fullmatch(name):
-                raise ValueError(f"there is no parameter {name!r}")
-        return self
-
     @property
     def events(self) -> bool:
         """True if the checkpoints are to have their events."""
@@ -86,6 +79,9 @@ class CheckpointSearch(Paged):
 
     def _tests(self) -> list[FieldTest]:
         extra = self.model_extra or {}
+        for name in extra:
+            if not TEST.fullmatch(name):
+                raise _wrong(name, "there is no such parameter")
         tests = [test for name, text in extra.items() for test in self._test(name, text)]
         if len(tests) > MOST_TESTS:
             raise _wrong("fields", f"test at most {MOST_TESTS} fields")
@@ -93,7 +89,7 @@ class CheckpointSearch(Paged):
 
     def _test(self, name: str, text: Any) -> Iterator[FieldTest]:
         match = TEST.fullmatch(name)
-        assert match is not None  # as `_know_all` has seen
+        assert match is not None  # as `_tests` has seen
         of, path, relation = match[1], match[2].split("."), match[3] or "is"
         if not isinstance(text, str):
             raise _wrong(name, "give it once")

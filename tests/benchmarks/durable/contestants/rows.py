@@ -136,6 +136,7 @@ class _Run:
             "output_event": given,
             "delta": delta,
             "whole": delta if parent is None else None,
+            "fact": None,
             "created_at": self._moment,
         }
 

@@ -95,30 +95,30 @@ async def test_each_filter_finds_what_it_says(cairn: Cairn, runs: dict[str, Json
             assert await found(cairn, limit=limit, **query) == wanted, query
 
 
-@pytest.mark.parametrize(
-    ("test", "number"),
-    [
-        ({"input_event.topic": "math"}, 2),
-        ({"input_event.topic": "mat"}, 0),
-        ({"input_event.topic__in": "math,cats,dogs"}, 3),
-        ({"output_event.count": "3"}, 1),
-        ({"output_event.count": "3.0"}, 1),
-        ({"output_event.count": "x"}, 0),
-        ({"output_event.count__lt": "3"}, 0),
-        ({"output_event.count__le": "3"}, 1),
-        ({"output_event.count__gt": "2.5"}, 1),
-        ({"output_event.count__ge": "4"}, 0),
-        ({"output_event.joke__exists": "true"}, 3),
-        ({"output_event.joke__exists": "false", "last_completed_step": "generate_joke"}, 0),
-        ({"input_event.topic": "math", "output_event.joke__exists": "true"}, 2),
-        ({"output_event.count.deeper": "3"}, 0),
-    ],
-)
+FIELDS: list[tuple[Json, int]] = [
+    ({"input_event.topic": "math"}, 2),
+    ({"input_event.topic": "mat"}, 0),
+    ({"input_event.topic__in": "math,cats,dogs"}, 3),
+    ({"output_event.count": "3"}, 1),
+    ({"output_event.count": "3.0"}, 1),
+    ({"output_event.count": "x"}, 0),
+    ({"output_event.count__lt": "3"}, 0),
+    ({"output_event.count__le": "3"}, 1),
+    ({"output_event.count__gt": "2.5"}, 1),
+    ({"output_event.count__ge": "4"}, 0),
+    ({"output_event.joke__exists": "true"}, 3),
+    ({"output_event.joke__exists": "false", "last_completed_step": "generate_joke"}, 0),
+    ({"input_event.topic": "math", "output_event.joke__exists": "true"}, 2),
+    ({"output_event.count.deeper": "3"}, 0),
+]
+
+
 async def test_fields_of_events_are_tested_by_their_type(
-    cairn: Cairn, runs: dict[str, Json], test: Json, number: int
+    cairn: Cairn, runs: dict[str, Json]
 ) -> None:
-    for limit in (1, 100):
-        assert len(await found(cairn, limit=limit, **test)) == number
+    for test, number in FIELDS:
+        for limit in (1, 100):
+            assert len(await found(cairn, limit=limit, **test)) == number, test
 
 
 async def test_within_one_run_a_text_may_contain_a_part(
@@ -144,26 +144,26 @@ async def test_a_page_looks_at_a_bounded_number_and_says_that_there_may_be_more(
     assert [len(page) for page in fields].count(1) == 1
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"colour": "red"},
-        {"output_event": "x"},
-        {"output_event.": "x"},
-        {"output_event.score__near": "1"},
-        {"output_event.score__contains": "1"},
-        {"output_event.score__exists": "maybe"},
-        {"output_event.score__lt": ""},
-        {"output_event.score": ["1", "2"]},
-        {"output_event.score__in": ",".join(map(str, range(101)))},
-        {f"output_event.f{n}": "1" for n in range(11)},
-        {"run_id": "x"},
-        {"is_head": "perhaps"},
-        {"order": "seq"},
-        {"created_after": "2026-01-31"},
-        {"cursor": "x"},
-    ],
-)
-async def test_what_cannot_be_asked_is_refused_by_name(cairn: Cairn, query: Json) -> None:
-    problem = refused(await cairn.http.get("/checkpoints", params=query), 422)
-    assert next(iter(query)).split(".")[0] in str(problem) or "fields" in str(problem)
+IMPOSSIBLE: list[Json] = [
+    {"colour": "red"},
+    {"output_event": "x"},
+    {"output_event.": "x"},
+    {"output_event.score__near": "1"},
+    {"output_event.score__contains": "1"},
+    {"output_event.score__exists": "maybe"},
+    {"output_event.score__lt": ""},
+    {"output_event.score": ["1", "2"]},
+    {"output_event.score__in": ",".join(map(str, range(101)))},
+    {f"output_event.f{n}": "1" for n in range(11)},
+    {"run_id": "x"},
+    {"is_head": "perhaps"},
+    {"order": "seq"},
+    {"created_after": "2026-01-31"},
+    {"cursor": "x"},
+]
+
+
+async def test_what_cannot_be_asked_is_refused_by_name(cairn: Cairn) -> None:
+    for query in IMPOSSIBLE:
+        problem = refused(await cairn.http.get("/checkpoints", params=query), 422)
+        assert next(iter(query)).split(".")[0] in str(problem) or "fields" in str(problem)

@@ -205,6 +205,18 @@ async def test_many_entries_are_written_some_at_a_time_and_none_is_lost(cairn: C
     assert words == [*range(5_001), -1]
 
 
+async def test_steps_that_write_beside_each_other_keep_their_order_for_all_watchers(
+    cairn: Cairn,
+) -> None:
+    run = await cairn.start("flood")
+    live = await watched(cairn, run, NDJSON)
+    late = await entries(cairn, run, limit=1000)
+    assert live == late
+    for text, number in (("flood", 2_000), ("trickle", 200)):
+        words = [e["data"]["data"] for e in live if e["event"] == "stream"]
+        assert [each["n"] for each in words if each["text"] == text] == [*range(number)]
+
+
 async def test_the_stream_is_deleted_with_its_run(cairn: Cairn) -> None:
     run = await cairn.completed("streaming", {"words": 700})
     assert (await delete(cairn, "runs", run["id"])).status_code == 204

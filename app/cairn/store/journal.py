@@ -88,6 +88,7 @@ class RunJournal:
         self._told = claimed.before  # the status that was handed to the writer last
         self._trouble: Exception | None = None  # entries of the stream could not be committed
         self._flushing: Future[None] | None = None
+        self._one_by_one = asyncio.Lock()  # entries are committed in the order of writing
         self._newest_id = MAX_ID  # the first of the ids that the newest checkpoint has given
         self._must_be_whole = claimed.resume_point.is_changed
         self._whole_bytes = claimed.resume_point.whole_bytes  # when one was last looked at
@@ -111,23 +112,18 @@ class RunJournal:
         Raises:
             Unavailable: a new run cannot be stored now.
         """
-        entries = self._stream.take()
-        if self._trouble is not None or len(entries) > AT_ONCE:
-            rest = self._append_behind(entries, records, status, failure)
+        if self._trouble is not None or len(self._stream) > AT_ONCE:
+            rest = self._append_behind(records, status, failure)
             return asyncio.get_running_loop().create_task(rest)
-        return self._append(entries, records, status, failure)
+        return self._append(records, status, failure)
 
     def _append(
-        self,
-        entries: list[Row],
-        records: Sequence[Record],
-        status: Status,
-        failure: Failure | None,
+        self, records: Sequence[Record], status: Status, failure: Failure | None
     ) -> Future[Any]:
         """Commit the checkpoints, with the entries that the steps have written until then."""
         if records:
             self._snapshot = records[-1].snapshot
-        commit = self._commit(entries, records, status, failure)
+        commit = self._commit(self._stream.take(), records, status, failure)
         return self._database.commit(
             appending.append,
             commit,
@@ -139,19 +135,20 @@ class RunJournal:
         )
 
     async def _append_behind(
-        self,
-        entries: list[Row],
-        records: Sequence[Record],
-        status: Status,
-        failure: Failure | None,
+        self, records: Sequence[Record], status: Status, failure: Failure | None
     ) -> Any:
-        """Commit many entries some at a time, so that other runs go on, then the checkpoints."""
-        while len(entries) > AT_ONCE and self._trouble is None:
-            some, entries = entries[:AT_ONCE], entries[AT_ONCE:]
-            await self._commit_entries(some)
-        if self._trouble is not None:  # an entry is lost: what comes after it must not be kept
-            raise self._trouble
-        return await self._append(entries, records, status, failure)
+        """Commit many entries some at a time, so that other runs go on, then the checkpoints.
+
+        The entries that are there now come first. Those that steps go on writing meanwhile are
+        committed with the checkpoints, since their positions are lower.
+        """
+        async with self._one_by_one:
+            for _ in range(len(self._stream) // AT_ONCE):
+                if self._trouble is None:
+                    await self._commit_entries(self._stream.take(AT_ONCE))
+            if self._trouble is not None:  # an entry is lost: what comes after it must not be kept
+                raise self._trouble
+            return await self._append(records, status, failure)
 
     # The stream
 
@@ -187,9 +184,12 @@ class RunJournal:
 
     async def _flush(self) -> None:
         while len(self._stream) and self._trouble is None and self._ended is None:
-            await self._commit_entries(self._stream.take(AT_ONCE))
+            async with self._one_by_one:
+                await self._commit_entries(self._stream.take(AT_ONCE))
 
     async def _commit_entries(self, entries: list[Row]) -> None:
+        if not entries:
+            return
         commit = self._commit_of(entries)
         try:
             await self._database.commit(appending.append, commit, commit.weight, is_patient=True)

@@ -1,5 +1,7 @@
 """Steps that write to the stream: at a gate, many entries, and in attempts that fail."""
 
+import asyncio
+
 from cairn import Context, Event, StartEvent, StopEvent, Workflow, retry_policy, step
 from cairn.engine.language.retry import stop_after_attempt, wait_fixed
 from tests.api.gates import executed, gates, mended
@@ -41,3 +43,39 @@ class StreamingWorkflow(Workflow):
     async def end(self, ctx: Context, ev: Spoken) -> StopEvent:
         ctx.write_event_to_stream(Word(n=-1))
         return StopEvent(result=ev.words)
+
+
+class Flood(StartEvent):
+    words: int = 2_000
+
+
+class Side(Event):
+    words: int
+
+
+class FloodWorkflow(Workflow):
+    """One step writes many words at once, while another goes on writing some at a time."""
+
+    @step
+    async def begin(self, ctx: Context, ev: Flood) -> Side | Spoken:
+        ctx.send_event(Spoken(words=ev.words))
+        return Side(words=ev.words)
+
+    @step
+    async def flood(self, ctx: Context, ev: Spoken) -> Word:
+        await asyncio.sleep(0)
+        for n in range(ev.words):
+            ctx.write_event_to_stream(Word(n=n, text="flood"))
+        return Word(n=ev.words)
+
+    @step
+    async def trickle(self, ctx: Context, ev: Side) -> Word:
+        for n in range(ev.words // 10):
+            ctx.write_event_to_stream(Word(n=n, text="trickle"))
+            await asyncio.sleep(0)
+        return Word(n=ev.words // 10)
+
+    @step
+    async def end(self, ctx: Context, ev: Word) -> StopEvent | None:
+        both = ctx.collect_events(ev, [Word, Word])
+        return None if both is None else StopEvent(result=len(both))

@@ -6,7 +6,10 @@ import type { components, paths } from "./made/schema.js";
 
 type Problem = components["schemas"]["Problem"];
 
-const cairn = createClient<paths>({ baseUrl: "http://127.0.0.1:8000" });
+// Some lists come as lines and events, too: a page asks for JSON.
+type Json = "application/json" | "application/problem+json";
+
+const cairn = createClient<paths, Json>({ baseUrl: "http://127.0.0.1:8000" });
 
 function refused(problem: Problem): Error {
   switch (problem.type) {
@@ -32,7 +35,7 @@ export async function unfinished(): Promise<string[]> {
   const found: string[] = [];
   let cursor: string | null = null;
   do {
-    const query: { status: "waiting"; cursor: string | null } = { status: "waiting", cursor };
+    const query: { status: "waiting"[]; cursor: string | null } = { status: ["waiting"], cursor };
     const { data: page, error } = await cairn.GET("/runs", { params: { query } });
     if (error) throw refused(error);
     found.push(...page.items.map((run) => run.id));

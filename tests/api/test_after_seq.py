@@ -12,7 +12,7 @@ from cairn.executor import poller
 from tests.api.asking import NOBODY, Cairn, Json, refused, serving
 from tests.api.gates import BOUND, open_gate, reached
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.databases(seldom=True)
 
 
 def wait(cairn: Cairn, run: Json, **query: Any) -> "asyncio.Task[httpx.Response]":

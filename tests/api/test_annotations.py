@@ -9,7 +9,7 @@ from tests.api.asking import NOBODY, Cairn, Json, refused
 from tests.api.deleting import delete
 from tests.api.gates import BOUND
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.databases(seldom=True)
 
 
 async def patched(cairn: Cairn, path: str, **changes: Any) -> Json:

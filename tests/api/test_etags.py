@@ -16,7 +16,7 @@ from tests.api.test_waiting import TIMED
 
 __all__ = ["serve"]
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.databases(seldom=True)
 
 PAYLOADS = ("start_event", "stop_event", "input_event", "output_event", "delta", "whole", "content")
 

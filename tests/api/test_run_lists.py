@@ -10,7 +10,7 @@ from tests.api.asking import NOBODY, Cairn, Json, refused
 
 LINES = {"Accept": "application/x-ndjson"}
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.databases(seldom=True)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.api.gates import BOUND, open_gate, reached
 
 __all__ = ["serve"]
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.databases(seldom=True)
 
 PANEL = """
 from cairn import Context, Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent

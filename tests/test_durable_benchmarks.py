@@ -97,6 +97,7 @@ async def test_who_cannot_rerun_is_left_out(stage: Stage) -> None:
     assert cells[0].left_out == {ROWS.name: "ValueError: it cannot rerun from a checkpoint"}
 
 
+@pytest.mark.slow
 async def test_runs_are_measured_over_http(stage: Stage, client: Worker) -> None:
     effort = over_http.Effort(rounds=1, seconds=0.1, limit=BOUND)
     (asked,) = await over_http.measure_all(stage, "postgresql", [2], client, effort, ignore)

@@ -20,21 +20,24 @@ def ask(url: str, statement: str) -> list[tuple[object, ...]]:
         engine.dispose()
 
 
+TABLES = (
+    "contexts",
+    "runs",
+    "checkpoints",
+    "stream",
+    "messages",
+    "blobs",
+    "blob_refs",
+    "labels",
+    "tags",
+    "deletions",
+)
+"""The tables that runs leave something in."""
+
+
 def counts(url: str) -> dict[str, object]:
-    """How many rows there are in each of the tables that runs leave something in."""
-    tables = (
-        "contexts",
-        "runs",
-        "checkpoints",
-        "stream",
-        "messages",
-        "blobs",
-        "blob_refs",
-        "labels",
-        "tags",
-        "deletions",
-    )
-    return {table: ask(url, f"SELECT count(*) FROM {table}")[0][0] for table in tables}
+    """How many rows there are in each of these tables."""
+    return {table: ask(url, f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
 
 
 def size(file: Path) -> int:

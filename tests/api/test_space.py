@@ -6,25 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.api.asking import Cairn, Json, refused, serving, steps
-from tests.api.looking import ask, counts, size, until
+from tests.api.looking import TABLES, ask, counts, size, until
 
 pytestmark = pytest.mark.databases
 
-NOTHING = dict.fromkeys(
-    (
-        "contexts",
-        "runs",
-        "checkpoints",
-        "stream",
-        "messages",
-        "blobs",
-        "blob_refs",
-        "labels",
-        "tags",
-        "deletions",
-    ),
-    0,
-)
+NOTHING = dict.fromkeys(TABLES, 0)
 
 
 async def gone(cairn: Cairn, path: str) -> None:

@@ -193,8 +193,6 @@ class RunJournal:
         commit = self._commit_of(entries)
         try:
             await self._database.commit(appending.append, commit, commit.weight, is_patient=True)
-        except asyncio.CancelledError:
-            raise
         except Exception as error:
             self._trouble = error
             return

@@ -107,10 +107,6 @@ class StreamEntries:
         taken, self._rows = self._rows[:limit], [] if limit is None else self._rows[limit:]
         return taken
 
-    def put_back(self, rows: list[Row]) -> None:
-        """Put rows back that were taken, before all others."""
-        self._rows = [*rows, *self._rows]
-
     def _add(
         self, kind: str, payload: bytes, delivery: Delivery | None, attempt: int | None
     ) -> None:
